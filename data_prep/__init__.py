@@ -1,0 +1,1 @@
+"""Raw data sets to standardised splits; no TensorFlow, no flows."""

@@ -1,0 +1,187 @@
+"""Anyone's table: CSV, TSV, Parquet or .npy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_prep import text_files
+from data_prep.splits import Scaler, Splits, last_tenths
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+CHUNK = 200_000
+
+
+def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Splits:
+    """A table's number columns, shuffled, split and standardised.
+
+    Columns without a single number (names, dates) are left out, and said in ``notes``.
+    The last tenth of the shuffled rows is the test, the last tenth of the rest
+    validates; mean and deviation are those of the training rows.
+
+    Args:
+        path: ``.csv`` or ``.tsv`` with a header, ``.parquet``, or ``.npy`` of shape ``[N, D]``.
+        drop: columns to leave out.
+        seed: of the shuffle.
+
+    Raises:
+        OSError: no such file.
+        ValueError: unreadable, too few rows, text or nothing in a number column, NaN or
+            infinity, a constant column, or one that repeats another: such data have no
+            density. Names the row and column.
+    """
+    path = Path(path)
+    frame = _read(path)
+    unknown = [name for name in drop if name not in frame.columns]
+    if unknown:
+        raise ValueError(f"{path} has no column {unknown[0]!r} to drop; it has {_list(frame)}")
+    frame = frame.drop(columns=list(drop))
+    text = [name for name in frame.columns if not _has_numbers(frame[name])]
+    frame = frame.drop(columns=text)
+    if frame.shape[1] == 0:
+        raise ValueError(f"{path} has no column of numbers left")
+    x = text_files.numbers(frame, path)
+    columns = [str(name) for name in frame.columns]
+    x = x[np.random.default_rng(seed).permutation(len(x))]
+    try:
+        train, validation, test = last_tenths(x)
+        scaler = Scaler.fit(train, columns)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    _refuse_repeats(scaler.standardise(train), columns, path)
+    left_out = [f"column {name!r} left out: no numbers" for name in text]
+    left_out += [f"column {name!r} left out: as asked" for name in drop]
+    return Splits(
+        train=scaler.standardise(train),
+        validation=scaler.standardise(validation),
+        test=scaler.standardise(test),
+        scaler=scaler,
+        source=str(path),
+        left_out=(*text, *drop),
+        notes=tuple(left_out),
+    )
+
+
+def read_rows(
+    path: str | Path, columns: Sequence[str], *, left_out: Sequence[str] = ()
+) -> np.ndarray:
+    """The rows of ``columns``, in that order: what a model trained on them is to score.
+
+    Args:
+        path: as for :func:`load`. A ``.npy``'s columns have no names, only a number.
+        columns: what is wanted.
+        left_out: further columns that may be there.
+
+    Returns:
+        float64 ``[N, D]``, in the file's order and units.
+
+    Raises:
+        OSError, ValueError: as :func:`load`; a column missing or unknown.
+    """
+    path = Path(path)
+    frame = _read(path)
+    if path.suffix == ".npy":
+        if frame.shape[1] != len(columns):
+            raise ValueError(
+                f"{path} has {frame.shape[1]} columns, but the model takes {len(columns)}: "
+                f"{', '.join(columns)}"
+            )
+        frame.columns = pd.Index(columns)
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"{path} has no column {missing[0]!r}; the model takes {', '.join(columns)}, "
+            f"the file has {_list(frame)}"
+        )
+    unknown = [n for n in frame.columns if n not in columns and n not in left_out]
+    if unknown:
+        raise ValueError(
+            f"{path} has a column {unknown[0]!r} that the model does not know; it takes "
+            f"{', '.join(columns)}"
+        )
+    return text_files.numbers(frame[list(columns)], path)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The whole table, columns named by strings, at least one row."""
+    text_files.require_file(path)
+    if path.suffix in SEPARATORS:
+        frame = _read_text(path, SEPARATORS[path.suffix])
+    elif path.suffix == ".parquet":
+        frame = _read_parquet(path)
+    elif path.suffix == ".npy":
+        frame = _read_npy(path)
+    else:
+        raise ValueError(
+            f"{path}: can't read {path.suffix or 'a file without an ending'}; "
+            f"give .csv, .tsv, .parquet or .npy"
+        )
+    frame.columns = frame.columns.map(str)
+    if len(frame) == 0:
+        raise ValueError(f"{path} has a header but no rows")
+    return frame
+
+
+def _read_text(path: Path, separator: str) -> pd.DataFrame:
+    names = text_files.first_line(path).split(separator)
+    if all(_is_number(name) for name in names):
+        raise ValueError(f"{path}: the first line holds numbers; it should name the columns")
+    frame = pd.concat(text_files.read_chunks(path, sep=separator, chunksize=CHUNK))
+    if frame.iloc[-1:, -1].isna().any():
+        text_files.require_whole_last_line(path, separator, frame.shape[1])
+    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path).reset_index(drop=True)
+    except ImportError:
+        raise ValueError(f"reading {path} needs pyarrow: pip install 'tfp_maf[parquet]'") from None
+    except (ValueError, OSError) as error:  # pyarrow's errors are of both kinds
+        raise ValueError(f"{path} is not a whole Parquet file: {error}") from None
+
+
+def _read_npy(path: Path) -> pd.DataFrame:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{path} is not a whole .npy file: {error}") from None
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise ValueError(
+            f"{path} should hold numbers of shape [N, D], but has {array.dtype} {list(array.shape)}"
+        )
+    return pd.DataFrame(array, columns=[f"x{i}" for i in range(1, array.shape[1] + 1)])
+
+
+def _has_numbers(column: pd.Series) -> bool:
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return False
+    if pd.api.types.is_numeric_dtype(column):
+        return True
+    return bool(pd.to_numeric(column, errors="coerce").notna().any())
+
+
+def _refuse_repeats(z: np.ndarray, columns: Sequence[str], path: Path) -> None:
+    """Raises ValueError where a column is another one, up to scale and offset."""
+    correlation = np.abs(z.astype(np.float64).T @ z / len(z))
+    repeats = np.argwhere(np.triu(correlation > 1 - 1e-6, k=1))
+    if len(repeats):
+        pairs = [f"{columns[j]!r} repeats {columns[i]!r}" for i, j in repeats]
+        raise ValueError(
+            f"{path}: {'; '.join(pairs)}: together they have no density; drop one of each"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.strip().strip('"'))
+    except ValueError:
+        return False
+    return True
+
+
+def _list(frame: pd.DataFrame) -> str:
+    return ", ".join(map(repr, frame.columns))

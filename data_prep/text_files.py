@@ -1,0 +1,102 @@
+"""Number tables in text files, read with messages that name the file, row and column."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+TAIL = 65536  # bytes looked at for the last line
+
+
+def require_file(path: Path) -> None:
+    """Raises OSError or ValueError unless ``path`` is a file with something in it."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a file")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty")
+
+
+def first_line(path: Path) -> str:
+    """The first line, without its end.
+
+    Raises:
+        ValueError: it is not text.
+    """
+    with path.open("rb") as file:
+        line = file.readline(TAIL)
+    try:
+        return line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text file") from None
+
+
+def require_whole_last_line(path: Path, separator: str | None, fields: int) -> None:
+    """Raises ValueError if the last line has fewer than ``fields`` fields.
+
+    ``separator=None`` is any white space.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL), os.SEEK_SET)
+        last = file.read().rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
+    found = len(last.decode("utf-8", "replace").split(separator))
+    if found < fields:
+        raise ValueError(
+            f"{path}: the last line is cut short, {found} of {fields} fields; "
+            f"the file seems truncated: get it again"
+        )
+
+
+def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
+    """``pandas.read_csv`` in chunks, its failures as ValueErrors that name the file.
+
+    Rows of more fields than the header are an error, not an index.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            with pd.read_csv(path, index_col=False, low_memory=False, **options) as reader:
+                yield from reader
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"{path} has no columns") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text file") from None
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        detail = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        raise ValueError(f"{path}: rows differ in their number of fields: {detail}") from None
+
+
+def numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
+    """All of ``frame`` as float64 ``[N, D]``, every value finite.
+
+    Args:
+        frame: columns as pandas read them; its index counts the file's rows from 0.
+        path: for messages.
+
+    Raises:
+        ValueError: text, an empty field, NaN or infinity; names its column and its row,
+            counted from 1 after the header.
+    """
+    values = np.empty(frame.shape, np.float64)
+    for position, name in enumerate(frame.columns):
+        column = frame[name]
+        values[:, position] = pd.to_numeric(column, errors="coerce")
+        bad = np.flatnonzero(~np.isfinite(values[:, position]))
+        if len(bad):
+            row = int(frame.index[bad[0]]) + 1
+            what = _what_is_wrong(column.iloc[bad[0]])
+            raise ValueError(f"{path}: row {row}, column {str(name)!r}: {what}")
+    return values
+
+
+def _what_is_wrong(value: Any) -> str:
+    if isinstance(value, str):
+        return f"{value!r} is not a finite number"
+    return "the value is missing" if pd.isna(value) else f"{value} is not finite"

@@ -1,0 +1,60 @@
+"""Masked autoregressive flows in TensorFlow Probability that really work.
+
+Names are imported when first used: TensorFlow takes seconds to load, and
+``tfp-maf --help`` needs none of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfp_maf.batch_normalization import BatchNormalization
+    from tfp_maf.batch_statistics import set_batch_statistics
+    from tfp_maf.evaluation import Evaluation, evaluate
+    from tfp_maf.flows import Flow, build_maf
+    from tfp_maf.history import History
+    from tfp_maf.saving import load_flow
+    from tfp_maf.training import TrainingDiverged, fit
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "BatchNormalization": "batch_normalization",
+    "Evaluation": "evaluation",
+    "Flow": "flows",
+    "History": "history",
+    "TrainingDiverged": "training",
+    "build_maf": "flows",
+    "evaluate": "evaluation",
+    "fit": "training",
+    "load_flow": "saving",
+    "set_batch_statistics": "batch_statistics",
+}
+_MODULES = {*_HOME.values(), "baselines", "experiments", "masked_dense", "plotting"}
+
+__all__ = [
+    "BatchNormalization",
+    "Evaluation",
+    "Flow",
+    "History",
+    "TrainingDiverged",
+    "build_maf",
+    "evaluate",
+    "fit",
+    "load_flow",
+    "set_batch_statistics",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"tfp_maf.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"tfp_maf.{name}")
+    raise AttributeError(f"module 'tfp_maf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

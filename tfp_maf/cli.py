@@ -1,0 +1,124 @@
+"""``tfp-maf``: train a flow on a table, score rows, draw samples.
+
+Only parsing happens here; what takes TensorFlow is imported when a command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+import tfp_maf
+
+RUN = click.argument("run")
+SEED = click.option("--seed", default=0, show_default=True, help="Makes the run repeatable.")
+
+
+def _hidden_units(_: Any, __: Any, value: str | None) -> tuple[int, ...] | None:
+    """``100,100`` to (100, 100)."""
+    if value is None:
+        return None
+    try:
+        return tuple(int(units) for units in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not like 100,100") from None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(tfp_maf.__version__, prog_name="tfp-maf")
+def cli() -> None:
+    """Masked autoregressive flows: train on a table, score rows, draw samples.
+
+    `tfp-maf train gas` shows it all, without any data of yours.
+    """
+
+
+@cli.command()
+@click.argument("target")
+@click.option("--data", help="The experiment's raw file, or the folder it is in. [default: data/]")
+@click.option("--out", help="A new folder for the run. [default: runs/TARGET]")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out a table's column.")
+@SEED
+@click.option("--num-layers", type=click.IntRange(1), help="Autoregressive layers.")
+@click.option("--hidden-units", callback=_hidden_units, metavar="N,N", help="Such as 100,100.")
+@click.option("--activation", help="Keras's name of it, such as tanh or relu.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Adam's.")
+@click.option("--batch-size", type=click.IntRange(2), help="Rows a step.")
+@click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
+@click.option("--patience", type=click.IntRange(1), help="Epochs without progress before the end.")
+def train(
+    target: str, data: str | None, out: str | None, drop: tuple[str, ...], seed: int, **options: Any
+) -> int:
+    """Train a flow on TARGET: gas, power, or a table's path (.csv, .tsv, .parquet, .npy).
+
+    Options not given are the experiment's own.
+    """
+    overrides = {name: value for name, value in options.items() if value is not None}
+    return _commands().train(target, data=data, out=out, drop=drop, seed=seed, overrides=overrides)
+
+
+@cli.command()
+@RUN
+@click.argument("data", required=False)
+def evaluate(run: str, data: str | None) -> int:
+    """Print the mean log-likelihood of RUN's test rows, or of the table DATA."""
+    return _commands().evaluate_run(run, data)
+
+
+@cli.command()
+@RUN
+@click.argument("data")
+@click.option("-o", "--output", required=True, help="The CSV to write.")
+def score(run: str, data: str, output: str) -> int:
+    """Write a log_prob for each row of the table DATA, in its order and units.
+
+    The lowest are the rows least like what RUN was trained on.
+    """
+    return _commands().score(run, data, output)
+
+
+@cli.command()
+@RUN
+@click.option("-n", "n", default=1000, show_default=True, type=click.IntRange(1), help="How many.")
+@SEED
+@click.option("-o", "--output", required=True, help="The CSV to write.")
+def sample(run: str, n: int, seed: int, output: str) -> int:
+    """Write rows drawn from RUN's flow, in the columns and units of its data."""
+    return _commands().sample(run, n, seed, output)
+
+
+@cli.command()
+@RUN
+def plot(run: str) -> int:
+    """Draw RUN's figures again: learning curve, samples against data, noise."""
+    return _commands().plot(run)
+
+
+def _commands() -> Any:
+    # Neither TensorFlow's greeting nor its advice on compilation belongs in a command's output.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tfp_maf import commands
+
+    return commands
+
+
+def main() -> None:
+    """Runs a command; a user's error is one line on standard error and exit status 2."""
+    sys.exit(_status(lambda: cli.main(standalone_mode=False)))
+
+
+def _status(run: Callable[[], int | None]) -> int:
+    try:
+        return run() or 0
+    except click.ClickException as error:
+        error.show()
+    except (ValueError, OSError) as error:
+        print(f"tfp-maf: {' '.join(str(error).split())}", file=sys.stderr)
+    except (KeyboardInterrupt, click.Abort):
+        print("tfp-maf: interrupted", file=sys.stderr)
+        return 130
+    return 2

@@ -1,0 +1,257 @@
+"""What each command does, once the command line is parsed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from data_prep import table
+from data_prep.splits import Splits
+from tfp_maf import baselines, plotting, runs
+from tfp_maf.datasets import find_experiment, load_splits, reload_splits
+from tfp_maf.evaluation import CHUNK, Evaluation, evaluate, log_prob
+from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
+from tfp_maf.flows import Flow, build_maf
+from tfp_maf.history import History
+from tfp_maf.runs import Run
+from tfp_maf.saving import load_flow
+from tfp_maf.training import TrainingDiverged, fit
+
+UNITS = "nats an event, columns standardised"
+
+
+def train(
+    target: str,
+    *,
+    data: str | None,
+    out: str | None,
+    drop: Sequence[str],
+    seed: int,
+    overrides: dict[str, Any],
+) -> int:
+    """Trains, prints and writes a run; the exit status."""
+    experiment = find_experiment(target)
+    if experiment.name == "table":
+        if data is not None:
+            raise ValueError("--data is for named experiments; give a table's path alone")
+        data = target
+    run = Run.create(out or Path("runs") / Path(target).stem)
+    try:
+        splits = load_splits(experiment.name, data, drop=drop, seed=seed)
+    except BaseException:
+        _remove_if_empty(run.folder)
+        raise
+    if splits.simulated:
+        experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
+        print("no data/ethylene_CO.txt: training on a simulated stand-in, not the real data")
+    experiment = dataclasses.replace(experiment, **overrides)
+    flow = _build(experiment, splits, seed)
+    for note in splits.notes:
+        print(note)
+    config = _config(experiment, splits, drop=drop, seed=seed)
+    run.write(runs.CONFIG, config)
+    print(f"log-likelihoods in {UNITS}:")
+    metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
+    metrics["baselines"] = _baselines(experiment, splits, seed)
+    return _train_and_write(run, flow, splits, experiment, metrics, seed)
+
+
+def _build(experiment: Experiment, splits: Splits, seed: int) -> Flow:
+    return build_maf(splits.train.shape[1], seed=seed, **experiment.model)
+
+
+def _train_and_write(
+    run: Run, flow: Flow, splits: Splits, experiment: Experiment, metrics: dict[str, Any], seed: int
+) -> int:
+    failure = None
+    metrics["untrained"] = _report("untrained flow, test", _untrained(flow, splits))
+    (run.folder / "checkpoints").mkdir()
+    try:
+        history = fit(
+            flow,
+            splits.train,
+            splits.validation,
+            seed=seed,
+            checkpoint=run.folder / "checkpoints" / "best",
+            **experiment.training,
+        )
+    except TrainingDiverged as error:
+        failure, history = error, error.history
+    flow.save(run.folder)
+    run.write_history(history.frame)
+    metrics["validation"] = _report("trained flow, validation", evaluate(flow, splits.validation))
+    metrics["test"] = _report("trained flow, test", evaluate(flow, splits.test))
+    metrics |= _training_metrics(history, seed)
+    run.write(runs.METRICS, metrics)
+    _write_plots(run, flow, splits, history.frame, metrics["baselines"])
+    print(
+        f"{history.epochs} epochs in {metrics['train_seconds']:.0f} s, the best is "
+        f"{history.best_epoch}, ended by {history.stopped}; written to {run.folder}"
+    )
+    if failure is not None:
+        raise failure
+    return 130 if history.stopped == "interrupted" else 0
+
+
+def _untrained(flow: Flow, splits: Splits) -> Evaluation:
+    from tfp_maf.batch_statistics import set_batch_statistics
+
+    set_batch_statistics(flow, splits.train)
+    return evaluate(flow, splits.test)
+
+
+def _config(
+    experiment: Experiment, splits: Splits, *, drop: Sequence[str], seed: int
+) -> dict[str, Any]:
+    source = splits.source if splits.simulated else str(Path(splits.source).resolve())
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    return {
+        "experiment": experiment.name,
+        "data": {
+            "source": source,
+            "simulated": splits.simulated,
+            "rows": {name: len(part) for name, part in parts.items()},
+        },
+        "drop": list(drop),
+        "left_out": list(splits.left_out),
+        "seed": seed,
+        "model": experiment.model,
+        "training": experiment.training,
+        "scaler": splits.scaler.to_json(),
+    }
+
+
+def _baselines(experiment: Experiment, splits: Splits, seed: int) -> dict[str, Any]:
+    train, test = splits.train, splits.test
+    result: dict[str, Any] = {
+        "standard_normal_train": _report("base, train", baselines.standard_normal(train)),
+        "standard_normal": _report("base, test", baselines.standard_normal(test)),
+        "gaussian": _report("full-covariance Gaussian, test", baselines.gaussian(train, test)),
+        "gaussian_mixture": None,
+    }
+    mixture = baselines.gaussian_mixture(
+        train, test, components=experiment.mixture_components, seed=seed
+    )
+    if mixture is None:
+        print("no Gaussian mixture to compare with: pip install 'tfp_maf[baselines]' for it")
+    else:
+        name = f"mixture of {experiment.mixture_components} Gaussians, test"
+        result["gaussian_mixture"] = _report(name, mixture) | {
+            "components": experiment.mixture_components
+        }
+    return result
+
+
+def _report(name: str, evaluation: Evaluation) -> dict[str, Any]:
+    """Prints an evaluation and gives it as JSON's values."""
+    print(f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}", flush=True)
+    values = dataclasses.asdict(evaluation)
+    return {k: v if math.isfinite(v) else None for k, v in values.items()}
+
+
+def _training_metrics(history: History, seed: int) -> dict[str, Any]:
+    step = history.milliseconds_per_step
+    packages = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
+    return {
+        "epochs": history.epochs,
+        "best_epoch": history.best_epoch,
+        "stopped": history.stopped,
+        "lowest_validation": min(history.validation, default=None),
+        "train_seconds": history.seconds[-1] if history.seconds else 0.0,
+        "milliseconds_per_step": step if math.isfinite(step) else None,
+        "seed": seed,
+        "versions": {"python": platform.python_version()}
+        | {name: metadata.version(name) for name in packages},
+    }
+
+
+def evaluate_run(folder: str, data: str | None) -> int:
+    """Prints the mean log-likelihood of the run's test rows, or of a table's."""
+    run = Run.open(folder)
+    config, scaler = run.config, run.scaler
+    flow = load_flow(folder)
+    z = reload_splits(config).test if data is None else _standardised(run, data)
+    result = evaluate(flow, z)
+    print(f"{result.rows} rows of {data or 'the test split of ' + config['data']['source']}")
+    _report("columns standardised", result)
+    in_units = dataclasses.replace(result, mean=result.mean + scaler.log_det)
+    _report("in the columns' own units", in_units)
+    return 0
+
+
+def score(folder: str, data: str, output: str) -> int:
+    """Writes ``log p(x)``, in the user's units, of each row of a table."""
+    run = Run.open(folder)
+    flow = load_flow(folder)
+    z = _standardised(run, data)
+    scores = [
+        log_prob(flow, z[start : start + CHUNK])
+        for start in tqdm(range(0, len(z), CHUNK), unit="0,000 rows", disable=len(z) <= CHUNK)
+    ]
+    values = np.concatenate(scores) + run.scaler.log_det
+    runs.write_csv(Path(output), pd.DataFrame({"log_prob": values}))
+    print(f"{len(values)} scores, mean {values.mean():.4f} nats, written to {output}")
+    return 0
+
+
+def sample(folder: str, n: int, seed: int | None, output: str) -> int:
+    """Writes rows drawn from the flow, in the user's units."""
+    run = Run.open(folder)
+    flow = load_flow(folder)
+    x = run.scaler.unstandardise(flow.sample(n, seed=seed).numpy())
+    runs.write_csv(Path(output), pd.DataFrame(x, columns=list(run.scaler.columns)))
+    print(f"{n} samples written to {output}")
+    return 0
+
+
+def plot(folder: str) -> int:
+    """Draws the run's figures again."""
+    run = Run.open(folder)
+    config, history = run.config, run.history
+    flow = load_flow(folder)
+    _write_plots(run, flow, reload_splits(config), history, {})
+    print(f"figures written to {run.folder / 'plots'}")
+    return 0
+
+
+def _standardised(run: Run, data: str) -> np.ndarray:
+    rows = table.read_rows(data, run.scaler.columns, left_out=run.config["left_out"])
+    return run.scaler.standardise(rows)
+
+
+def _write_plots(
+    run: Run, flow: Flow, splits: Splits, history: pd.DataFrame, references: dict[str, Any]
+) -> None:
+    lines = {
+        name.replace("_", " "): value["mean"]
+        for name, value in references.items()
+        if value is not None and name.startswith("gaussian")
+    }
+    rows = splits.test[: plotting.MOST_POINTS * 5]
+    samples = flow.sample(plotting.MOST_POINTS, seed=0).numpy()
+    scaler = splits.scaler
+    figures = {
+        "learning_curve": plotting.plot_history(history, references=lines),
+        "samples": plotting.plot_pairs(
+            scaler.unstandardise(rows), scaler.unstandardise(samples), columns=scaler.columns
+        ),
+        "noise": plotting.plot_noise(flow.noise(rows).numpy(), columns=scaler.columns),
+    }
+    folder = run.folder / "plots"
+    folder.mkdir(exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=120)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,131 @@
+"""Figures: masks, learning curves, samples against data, and noise space.
+
+Each function returns a ``matplotlib.figure.Figure`` outside pyplot's global state:
+``figure.savefig(path)`` writes it, a notebook shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+MOST_POINTS = 2000  # in a scatter plot: more only hide each other
+MOST_COLUMNS = 8  # in a pair plot: more can't be read
+
+
+def plot_masks(masks: Sequence[np.ndarray], *, titles: Sequence[str] | None = None) -> Figure:
+    """Masks ``[n_in, n_out]`` side by side: dark where input and output are connected."""
+    figure = Figure(figsize=(3 * len(masks), 3), layout="constrained")
+    axes = figure.subplots(1, len(masks), squeeze=False)[0]
+    for i, (axis, mask) in enumerate(zip(axes, masks, strict=True)):
+        axis.pcolormesh(
+            np.asarray(mask, float),
+            cmap="Blues",
+            vmin=0,
+            vmax=1,
+            edgecolors="lightgrey",
+            linewidth=0.5 if mask.size < 2500 else 0,
+        )
+        axis.invert_yaxis()
+        axis.set_aspect("equal")
+        axis.set(xlabel="output", ylabel="input", title=titles[i] if titles else f"layer {i + 1}")
+        for ticks, labels, size in [
+            (axis.set_xticks, axis.set_xticklabels, mask.shape[1]),
+            (axis.set_yticks, axis.set_yticklabels, mask.shape[0]),
+        ]:
+            shown = np.arange(0, size, max(1, size // 8))
+            ticks(shown + 0.5)
+            labels(shown + 1)
+    return figure
+
+
+def plot_history(history: pd.DataFrame, *, references: dict[str, float] | None = None) -> Figure:
+    """The learning curve: train and validation log-likelihood in nats against the epoch.
+
+    Args:
+        history: columns ``epoch, train, validation``, as ``History.frame``.
+        references: further log-likelihoods by name, drawn as dashed lines.
+    """
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    for i, name in enumerate(["train", "validation"]):
+        axis.plot(history["epoch"], history[name], label=name, color=f"C{i}", linewidth=1.2)
+    for i, (name, value) in enumerate((references or {}).items()):
+        axis.axhline(value, linestyle="--", linewidth=1, color=f"C{i + 2}", label=name)
+    # The first epochs' climb would flatten all that follows.
+    values = [*history["train"][2:], *history["validation"][2:], *(references or {}).values()]
+    finite = [value for value in values if np.isfinite(value)]
+    if finite and max(finite) > min(finite):
+        axis.set_ylim(min(finite) - 0.05 * np.ptp(finite), max(finite) + 0.05 * np.ptp(finite))
+    axis.set(xlabel="epoch", ylabel="log-likelihood (nats an event)")
+    axis.legend()
+    return figure
+
+
+def plot_pairs(
+    data: np.ndarray, samples: np.ndarray, *, columns: Sequence[str], seed: int = 0
+) -> Figure:
+    """Samples over data: a scatter plot of each pair of columns, histograms on the diagonal.
+
+    Args:
+        data, samples: ``[N, D]`` and ``[M, D]``, in the same units; at most 8 columns
+            and 2,000 rows of each are drawn. Axes span the data's 0.1 % to 99.9 % quantiles.
+        columns: their names.
+        seed: of the choice of rows.
+    """
+    rng = np.random.default_rng(seed)
+    shown = min(len(columns), MOST_COLUMNS)
+    figure = Figure(figsize=(1.6 * shown + 1, 1.6 * shown + 1), layout="constrained")
+    axes = figure.subplots(shown, shown, squeeze=False)
+    low, high = np.quantile(data[:, :shown], [0.001, 0.999], axis=0)
+    margin = 0.05 * np.maximum(high - low, 1e-9)
+    limits = np.stack([low - margin, high + margin], axis=1)
+    sets = [("data", data, "C0"), ("samples", samples, "C1")]
+    picked = [(n, x[rng.permutation(len(x))[:MOST_POINTS]], c) for n, x, c in sets]
+    for i in range(shown):
+        for j in range(shown):
+            axis = axes[i, j]
+            if j > i:
+                axis.axis("off")
+                continue
+            for name, x, colour in picked:
+                if i == j:
+                    bins = np.linspace(limits[i, 0], limits[i, 1], 40)
+                    axis.hist(x[:, i], bins, density=True, color=colour, alpha=0.5, label=name)
+                else:
+                    axis.scatter(x[:, j], x[:, i], s=1, color=colour, alpha=0.3, linewidths=0)
+                    axis.set_ylim(*limits[i])
+            axis.set_xlim(*limits[j])
+            axis.tick_params(labelsize=6, labelbottom=i == shown - 1, labelleft=j == 0 and i > 0)
+            if i == shown - 1:
+                axis.set_xlabel(columns[j], fontsize=7)
+            if j == 0:
+                axis.set_ylabel(columns[i], fontsize=7)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper right")
+    return figure
+
+
+def plot_noise(noise: np.ndarray, *, columns: Sequence[str]) -> Figure:
+    """Each dimension of the noise ``[N, D]`` that data map to, against a standard normal.
+
+    Where the flow fits, the histograms follow the curve (Papamakarios et al. 2017,
+    figure 1c).
+    """
+    width = min(4, noise.shape[1])
+    height = -(-noise.shape[1] // width)
+    figure = Figure(figsize=(2.5 * width, 2.2 * height), layout="constrained")
+    axes = figure.subplots(height, width, squeeze=False).ravel()
+    grid = np.linspace(-4, 4, 200)
+    density = np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi)
+    for axis, values, name in zip(axes, noise.T, columns, strict=False):
+        axis.hist(values, np.linspace(-4, 4, 61), density=True, color="C0", alpha=0.6)
+        axis.plot(grid, density, color="black", linewidth=1)
+        outside = float((np.abs(values) > 4).mean())
+        axis.set_title(f"u of {name} ({outside:.1%} beyond 4)", fontsize=7)
+        axis.tick_params(labelsize=6)
+    for axis in axes[noise.shape[1] :]:
+        axis.axis("off")
+    return figure

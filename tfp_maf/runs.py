@@ -1,0 +1,111 @@
+"""A run: the folder that ``tfp-maf train`` writes and the other commands read."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data_prep.files import replaced_when_whole
+from data_prep.splits import Scaler
+
+CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Holds ``config.json, metrics.json, history.csv, checkpoints/, model/, plots/``."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: str | Path) -> Run:
+        """A new run.
+
+        Raises:
+            OSError: the folder has something in it, or can't be written.
+        """
+        folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"--out {folder} is a file, not a folder")
+        if folder.is_dir() and any(folder.iterdir()):
+            raise FileExistsError(f"--out {folder} is not empty; give another folder, or remove it")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"can't make --out {folder}: {error.strerror}") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(f"can't write to --out {folder}")
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """An existing one.
+
+        Raises:
+            OSError: no such run.
+        """
+        folder = Path(folder)
+        if not (folder / CONFIG).is_file():
+            raise FileNotFoundError(f"{folder} is not a run of tfp-maf train: it has no {CONFIG}")
+        return cls(folder)
+
+    def write(self, name: str, values: dict[str, Any]) -> None:
+        """Writes a JSON file."""
+        with replaced_when_whole(self.folder / name) as file:
+            file.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+    def write_history(self, history: pd.DataFrame) -> None:
+        """Writes ``history.csv``."""
+        write_csv(self.folder / HISTORY, history)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What was trained, on what.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        path = self.folder / CONFIG
+        try:
+            values = json.loads(path.read_text())
+            Scaler.from_json(values["scaler"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged ({error!r}); train again") from None
+        return values
+
+    @property
+    def scaler(self) -> Scaler:
+        """Between the user's units and the flow's."""
+        return Scaler.from_json(self.config["scaler"])
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """A row an epoch.
+
+        Raises:
+            OSError: no such file. ValueError: it is damaged.
+        """
+        path = self.folder / HISTORY
+        try:
+            frame = pd.read_csv(path)
+            return frame[["epoch", "train", "validation", "seconds"]].astype(float)
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"{path} is damaged ({error})") from None
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Writes a table with a header, whole or not at all.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    try:
+        with replaced_when_whole(path) as file:
+            frame.to_csv(file, index=False)
+    except PermissionError:
+        raise PermissionError(f"can't write {path}: permission denied") from None

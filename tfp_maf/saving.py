@@ -1,0 +1,75 @@
+"""A flow on disk: a TensorFlow SavedModel, and the arguments that built it.
+
+``folder/model`` serves without this package:
+``tf.saved_model.load(folder + "/model").log_prob(x)``. Its ``flow.json`` is what
+:func:`load_flow` rebuilds the layers from.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfp_maf import flows
+
+MODEL, ARGUMENTS = "model", "flow.json"
+
+
+def save_flow(flow: flows.Flow, folder: str | Path) -> None:
+    """Writes ``folder/model``, in the place of any earlier one once it is whole.
+
+    The SavedModel has the functions ``log_prob(x [N, D])``, ``noise(x [N, D])`` and
+    ``sample(n, seed [2])``.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    exported = tf.Module()
+    exported.weights = list(flow.variables)
+    exported.log_prob, exported.noise, exported.sample = flow.functions
+    temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{MODEL}."))
+    try:
+        try:
+            tf.saved_model.save(exported, str(temporary))
+        except tf.errors.OpError as error:
+            raise OSError(f"can't write {folder / MODEL}: {error.message}") from None
+        description = {"builder": flow.builder, "arguments": flow.arguments}
+        (temporary / ARGUMENTS).write_text(json.dumps(description, indent=2) + "\n")
+        temporary.chmod(0o755)  # mkdtemp's is for the owner alone
+        if (folder / MODEL).exists():
+            shutil.rmtree(folder / MODEL)
+        temporary.rename(folder / MODEL)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_flow(folder: str | Path) -> flows.Flow:
+    """The flow that :meth:`Flow.save` wrote to ``folder``: same log_prob, same samples.
+
+    Raises:
+        OSError: no model there.
+        ValueError: a model that is damaged, incomplete or not of this package.
+    """
+    model = Path(folder) / MODEL
+    if not (model / ARGUMENTS).is_file():
+        raise FileNotFoundError(f"{folder} holds no saved flow: {model / ARGUMENTS} is missing")
+    try:
+        description = json.loads((model / ARGUMENTS).read_text())
+        if description["builder"] not in flows.BUILDERS:
+            raise ValueError(f"unknown builder {description['builder']!r}")
+        flow = flows.BUILDERS[description["builder"]](**description["arguments"])
+        checkpoint = tf.train.Checkpoint(weights=list(flow.variables))
+        restored = checkpoint.read(str(model / "variables" / "variables"))
+        restored.assert_existing_objects_matched()
+    except (ValueError, KeyError, TypeError, AssertionError, OSError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(
+            f"{model} is damaged and can't be loaded ({reason}); train again or copy it again"
+        ) from None
+    return flow
