@@ -165,7 +165,7 @@ def hidden_degrees(
     *,
     event_size: int,
     how: Literal["equal", "random"] = "equal",
-    seed: int | None = None,
+    seed: int | np.random.RandomState | None = None,
 ) -> np.ndarray:
     """The degrees of one hidden layer (MADE, section 4.1).
 
@@ -179,7 +179,7 @@ def hidden_degrees(
         how: ``"equal"`` deals the degrees out in ascending order, each the
             same number of times up to rounding; ``"random"`` draws them
             uniformly from the smallest degree below to D - 1.
-        seed: for ``"random"``.
+        seed: for ``"random"``; a ``RandomState`` goes on from layer to layer.
 
     Returns:
         int ``[units]``.
@@ -196,7 +196,8 @@ def hidden_degrees(
         return np.maximum(lowest, ends.astype(int))
     if how == "random":
         # Exclusive upper end D; D = 1 has only the degree 0.
-        return np.random.RandomState(seed).randint(lowest, max(event_size, lowest + 1), units)
+        rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
+        return rng.randint(lowest, max(event_size, lowest + 1), units)
     raise ValueError(f"how must be 'equal' or 'random', got {how!r}")
 
 
