@@ -23,14 +23,25 @@ def real_data() -> Path:
 def chain_rows(n: int, event_size: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows ``[n, D]`` of a curved density, and their exact log p ``[n]``.
 
-    ``x_1 ~ N(0, 1)`` and ``x_i = sin(2 x_{i-1}) + .3 e_i`` with ``e_i ~ N(0, 1)``.
+    ``x_1 ~ N(0, 1)`` and ``x_i = sin(1.5 x_{i-1}) + .5 e_i`` with ``e_i ~ N(0, 1)``.
     """
     noise = np.random.default_rng(seed).standard_normal([n, event_size])
     x = noise.copy()
     for i in range(1, event_size):
-        x[:, i] = np.sin(2 * x[:, i - 1]) + 0.3 * noise[:, i]
+        x[:, i] = np.sin(1.5 * x[:, i - 1]) + 0.5 * noise[:, i]
     log_prob = -0.5 * (noise**2).sum(axis=1) - 0.5 * event_size * np.log(2 * np.pi)
-    return x.astype(np.float32), log_prob - (event_size - 1) * np.log(0.3)
+    return x.astype(np.float32), log_prob - (event_size - 1) * np.log(0.5)
+
+
+def jacobian(function, x) -> np.ndarray:
+    """``d function(x)_i / d x_j`` of each row, ``[N, D, D]``."""
+    import tensorflow as tf
+
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        outputs = tf.unstack(function(x), axis=-1)
+    return np.stack([tape.gradient(output, x) for output in outputs], axis=1)
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+import tf_keras
 
 from tfp_maf import masked_dense
 
@@ -57,8 +59,21 @@ def autoregressive_network(
         kernel_initializer=_glorot_uniform(rng),
         dtype=dtype,
     )
-    network.build([None, event_size])
+    with _keras_default(dtype):
+        network.build([None, event_size])
     return network
+
+
+@contextmanager
+def _keras_default(dtype: str) -> Iterator[None]:
+    # AutoregressiveNetwork hands its dtype to its dense layers but not to its activations,
+    # which would round a float64 network's hidden units to Keras's default, float32.
+    previous = tf_keras.mixed_precision.global_policy()
+    tf_keras.mixed_precision.set_global_policy(dtype)
+    try:
+        yield
+    finally:
+        tf_keras.mixed_precision.set_global_policy(previous)
 
 
 def _glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:

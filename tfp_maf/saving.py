@@ -17,6 +17,8 @@ import tensorflow as tf
 from tfp_maf import flows
 
 MODEL, ARGUMENTS = "model", "flow.json"
+# What TensorFlow and Python raise for files cut short, altered or missing.
+DAMAGE = (ValueError, LookupError, TypeError, AssertionError, OSError, tf.errors.OpError)
 
 
 def save_flow(flow: flows.Flow, folder: str | Path) -> None:
@@ -67,7 +69,7 @@ def load_flow(folder: str | Path) -> flows.Flow:
         checkpoint = tf.train.Checkpoint(weights=list(flow.variables))
         restored = checkpoint.read(str(model / "variables" / "variables"))
         restored.assert_existing_objects_matched()
-    except (ValueError, KeyError, TypeError, AssertionError, OSError, tf.errors.OpError) as error:
+    except DAMAGE as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(
             f"{model} is damaged and can't be loaded ({reason}); train again or copy it again"
