@@ -51,7 +51,5 @@ def trained():
 
     x, _ = chain_rows(1000, 4, seed=0)
     flow = tfp_maf.build_maf(4, num_layers=2, hidden_units=(16, 12))
-    history = tfp_maf.fit(
-        flow, x[:800], x[800:], learning_rate=1e-2, max_epochs=2, progress=False
-    )
+    history = tfp_maf.fit(flow, x[:800], x[800:], learning_rate=1e-2, max_epochs=2, progress=False)
     return flow, x, history

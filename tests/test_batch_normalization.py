@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
+from conftest import chain_rows, jacobian
 
 import tfp_maf
-from conftest import chain_rows, jacobian
 from tfp_maf.batch_normalization import EPSILON, BatchNormalization
 
 tfb, tfd = tfp.bijectors, tfp.distributions
@@ -59,9 +59,7 @@ def test_statistics_are_updated_once_a_step():
     bijector.batchnorm.build([None, 2])
     bijector.batchnorm.momentum = 0.5  # a second update would show
     transformed(bijector).log_prob(BATCH)
-    np.testing.assert_allclose(
-        bijector.batchnorm.moving_mean, 0.5 * BATCH.mean(axis=0), rtol=1e-5
-    )
+    np.testing.assert_allclose(bijector.batchnorm.moving_mean, 0.5 * BATCH.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(
         bijector.batchnorm.moving_variance, 0.5 + 0.5 * BATCH.var(axis=0), rtol=1e-4
     )

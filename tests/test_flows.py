@@ -192,9 +192,7 @@ def test_a_saved_flow_is_the_same_flow(trained, tmp_path):
     np.testing.assert_array_equal(again.log_prob(x), flow.log_prob(x))
     np.testing.assert_array_equal(again.sample(50, seed=2), flow.sample(50, seed=2))
     again.save(tmp_path / "run")  # over the old one
-    np.testing.assert_array_equal(
-        tfp_maf.load_flow(tmp_path / "run").log_prob(x), flow.log_prob(x)
-    )
+    np.testing.assert_array_equal(tfp_maf.load_flow(tmp_path / "run").log_prob(x), flow.log_prob(x))
 
 
 def test_the_saved_model_serves_without_the_package(trained, tmp_path):

@@ -5,7 +5,6 @@ Only parsing happens here; what takes TensorFlow is imported when a command runs
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -99,8 +98,9 @@ def plot(run: str) -> int:
 
 
 def _commands() -> Any:
-    # Neither TensorFlow's greeting nor its advice on compilation belongs in a command's output.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tfp_maf import quiet
+
+    quiet.import_tensorflow()
     from tfp_maf import commands
 
     return commands

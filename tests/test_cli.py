@@ -1,0 +1,254 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import chain_rows
+
+import tfp_maf
+from data_prep import gas, simulate
+from tfp_maf import cli
+
+QUICK = ["--num-layers", "2", "--hidden-units", "8,8", "--max-epochs", "2"]
+SCALE, OFFSET = np.array([3.0, 0.01, 50.0]), np.array([1.0, -7.0, 1e3])
+
+
+def tfp_maf_command(*arguments):
+    """The exit status of ``tfp-maf ARGUMENTS``."""
+    return cli._status(lambda: cli.cli.main(list(map(str, arguments)), standalone_mode=False))
+
+
+def fails(capsys, *arguments):
+    """The one line that a user's error ends in, with status 2."""
+    assert tfp_maf_command(*arguments) == 2
+    err = capsys.readouterr().err.strip()
+    last = err.splitlines()[-1]
+    assert "Traceback" not in err
+    return last
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A CSV of 600 rows of three columns in units of their own."""
+    x, _ = chain_rows(600, 3, seed=0)
+    path = tmp_path_factory.mktemp("table") / "rows.csv"
+    pd.DataFrame(x * SCALE + OFFSET, columns=["a", "b", "c"]).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(table, tmp_path_factory):
+    """A run trained on it."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert tfp_maf_command("train", table, "--out", folder, "--seed", 3, *QUICK) == 0
+    return folder
+
+
+def test_train_writes_the_run_folder(run):
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"config.json", "metrics.json", "history.csv", "checkpoints", "model", "plots"}
+    plots = {path.name for path in (run / "plots").iterdir()}
+    assert plots == {"learning_curve.png", "samples.png", "noise.png"}
+    assert list(pd.read_csv(run / "history.csv")["epoch"]) == [1, 2]
+
+
+def test_metrics_hold_what_users_count_on(run, table):
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["experiment"] == "table"
+    assert metrics["data"] == {
+        "source": str(table),
+        "simulated": False,
+        "rows": {"train": 486, "validation": 54, "test": 60},
+    }
+    assert metrics["seed"] == 3
+    assert metrics["epochs"] == 2
+    assert metrics["train_seconds"] > 0
+    assert "tensorflow" in metrics["versions"]
+    assert "milliseconds_per_step" in metrics
+    for values in [
+        metrics["untrained"],
+        metrics["validation"],
+        metrics["test"],
+        metrics["baselines"]["gaussian"],
+        metrics["baselines"]["gaussian_mixture"],
+    ]:
+        assert np.isfinite([values["mean"], values["two_standard_errors"]]).all()
+
+
+def test_train_prints_base_untrained_and_trained(table, tmp_path, capsys):
+    assert tfp_maf_command("train", table, "--out", tmp_path / "r", *QUICK) == 0
+    out = capsys.readouterr().out
+    order = ["base, train", "base, test", "Gaussian, test", "mixture of", "untrained", "trained"]
+    places = [out.index(name) for name in order]
+    assert places == sorted(places)
+
+
+def test_scores_are_in_order_and_in_the_users_units(run, table, tmp_path, capsys):
+    shuffled = pd.read_csv(table).iloc[[5, 3, 8]][["c", "a", "b"]]
+    shuffled.to_csv(tmp_path / "some.csv", index=False)
+    assert tfp_maf_command("score", run, tmp_path / "some.csv", "-o", tmp_path / "s.csv") == 0
+    scores = pd.read_csv(tmp_path / "s.csv")
+    assert list(scores.columns) == ["log_prob"]
+    config = json.loads((run / "config.json").read_text())["scaler"]
+    z = (pd.read_csv(table).to_numpy()[[5, 3, 8]] - config["mean"]) / config["scale"]
+    expected = tfp_maf.load_flow(run).log_prob(z).numpy() - np.log(config["scale"]).sum()
+    np.testing.assert_allclose(scores["log_prob"], expected, atol=1e-4)
+
+
+def test_samples_have_the_header_and_the_units(run, table, tmp_path):
+    out = tmp_path / "samples.csv"
+    assert tfp_maf_command("sample", run, "-n", 2000, "--seed", 1, "-o", out) == 0
+    samples, data = pd.read_csv(out), pd.read_csv(table)
+    assert list(samples.columns) == ["a", "b", "c"]
+    assert len(samples) == 2000
+    np.testing.assert_allclose(samples.mean(), data.mean(), atol=0.5 * data.std())
+    again = tmp_path / "again.csv"
+    assert tfp_maf_command("sample", run, "-n", 2000, "--seed", 1, "-o", again) == 0
+    assert out.read_bytes() == again.read_bytes()
+
+
+def test_evaluate_repeats_trains_figure(run, capsys):
+    assert tfp_maf_command("evaluate", run) == 0
+    mean = json.loads((run / "metrics.json").read_text())["test"]["mean"]
+    assert f"{mean:.3f}" in capsys.readouterr().out
+
+
+def test_evaluate_a_table(run, table, capsys):
+    assert tfp_maf_command("evaluate", run, table) == 0
+    assert "600 rows of" in capsys.readouterr().out
+
+
+def test_plot_draws_again(run):
+    for path in (run / "plots").iterdir():
+        path.unlink()
+    assert tfp_maf_command("plot", run) == 0
+    assert len(list((run / "plots").iterdir())) == 3
+
+
+def test_gas_without_the_file_is_simulated_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tfp_maf.datasets.STAND_IN_ROWS", 2000)
+    assert tfp_maf_command("train", "gas", *QUICK) == 0
+    out = capsys.readouterr().out
+    assert sum("simulated stand-in" in line for line in out.splitlines()) == 1
+    metrics = json.loads((tmp_path / "runs" / "gas" / "metrics.json").read_text())
+    assert metrics["data"]["simulated"] is True
+    assert tfp_maf_command("evaluate", "runs/gas") == 0
+
+
+def test_gas_with_a_file(tmp_path):
+    path = simulate.write_ethylene_co(tmp_path / gas.FILE, rows=1500)
+    assert tfp_maf_command("train", "gas", "--data", path, "--out", tmp_path / "r", *QUICK) == 0
+    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert metrics["data"]["source"] == str(path)
+
+
+def test_power_on_the_real_file(real_data, tmp_path):
+    """The Gaussian's figure, a check of the preparation; training itself takes minutes."""
+    arguments = ["--data", real_data / "power", "--out", tmp_path / "r", "--max-epochs", 1]
+    assert tfp_maf_command("train", "power", *arguments) == 0
+    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert metrics["baselines"]["gaussian"]["mean"] == pytest.approx(-7.84, abs=0.01)
+    assert metrics["test"]["mean"] > -5
+
+
+BAD_TABLES = {
+    "empty": ("", "is empty"),
+    "truncated": ("a,b\n" + "1,2\n3,1\n" * 20 + "7", "last line is cut short"),
+    "text": ("a,b\n" + "1,2\n3,1\n" * 20 + "x,2\n", "row 41, column 'a': 'x' is not"),
+    "nan": ("a,b\n" + "1,2\n3,1\n" * 20 + "nan,2\n", "row 41, column 'a'"),
+    "inf": ("a,b\n" + "1,2\n3,1\n" * 20 + "2,inf\n", "row 41, column 'b'"),
+    "constant": ("a,b\n" + "1,2\n1,3\n" * 20, "column 'a' is constant"),
+    "few rows": ("a,b\n" + "1,2\n3,3\n5,1\n4,4\n" * 5, "fewer than batch_size=100"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_bad_table_is_one_line_and_no_run(name, tmp_path, capsys):
+    text, message = BAD_TABLES[name]
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    line = fails(capsys, "train", path, "--out", tmp_path / "r")
+    assert message in line
+    assert not (tmp_path / "r").exists()
+
+
+def test_missing_file(tmp_path, capsys):
+    assert "no such file" in fails(capsys, "train", tmp_path / "no.csv", "--out", tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+    assert "neither an experiment" in fails(capsys, "train", "gaz")
+
+
+def test_another_experiments_format(tmp_path, capsys):
+    path = simulate.write_ethylene_co(tmp_path / gas.FILE, rows=50)
+    line = fails(capsys, "train", "power", "--data", path, "--out", tmp_path / "r")
+    assert "is not UCI's household_power_consumption.txt" in line
+
+
+def test_out_that_can_not_be_used(table, run, tmp_path, capsys):
+    assert "is not empty" in fails(capsys, "train", table, "--out", run)
+    file = tmp_path / "file"
+    file.write_text("")
+    assert "is a file" in fails(capsys, "train", table, "--out", file)
+    assert "can't make" in fails(capsys, "train", table, "--out", file / "below")
+    assert "can't write" in fails(capsys, "sample", run, "-o", tmp_path / "no" / "s.csv")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_unwritable_out(table, tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert "can't make" in fails(capsys, "train", table, "--out", tmp_path / "r")
+
+
+def test_wrong_width_at_score(run, table, tmp_path, capsys):
+    frame = pd.read_csv(table)
+    for name, other in [("few", frame[["a", "b"]]), ("many", frame.assign(d=1.0))]:
+        other.to_csv(tmp_path / f"{name}.csv", index=False)
+    out = tmp_path / "s.csv"
+    assert "has no column 'c'" in fails(capsys, "score", run, tmp_path / "few.csv", "-o", out)
+    assert "a column 'd'" in fails(capsys, "score", run, tmp_path / "many.csv", "-o", out)
+    np.save(tmp_path / "x.npy", np.zeros([3, 2]))
+    assert "has 2 columns" in fails(capsys, "score", run, tmp_path / "x.npy", "-o", out)
+    assert not out.exists()
+
+
+def test_a_corrupt_run(run, table, tmp_path, capsys):
+    assert "is not a run" in fails(capsys, "evaluate", tmp_path)
+    broken = shutil.copytree(run, tmp_path / "broken")
+    (broken / "model" / "flow.json").write_text("[]")
+    assert "is damaged" in fails(capsys, "score", broken, table, "-o", tmp_path / "s.csv")
+    (broken / "config.json").write_text("{")
+    assert "config.json is damaged" in fails(capsys, "evaluate", broken)
+
+
+def test_divergence_is_one_line(table, tmp_path, capsys, monkeypatch):
+    def diverge(flow, *_, **__):
+        history = tfp_maf.History(untrained=0.0, stopped="diverged")
+        raise tfp_maf.TrainingDiverged("the loss is not finite at epoch 1, step 2 of 4", history)
+
+    monkeypatch.setattr("tfp_maf.commands.fit", diverge)
+    assert "epoch 1, step 2" in fails(capsys, "train", table, "--out", tmp_path / "r", *QUICK)
+
+
+def test_options_are_checked(table, tmp_path, capsys):
+    assert "not like 100,100" in fails(capsys, "train", table, "--hidden-units", "ten")
+    out = ["--out", tmp_path / "r"]
+    assert "activation must be" in fails(capsys, "train", table, *out, "--activation", "x")
+    assert not (tmp_path / "r").exists()
+    assert "--drop is for tables" in fails(capsys, "train", "gas", *out, "--drop", "X4")
+
+
+def test_the_module_is_the_command_and_keeps_standard_error_clean(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tfp_maf", "evaluate", str(tmp_path / "none")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tfp-maf: ")

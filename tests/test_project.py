@@ -1,0 +1,55 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_ci_runs_the_readmes_test_command():
+    (command,) = re.findall(r"^.*-m pytest$", README, re.MULTILINE)
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert command in lines
+    assert command.startswith("python3 -m venv")
+
+
+def test_the_readmes_main_command_is_complete():
+    (command,) = re.findall(r"^.*tfp-maf train gas$", README, re.MULTILINE)
+    assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
+def test_help_does_not_import_tensorflow(arguments):
+    code = (
+        "import sys, time; began = time.perf_counter(); sys.argv[0] = 'tfp-maf'\n"
+        "from tfp_maf.cli import main\n"
+        "try: main()\n"
+        "finally:\n"
+        "    assert 'tensorflow' not in sys.modules and 'pandas' not in sys.modules\n"
+        "    assert time.perf_counter() - began < 1\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "tfp-maf" in done.stdout
+
+
+def test_data_preparation_does_not_import_tensorflow():
+    code = (
+        "import sys\nfrom data_prep import gas, power, simulate, table\n"
+        "assert not {'tensorflow', 'tfp_maf'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_public_names_are_there():
+    import tfp_maf
+
+    for name in tfp_maf.__all__:
+        assert getattr(tfp_maf, name).__doc__
+    with pytest.raises(AttributeError, match="no_such"):
+        _ = tfp_maf.no_such

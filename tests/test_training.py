@@ -1,0 +1,202 @@
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import tf_keras
+from conftest import chain_rows
+
+import tfp_maf
+from tfp_maf import training
+
+X, _ = chain_rows(600, 3, seed=0)
+TRAIN, VALIDATION = X[:500], X[500:]
+
+
+def small(**options):
+    return tfp_maf.build_maf(3, num_layers=2, hidden_units=[8], **options)
+
+
+def quick_fit(flow, train=TRAIN, validation=VALIDATION, **options):
+    options = {"learning_rate": 5e-3, "batch_size": 50, "max_epochs": 3} | options
+    return tfp_maf.fit(flow, train, validation, progress=False, **options)
+
+
+def by_hand(flow, *, learning_rate, batch_size, steps, l2, seed):
+    """The same steps, written out, one at a time and eagerly."""
+    optimizer = tf_keras.optimizers.Adam(learning_rate, jit_compile=False)
+    rows = TRAIN[np.random.default_rng(seed).permutation(len(TRAIN))]
+    gammas = {id(variable) for variable in flow.gammas.values()}
+    for step in range(steps):
+        batch = rows[step * batch_size : (step + 1) * batch_size]
+        with tf.GradientTape() as tape:
+            log_prob = tf.reduce_mean(flow.training_distribution.log_prob(batch))
+            squares = sum(
+                tf.reduce_sum((tf.math.log(v) if id(v) in gammas else v) ** 2)
+                for v in flow.trainable_variables
+            )
+            loss = -log_prob + l2 / 2 * squares
+        gradients = tape.gradient(loss, flow.trainable_variables)
+        pairs = zip(gradients, flow.trainable_variables, strict=True)
+        optimizer.apply_gradients((g, v) for g, v in pairs)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_an_epoch_is_that_of_a_loop_written_by_hand(jit_compile, batch_norm):
+    ours, theirs = (small(dtype="float64", batch_norm=batch_norm) for _ in range(2))
+    by_hand(theirs, learning_rate=5e-3, batch_size=50, steps=10, l2=1e-2, seed=7)
+    quick_fit(ours, max_epochs=1, l2=1e-2, seed=7, jit_compile=jit_compile)
+    compared = 0
+    for one, other in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
+        # Batch norm takes out what biases add, and beta starts where its gradient is zero: of
+        # rounding errors Adam makes steps of full size.
+        if not batch_norm or "kernel" in one.name or "gamma" in one.name:
+            np.testing.assert_allclose(one, other, atol=1e-8)
+            compared += 1
+    assert compared >= 6
+
+
+def test_clipping_is_to_the_norm_of_the_unmasked_gradients():
+    ours, theirs = (small(dtype="float64", batch_norm=False) for _ in range(2))
+    kept = [theirs.masks.get(v.ref(), 1.0) for v in theirs.trainable_variables]
+    rows = TRAIN[np.random.default_rng(0).permutation(len(TRAIN))]
+    optimizer = tf_keras.optimizers.Adam(5e-3, jit_compile=False)
+    for step in range(10):
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(theirs.log_prob(rows[step * 50 : (step + 1) * 50]))
+        gradients = [
+            mask * g
+            for mask, g in zip(kept, tape.gradient(loss, theirs.trainable_variables), strict=True)
+        ]
+        gradients, norm = tf.clip_by_global_norm(gradients, 1e-3)
+        assert norm > 1e-3
+        optimizer.apply_gradients(zip(gradients, theirs.trainable_variables, strict=True))
+    quick_fit(ours, max_epochs=1, l2=0, clip_norm=1e-3)
+    for one, other in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-8)
+
+
+def test_the_flow_ends_with_the_best_epochs_weights():
+    flow = small()
+    history = quick_fit(flow, max_epochs=30, learning_rate=0.05)
+    assert history.best_epoch < history.epochs == 30  # overfitted, or the test shows nothing
+    assert history.best_validation == max(history.validation)
+    assert tfp_maf.evaluate(flow, VALIDATION).mean == pytest.approx(history.best_validation)
+
+
+def test_validation_is_scored_with_the_whole_training_sets_statistics():
+    flow = small()
+    quick_fit(flow)
+    before = flow.log_prob(VALIDATION).numpy()
+    tfp_maf.set_batch_statistics(flow, TRAIN)
+    np.testing.assert_array_equal(flow.log_prob(VALIDATION), before)
+
+
+def test_history_is_a_frame():
+    history = quick_fit(small())
+    assert list(history.frame.columns) == ["epoch", "train", "validation", "seconds"]
+    assert isinstance(history.frame, pd.DataFrame)
+    assert len(history.frame) == history.epochs == 3
+    assert (history.frame["seconds"].diff().dropna() > 0).all()
+    assert history.stopped == "max_epochs"
+    assert history.milliseconds_per_step > 0
+
+
+def test_patience_ends_it(monkeypatch):
+    scores = iter([0.0, 1.0, 3.0, 2.0, 2.5, 9.0])  # untrained, then by epoch
+    monkeypatch.setattr(training, "evaluate", lambda *_: tfp_maf.Evaluation(next(scores), 0.0, 1))
+    history = quick_fit(small(), max_epochs=10, patience=2)
+    assert (history.stopped, history.epochs, history.best_epoch) == ("patience", 4, 2)
+
+
+def test_the_learning_rate_is_halved_after_waiting(monkeypatch):
+    scores = iter([0.0, 1.0] + 8 * [0.5])
+    monkeypatch.setattr(training, "evaluate", lambda *_: tfp_maf.Evaluation(next(scores), 0.0, 1))
+    made = []
+    adam = tf_keras.optimizers.Adam
+    monkeypatch.setattr(
+        tf_keras.optimizers, "Adam", lambda *a, **k: made.append(adam(*a, **k)) or made[0]
+    )
+    quick_fit(small(), max_epochs=8, learning_rate=0.8e-3, halve_after=3)
+    assert float(made[0].learning_rate) == pytest.approx(0.2e-3)  # after epochs 4 and 7
+
+
+def test_the_same_seed_gives_the_same_flow():
+    first, again, other = small(), small(), small()
+    for flow, seed in [(first, 1), (again, 1), (other, 2)]:
+        quick_fit(flow, seed=seed)
+    np.testing.assert_array_equal(first.log_prob(X), again.log_prob(X))
+    assert (first.log_prob(X).numpy() != other.log_prob(X).numpy()).all()
+
+
+def test_divergence_says_where_and_restores_the_best():
+    flow = small(batch_norm=False, log_scale_bound=None, activation="relu")
+    with pytest.raises(tfp_maf.TrainingDiverged) as caught:
+        quick_fit(flow, learning_rate=1e10, max_epochs=20)
+    assert "not finite at epoch 1, step" in str(caught.value)
+    assert "smaller learning_rate than 1e+10" in str(caught.value)
+    assert caught.value.history.stopped == "diverged"
+    assert np.isfinite(flow.log_prob(X)).all()
+    mean = tfp_maf.evaluate(flow, VALIDATION).mean
+    assert mean == pytest.approx(caught.value.history.best_validation)
+
+
+def test_an_interrupt_keeps_the_best(monkeypatch):
+    calls = []
+
+    def interrupt_at_the_third(flow, x):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return tfp_maf.evaluate(flow, x)
+
+    monkeypatch.setattr(training, "evaluate", interrupt_at_the_third)
+    flow = small()
+    history = quick_fit(flow)
+    assert (history.stopped, history.epochs, history.best_epoch) == ("interrupted", 1, 1)
+    assert tfp_maf.evaluate(flow, VALIDATION).mean == pytest.approx(history.best_validation)
+
+
+def test_the_best_so_far_is_on_disk(tmp_path):
+    flow = small()
+    quick_fit(flow, checkpoint=tmp_path / "best")
+    fresh = small(seed=9)
+    tf.train.Checkpoint(weights=list(fresh.variables)).read(str(tmp_path / "best"))
+    np.testing.assert_array_equal(fresh.log_prob(X), flow.log_prob(X))
+
+
+def test_progress_goes_to_standard_error(capsys):
+    tfp_maf.fit(small(), TRAIN, VALIDATION, batch_size=50, max_epochs=2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "epoch 2.0/2" in err
+    assert "train " in err
+    assert "validation " in err
+
+
+NAN = np.where(np.arange(3) == 1, np.nan, X[:100])
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "options", "message"),
+    [
+        (TRAIN[:40], VALIDATION, {}, "40 rows, fewer than batch_size=50"),
+        (TRAIN, VALIDATION[:0], {}, "validation has no rows"),
+        (TRAIN[:, :2], VALIDATION, {}, r"train must have shape \[N, 3\]"),
+        (TRAIN, VALIDATION[:, :2], {}, r"validation must have shape \[N, 3\]"),
+        (NAN, VALIDATION, {}, "train has nan at row 0, column 1"),
+        (TRAIN, NAN, {}, "validation has nan at row 0, column 1"),
+        (TRAIN, VALIDATION, {"batch_size": 1}, "no variance"),
+        (TRAIN, VALIDATION, {"batch_size": 2.5}, "batch_size must be a positive integer"),
+        (TRAIN, VALIDATION, {"max_epochs": 0}, "max_epochs"),
+        (TRAIN, VALIDATION, {"patience": 0}, "patience"),
+        (TRAIN, VALIDATION, {"halve_after": 0}, "halve_after"),
+        (TRAIN, VALIDATION, {"learning_rate": 0}, "learning_rate"),
+        (TRAIN, VALIDATION, {"learning_rate": float("nan")}, "learning_rate"),
+        (TRAIN, VALIDATION, {"l2": -1}, "l2"),
+        (TRAIN, VALIDATION, {"clip_norm": 0}, "clip_norm"),
+    ],
+)
+def test_what_can_not_be_trained(train, validation, options, message):
+    with pytest.raises(ValueError, match=message):
+        quick_fit(small(), train, validation, **options)
