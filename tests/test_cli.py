@@ -105,7 +105,7 @@ def test_samples_have_the_header_and_the_units(run, table, tmp_path):
     samples, data = pd.read_csv(out), pd.read_csv(table)
     assert list(samples.columns) == ["a", "b", "c"]
     assert len(samples) == 2000
-    np.testing.assert_allclose(samples.mean(), data.mean(), atol=0.5 * data.std())
+    np.testing.assert_allclose((samples.mean() - data.mean()) / data.std(), 0, atol=0.5)
     again = tmp_path / "again.csv"
     assert tfp_maf_command("sample", run, "-n", 2000, "--seed", 1, "-o", again) == 0
     assert out.read_bytes() == again.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import platform
+import shutil
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +27,7 @@ from tfp_maf.runs import Run
 from tfp_maf.saving import load_flow
 from tfp_maf.training import TrainingDiverged, fit
 
+CHECKPOINTS = "checkpoints"
 UNITS = "nats an event, columns standardised"
 
 
@@ -46,10 +48,23 @@ def train(
         data = target
     run = Run.create(out or Path("runs") / Path(target).stem)
     try:
-        splits = load_splits(experiment.name, data, drop=drop, seed=seed)
+        return _train_in(run, experiment, data, drop=drop, seed=seed, overrides=overrides)
     except BaseException:
-        _remove_if_empty(run.folder)
+        if not any((run.folder / CHECKPOINTS).glob("*")):  # nothing was trained, nothing is lost
+            shutil.rmtree(run.folder)
         raise
+
+
+def _train_in(
+    run: Run,
+    experiment: Experiment,
+    data: str | None,
+    *,
+    drop: Sequence[str],
+    seed: int,
+    overrides: dict[str, Any],
+) -> int:
+    splits = load_splits(experiment.name, data, drop=drop, seed=seed)
     if splits.simulated:
         experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
         print("no data/ethylene_CO.txt: training on a simulated stand-in, not the real data")
@@ -74,14 +89,14 @@ def _train_and_write(
 ) -> int:
     failure = None
     metrics["untrained"] = _report("untrained flow, test", _untrained(flow, splits))
-    (run.folder / "checkpoints").mkdir()
+    (run.folder / CHECKPOINTS).mkdir()
     try:
         history = fit(
             flow,
             splits.train,
             splits.validation,
             seed=seed,
-            checkpoint=run.folder / "checkpoints" / "best",
+            checkpoint=run.folder / CHECKPOINTS / "best",
             **experiment.training,
         )
     except TrainingDiverged as error:
@@ -251,7 +266,3 @@ def _write_plots(
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=120)
 
-
-def _remove_if_empty(folder: Path) -> None:
-    if not any(folder.iterdir()):
-        folder.rmdir()
