@@ -265,4 +265,3 @@ def _write_plots(
     folder.mkdir(exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=120)
-
