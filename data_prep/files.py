@@ -14,9 +14,18 @@ from typing import TextIO
 def replaced_when_whole(path: Path) -> Iterator[TextIO]:
     """A text file to write to, which takes ``path``'s place when the block ends well.
 
+    A device, pipe or link, such as ``/dev/stdout``, is written through: its place is not ours.
+
     Raises:
-        OSError: the folder is missing or can't be written; nothing is left behind.
+        OSError: the folder is missing or can't be written, or ``path`` is a folder; nothing is
+            left behind.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"can't write {path}: it is a folder")
+    if path.exists() and (path.is_symlink() or not path.is_file()):
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+        return
     if not path.parent.is_dir():
         raise FileNotFoundError(f"can't write {path}: no folder {path.parent}")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

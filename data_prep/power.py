@@ -87,7 +87,9 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
 def _minutes(time: pd.Series) -> pd.Series:
     """``17:24:00`` to 1044."""
     clock = pd.to_datetime(time, format="%H:%M:%S", errors="coerce")
-    return clock.dt.hour * 60 + clock.dt.minute
+    minutes = clock.dt.hour * 60 + clock.dt.minute
+    # A bad time stays as it is, for the message to show.
+    return minutes.astype(object).where(clock.notna(), time) if clock.isna().any() else minutes
 
 
 def _recording_noise(rng: np.random.RandomState, n: int) -> np.ndarray:

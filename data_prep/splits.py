@@ -40,6 +40,9 @@ class Scaler:
         if not np.isfinite(scale).all():
             name = columns[int(np.argmin(np.isfinite(scale)))]
             raise ValueError(f"column {name!r} has values too large to standardise; rescale it")
+        if not scale.all():  # not constant, but the squares underflow
+            name = columns[int(np.argmin(scale))]
+            raise ValueError(f"column {name!r} has values too close to standardise; rescale it")
         return cls(tuple(columns), mean, scale)
 
     def standardise(self, x: np.ndarray) -> np.ndarray:

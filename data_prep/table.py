@@ -42,7 +42,9 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
     text = [name for name in frame.columns if not _has_numbers(frame[name])]
     frame = frame.drop(columns=text)
     if frame.shape[1] == 0:
-        raise ValueError(f"{path} has no column of numbers left")
+        raise ValueError(
+            f"{path} has no column of numbers left; .csv is separated by ',', .tsv by tabs"
+        )
     x = text_files.numbers(frame, path)
     columns = [str(name) for name in frame.columns]
     x = x[np.random.default_rng(seed).permutation(len(x))]
@@ -149,6 +151,8 @@ def _read_npy(path: Path) -> pd.DataFrame:
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"{path} is not a whole .npy file: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path} is not a .npy file: it holds several arrays, as .npz does")
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise ValueError(
             f"{path} should hold numbers of shape [N, D], but has {array.dtype} {list(array.shape)}"

@@ -1,8 +1,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -240,6 +242,33 @@ def test_options_are_checked(table, tmp_path, capsys):
     assert "activation must be" in fails(capsys, "train", table, *out, "--activation", "x")
     assert not (tmp_path / "r").exists()
     assert "--drop is for tables" in fails(capsys, "train", "gas", *out, "--drop", "X4")
+
+
+def test_ctrl_c_keeps_the_best_and_says_so(table, tmp_path):
+    arguments = [
+        "train",
+        str(table),
+        "--out",
+        str(tmp_path / "r"),
+        *QUICK[:4],
+        "--patience",
+        "9999",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tfp_maf", *arguments, "--max-epochs", "100000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    waited = 0
+    while not list((tmp_path / "r").glob("checkpoints/*.index")) and waited < 120:
+        time.sleep(0.5)
+        waited += 0.5
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "ended by interrupted" in out
+    assert tfp_maf_command("evaluate", tmp_path / "r") == 0
 
 
 def test_the_module_is_the_command_and_keeps_standard_error_clean(tmp_path):

@@ -1,6 +1,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import pytest
 
 from tfp_maf import masked_dense, plotting
 
@@ -32,6 +33,14 @@ def test_pairs_show_at_most_eight_columns(tmp_path):
     assert figure.axes[8 * 7].get_xlabel() == "c0"
     assert figure.axes[8 * 7].get_ylabel() == "c7"
     figure.savefig(tmp_path / "pairs.png")
+
+
+@pytest.mark.filterwarnings("error")
+def test_pairs_of_columns_that_hardly_vary(tmp_path):
+    """One row far out, and a column of 1e18 and a little: axes, not warnings."""
+    data = np.random.default_rng(0).normal(size=[5000, 2]) * [1, 100] + [0, 1e18]
+    data[0, 0] = 1e30
+    plotting.plot_pairs(data, data * 0, columns=["a", "b"]).savefig(tmp_path / "pairs.png")
 
 
 def test_noise_is_drawn_beside_the_standard_normal():

@@ -4,107 +4,256 @@ import pytest
 
 from data_prep import table
 
-X = np.random.default_rng(0).normal(size=[100, 3]) * [1, 10, 0.1] + [0, 5, -3]
-FRAME = pd.DataFrame(X, columns=["x1", "x2", "x3"])
+N = 60
+NUMBERS = ["a", "b", "c"]
 
 
-def write(folder, frame, suffix):
-    path = folder / f"rows{suffix}"
-    if suffix == ".parquet":
-        frame.to_parquet(path)
-    elif suffix == ".npy":
-        np.save(path, frame.to_numpy())
-    else:
-        frame.to_csv(path, index=False, sep=table.SEPARATORS[suffix])
-    return path
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    numbers = rng.normal([1.0, -50.0, 0.0], [2.0, 9.0, 1e-3], [N, 3]).round(6)
+    return pd.DataFrame(numbers, columns=NUMBERS)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".npy"])
-def test_every_format_gives_the_same_splits(tmp_path, suffix):
-    splits = table.load(write(tmp_path, FRAME, suffix), seed=4)
-    assert splits.scaler.columns == ("x1", "x2", "x3")
-    assert (len(splits.train), len(splits.validation), len(splits.test)) == (81, 9, 10)
-    shuffled = X[np.random.default_rng(4).permutation(100)]
-    mean, deviation = shuffled[:81].mean(axis=0), shuffled[:81].std(axis=0)
-    np.testing.assert_allclose(splits.test, (shuffled[90:] - mean) / deviation, atol=1e-5)
+@pytest.fixture
+def write(tmp_path):
+    """Writes a frame, lines or bytes as ``name`` and gives the path."""
+
+    def write(content, name="t.csv"):
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif isinstance(content, list):
+            path.write_text("\n".join(content))
+        elif path.suffix == ".parquet":
+            content.to_parquet(path)
+        elif path.suffix == ".npy":
+            np.save(path, content.to_numpy())
+        else:
+            content.to_csv(path, index=False, sep=table.SEPARATORS.get(path.suffix, ","))
+        return path
+
+    return write
 
 
-def test_columns_without_numbers_are_left_out_and_said(tmp_path):
-    path = write(tmp_path, FRAME.assign(name="n", day="2026-01-02"), ".csv")
-    splits = table.load(path, drop=["x2"])
-    assert splits.scaler.columns == ("x1", "x3")
-    assert splits.left_out == ("name", "day", "x2")
+def parts(splits):
+    return splits.train, splits.validation, splits.test
+
+
+def csv_lines(frame):
+    return frame.to_csv(index=False).splitlines()
+
+
+def test_splits_are_all_rows_shuffled_and_standardised_by_train_alone(frame, write):
+    splits = table.load(write(frame))
+    assert [len(part) for part in parts(splits)] == [49, 5, 6]
+    rows = splits.scaler.unstandardise(np.concatenate(parts(splits)))
+    assert not np.allclose(rows, frame, atol=1e-4)
+    order = np.argsort(rows[:, 0])
+    np.testing.assert_allclose(rows[order], frame.sort_values("a"), atol=1e-5)
+    assert splits.train.dtype == np.float32
+    np.testing.assert_allclose(splits.train.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(splits.train.std(axis=0), 1, atol=1e-6)
+    assert abs(np.concatenate(parts(splits)).mean(axis=0)).max() > 1e-3
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".parquet", ".npy"])
+def test_all_formats_give_equal_splits(frame, write, suffix):
+    expected = table.load(write(frame))
+    splits = table.load(write(frame, "t" + suffix))
+    for mine, theirs in zip(parts(splits), parts(expected), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    names = ("x1", "x2", "x3") if suffix == ".npy" else ("a", "b", "c")
+    assert splits.scaler.columns == names
+
+
+def test_chunks_byte_order_mark_and_windows_line_ends_change_nothing(frame, write, monkeypatch):
+    expected = table.load(write(frame))
+    monkeypatch.setattr(table, "CHUNK", 7)
+    windows = ("\ufeff" + "\r\n".join(csv_lines(frame)) + "\r\n").encode()
+    np.testing.assert_array_equal(table.load(write(windows)).test, expected.test)
+
+
+def test_seed(frame, write):
+    path = write(frame)
+    np.testing.assert_array_equal(table.load(path).test, table.load(path, seed=0).test)
+    assert not np.allclose(table.load(path).test, table.load(path, seed=1).test)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_columns_without_numbers_are_left_out_and_said(frame, write, suffix):
+    expected = table.load(write(frame))
+    frame.insert(1, "name", [f"row {i}" for i in range(N)])
+    frame["day"] = pd.date_range("2020-01-01", periods=N)
+    frame["yes"] = np.arange(N) % 2 == 0
+    splits = table.load(write(frame, "t" + suffix))
+    assert splits.scaler.columns == ("a", "b", "c")
+    assert splits.left_out == ("name", "day", "yes")
     assert splits.notes[0] == "column 'name' left out: no numbers"
-    with pytest.raises(ValueError, match="no column 'x9' to drop; it has 'x1'"):
-        table.load(path, drop=["x9"])
+    np.testing.assert_array_equal(splits.train, expected.train)
 
 
-def test_rows_to_score_are_in_the_models_order(tmp_path):
-    path = write(tmp_path, FRAME[["x3", "x1", "x2"]].assign(name="n"), ".csv")
-    rows = table.read_rows(path, ["x1", "x2", "x3"], left_out=["name"])
-    np.testing.assert_allclose(rows, X)
+def test_drop(frame, write):
+    splits = table.load(write(frame), drop=["b"])
+    assert splits.scaler.columns == ("a", "c")
+    assert splits.left_out == ("b",)
+    assert splits.notes == ("column 'b' left out: as asked",)
+    np.testing.assert_array_equal(splits.test, table.load(write(frame)).test[:, [0, 2]])
+    with pytest.raises(ValueError, match="has no column 'z' to drop; it has 'a', 'b', 'c'"):
+        table.load(write(frame), drop=["z"])
+    with pytest.raises(ValueError, match="no column of numbers left"):
+        table.load(write(frame), drop=NUMBERS)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_read_rows_puts_columns_in_order(frame, write, name):
+    rows = table.read_rows(write(frame[["c", "a", "b"]], name), NUMBERS)
+    assert rows.dtype == np.float64
+    np.testing.assert_array_equal(rows, frame)
+
+
+def test_read_rows_may_skip_what_was_left_out(frame, write):
+    path = write(frame.assign(name="x"))
+    np.testing.assert_array_equal(table.read_rows(path, NUMBERS, left_out=["name"]), frame)
     with pytest.raises(ValueError, match="a column 'name' that the model does not know"):
-        table.read_rows(path, ["x1", "x2", "x3"])
-    with pytest.raises(ValueError, match="has no column 'x4'"):
-        table.read_rows(path, ["x1", "x4"])
-    with pytest.raises(ValueError, match="has 3 columns, but the model takes 2"):
-        table.read_rows(write(tmp_path, FRAME, ".npy"), ["x1", "x2"])
+        table.read_rows(path, NUMBERS)
 
 
-GOOD = "a,b\n" + "1,2\n3,1\n2,7\n" * 20
+def test_read_rows_refuses_other_columns(frame, write):
+    with pytest.raises(ValueError, match="no column 'b'; the model takes a, b, c"):
+        table.read_rows(write(frame[["a", "c"]]), NUMBERS)
+    path = write(frame, "t.npy")
+    np.testing.assert_array_equal(table.read_rows(path, NUMBERS), frame)
+    with pytest.raises(ValueError, match="has 3 columns, but the model takes 2: a, b"):
+        table.read_rows(path, ["a", "b"])
+
+
+def test_read_rows_names_a_bad_value(frame, write):
+    frame.loc[4, "b"] = np.inf
+    with pytest.raises(ValueError, match="row 5, column 'b': inf is not finite"):
+        table.read_rows(write(frame), NUMBERS)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"t\.csv: no such file"):
+        table.load(tmp_path / "t.csv")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        table.load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("content", "name", "message"),
     [
-        ("", "is empty"),
-        ("a,b\n", "a header but no rows"),
-        (GOOD + "7", "the last line is cut short, 1 of 2"),
-        (GOOD + "x,2\n", "row 61, column 'a': 'x' is not a finite number"),
-        (GOOD + ",2\n", "row 61, column 'a': the value is missing"),
-        (GOOD + "1,nan\n", "row 61, column 'b'"),
-        (GOOD + "1,-inf\n", "row 61, column 'b'"),
-        (GOOD + "1,2,3\n", "number of fields"),
-        ("1,2\n3,4\n", "the first line holds numbers"),
-        ("a,b\n" + "1,2\n1,3\n" * 20, "column 'a' is constant"),
-        ("a,b\n" + "1,-3\n2,-5\n5,-11\n" * 20, "'b' repeats 'a'"),
-        ("a,b\n" + "1,2\n3,1\n" * 3, "6 rows are too few"),
-        ("a,b\nx,y\n", "no column of numbers left"),
+        (b"", "t.csv", "is empty"),
+        (b"\n\n", "t.csv", "has no columns"),
+        (b"a,b\n", "t.csv", "has a header but no rows"),
+        (b"\xff\xfe\x00" * 9, "t.csv", "is not a text file"),
+        (b"a,b\n1,\xff\n", "t.csv", "is not a text file"),
+        (b"1.5,2\n3,4\n", "t.csv", "first line holds numbers; it should name the columns"),
+        (b"a\nx\ny\n", "t.csv", "no column of numbers"),
+        (b"a,b\n1,2\n", "t.txt", "can't read .txt; give .csv, .tsv, .parquet or .npy"),
+        (b"a,b\n1,2\n", "t", "can't read a file without an ending"),
+        (b"not parquet", "t.parquet", "is not a whole Parquet file"),
+        (b"not numpy", "t.npy", "is not a whole .npy file"),
     ],
 )
-def test_bad_tables(tmp_path, text, message):
-    path = tmp_path / "bad.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message) as caught:
-        table.load(path)
-    assert str(path) in str(caught.value)
+def test_unreadable(write, content, name, message):
+    with pytest.raises(ValueError, match=message):
+        table.load(write(content, name))
 
 
-def test_bad_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such file"):
-        table.load(tmp_path / "no.csv")
-    with pytest.raises(OSError, match="is a folder"):
-        table.load(tmp_path)
-    (tmp_path / "x.xlsx").write_bytes(b"PK")
-    with pytest.raises(ValueError, match="can't read .xlsx; give .csv"):
-        table.load(tmp_path / "x.xlsx")
-    (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00\x9c")
-    with pytest.raises(ValueError, match="is not a text file"):
-        table.load(tmp_path / "x.csv")
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1,oops,2", "row 21, column 'b': 'oops' is not a finite number"),
+        ("1,,2", "row 21, column 'b': the value is missing"),
+        ("1,NaN,2", "row 21, column 'b': the value is missing"),
+        ("1,-inf,2", "row 21, column 'b': -inf is not finite"),
+        ("1,2", "row 21, column 'c': the value is missing"),
+        ("1,2,3,4", "differ in their number of fields: Expected 3 fields in line 22, saw 4"),
+        ('1,"2,3', "differ in their number of fields: EOF inside string"),
+    ],
+)
+@pytest.mark.parametrize("chunk", [8, 1000])  # rows are counted across chunks
+def test_a_bad_row_is_named(frame, write, monkeypatch, line, message, chunk):
+    monkeypatch.setattr(table, "CHUNK", chunk)
+    lines = csv_lines(frame)
+    with pytest.raises(ValueError, match=message):
+        table.load(write([*lines[:21], line, *lines[21:]]))
+
+
+def test_a_first_row_that_is_too_long(frame, write):
+    header, *lines = csv_lines(frame)
+    with pytest.raises(ValueError, match="differ in their number of fields"):
+        table.load(write([header, "1,2,3,4", *lines]))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_truncated_last_line(frame, write, suffix):
+    cut = write(frame, "t" + suffix).read_text().rstrip("\n")
+    cut = cut[: max(cut.rfind(","), cut.rfind("\t"))]
+    with pytest.raises(ValueError, match="last line is cut short, 2 of 3 fields"):
+        table.load(write(cut.encode(), "t" + suffix))
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".parquet"])
-def test_truncated_binary_files(tmp_path, suffix):
-    path = write(tmp_path, FRAME, suffix)
+def test_truncated_binary_file(frame, write, suffix):
+    path = write(frame, "t" + suffix)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(ValueError, match="is not a whole"):
+    with pytest.raises(ValueError, match=rf"t{suffix} is not a whole \S+ file"):
         table.load(path)
 
 
-def test_npy_of_objects_is_not_unpickled(tmp_path):
-    np.save(tmp_path / "x.npy", np.array([[object()]]), allow_pickle=True)
-    with pytest.raises(ValueError, match="is not a whole .npy file: Object arrays"):
-        table.load(tmp_path / "x.npy")
-    np.save(tmp_path / "x.npy", np.zeros(5))
-    with pytest.raises(ValueError, match=r"numbers of shape \[N, D\]"):
-        table.load(tmp_path / "x.npy")
+@pytest.mark.parametrize("suffix", [".npy", ".parquet"])
+@pytest.mark.parametrize(
+    ("value", "what"), [(np.nan, "the value is missing"), (np.inf, "inf is not")]
+)
+def test_a_bad_value_in_a_binary_file(frame, write, suffix, value, what):
+    frame.loc[6, "c"] = value
+    with pytest.raises(ValueError, match=f"row 7, column '(c|x3)': {what}"):
+        table.load(write(frame, "t" + suffix))
+
+
+def test_parquets_missing_integer(frame, write):
+    frame["n"] = pd.array([*range(N - 1), None], dtype="Int64")
+    with pytest.raises(ValueError, match=f"row {N}, column 'n': the value is missing"):
+        table.load(write(frame, "t.parquet"))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.ones(30), np.ones([5, 5, 5]), np.ones([30, 2], complex), np.full([30, 2], "x")],
+)
+def test_npy_of_another_shape_or_type(tmp_path, array):
+    np.save(tmp_path / "t.npy", array)
+    with pytest.raises(ValueError, match=r"should hold numbers of shape \[N, D\]"):
+        table.load(tmp_path / "t.npy")
+
+
+def test_pickled_npy(tmp_path):
+    np.save(tmp_path / "t.npy", np.array([[1, "x"]] * 30, object), allow_pickle=True)
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        table.load(tmp_path / "t.npy")
+
+
+def test_npz_named_npy(tmp_path):
+    np.savez(tmp_path / "t.npz", np.ones([30, 2]))
+    (tmp_path / "t.npz").rename(tmp_path / "t.npy")
+    with pytest.raises(ValueError, match=r"is not a \.npy file"):
+        table.load(tmp_path / "t.npy")
+
+
+def test_columns_without_a_density(frame, write):
+    with pytest.raises(ValueError, match=r"t\.csv: column 'd' is constant"):
+        table.load(write(frame.assign(d=0.1)))
+    with pytest.raises(ValueError, match="'d' repeats 'b'.*drop one of each"):
+        table.load(write(frame.assign(d=frame["b"])))
+    with pytest.raises(ValueError, match="'d' repeats 'a'"):
+        table.load(write(frame.assign(d=3 - 2 * frame["a"])))
+    assert len(table.load(write(frame.assign(d=frame["a"] + frame["b"]))).scaler.columns) == 4
+
+
+@pytest.mark.parametrize("rows", [1, 10])
+def test_too_few_rows(frame, write, rows):
+    with pytest.raises(ValueError, match=rf"t\.csv: {rows} rows are too few"):
+        table.load(write(frame[:rows]))

@@ -81,7 +81,8 @@ def plot_pairs(
     figure = Figure(figsize=(1.6 * shown + 1, 1.6 * shown + 1), layout="constrained")
     axes = figure.subplots(shown, shown, squeeze=False)
     low, high = np.quantile(data[:, :shown], [0.001, 0.999], axis=0)
-    margin = 0.05 * np.maximum(high - low, 1e-9)
+    # A column whose quantiles coincide still gets an axis that float64 can tell apart.
+    margin = 0.05 * np.maximum(high - low, 1e-6 * np.maximum(abs(high), 1e-3))
     limits = np.stack([low - margin, high + margin], axis=1)
     sets = [("data", data, "C0"), ("samples", samples, "C1")]
     picked = [(n, x[rng.permutation(len(x))[:MOST_POINTS]], c) for n, x, c in sets]
@@ -94,7 +95,9 @@ def plot_pairs(
             for name, x, colour in picked:
                 if i == j:
                     bins = np.linspace(limits[i, 0], limits[i, 1], 40)
-                    axis.hist(x[:, i], bins, density=True, color=colour, alpha=0.5, label=name)
+                    # A density by hand: hist's own is NaN where no row is within the axis.
+                    weights = np.full(len(x), 1 / (len(x) * (bins[1] - bins[0])))
+                    axis.hist(x[:, i], bins, weights=weights, color=colour, alpha=0.5, label=name)
                 else:
                     axis.scatter(x[:, j], x[:, i], s=1, color=colour, alpha=0.3, linewidths=0)
                     axis.set_ylim(*limits[i])

@@ -20,7 +20,9 @@ def import_tensorflow() -> None:
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            importlib.import_module("tensorflow")
+            tensorflow = importlib.import_module("tensorflow")
+            # It takes a stack of layers, each traced once, for one function traced too often.
+            tensorflow.get_logger().setLevel("ERROR")
         except BaseException:
             said.seek(0)
             os.write(stderr, said.read())
