@@ -66,10 +66,11 @@ def load(
     x = _read_sensors(path, progress=progress)
     kept = list(POST_COLUMNS) if recipe == "post" else paper_columns(_correlation(x))
     x = x[:, [SENSORS.index(name) for name in kept]]
-    scaler = Scaler.fit(x, kept, ddof=1)
-    z = scaler.standardise(x)
-    del x
-    train, validation, test = last_tenths(z) if recipe == "paper" else _random_halves(z, seed)
+    with text_files.named(path):
+        scaler = Scaler.fit(x, kept, ddof=1)
+        z = scaler.standardise(x)
+        del x
+        train, validation, test = last_tenths(z) if recipe == "paper" else _random_halves(z, seed)
     dropped = [name for name in SENSORS if name not in kept]
     return Splits(
         train,

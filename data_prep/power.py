@@ -59,8 +59,9 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
     rng = np.random.RandomState(seed)
     rng.shuffle(x)
     x += _recording_noise(rng, len(x))
-    train, validation, test = last_tenths(x)
-    scaler = Scaler.fit(x[: len(train) + len(validation)], COLUMNS)
+    with text_files.named(path):
+        train, validation, test = last_tenths(x)
+        scaler = Scaler.fit(x[: len(train) + len(validation)], COLUMNS)
     return Splits(
         train=scaler.standardise(train),
         validation=scaler.standardise(validation),

@@ -48,11 +48,9 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
     x = text_files.numbers(frame, path)
     columns = [str(name) for name in frame.columns]
     x = x[np.random.default_rng(seed).permutation(len(x))]
-    try:
+    with text_files.named(path):
         train, validation, test = last_tenths(x)
         scaler = Scaler.fit(train, columns)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
     _refuse_repeats(scaler.standardise(train), columns, path)
     left_out = [f"column {name!r} left out: no numbers" for name in text]
     left_out += [f"column {name!r} left out: as asked" for name in drop]
@@ -163,8 +161,6 @@ def _read_npy(path: Path) -> pd.DataFrame:
 def _has_numbers(column: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
-    if pd.api.types.is_numeric_dtype(column):
-        return True
     return bool(pd.to_numeric(column, errors="coerce").notna().any())
 
 

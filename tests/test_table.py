@@ -257,3 +257,8 @@ def test_columns_without_a_density(frame, write):
 def test_too_few_rows(frame, write, rows):
     with pytest.raises(ValueError, match=rf"t\.csv: {rows} rows are too few"):
         table.load(write(frame[:rows]))
+
+
+def test_an_empty_column_is_left_out(frame, write):
+    splits = table.load(write(frame.assign(empty=np.nan)))
+    assert splits.left_out == ("empty",)
