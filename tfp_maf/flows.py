@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -54,7 +55,9 @@ class Flow(tf.Module):
     ):
         super().__init__()
         self.event_size, self.dtype = event_size, dtype
-        self.builder, self.arguments = builder, arguments
+        self.builder = builder
+        # tf.Module would wrap a plain dict in a type of its own, which json does not take.
+        self.arguments = MappingProxyType(dict(arguments))
         self.masks = masks
         base = tfd.MultivariateNormalDiag(loc=tf.zeros([event_size], dtype))
         self.distribution = tfd.TransformedDistribution(base, tfb.Chain(list(bijectors)))

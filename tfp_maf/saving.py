@@ -41,7 +41,7 @@ def save_flow(flow: flows.Flow, folder: str | Path) -> None:
             tf.saved_model.save(exported, str(temporary))
         except tf.errors.OpError as error:
             raise OSError(f"can't write {folder / MODEL}: {error.message}") from None
-        description = {"builder": flow.builder, "arguments": flow.arguments}
+        description = {"builder": flow.builder, "arguments": dict(flow.arguments)}
         (temporary / ARGUMENTS).write_text(json.dumps(description, indent=2) + "\n")
         temporary.chmod(0o755)  # mkdtemp's is for the owner alone
         if (folder / MODEL).exists():
