@@ -54,14 +54,7 @@ def load(
     """
     if recipe not in ("paper", "post"):
         raise ValueError(f"recipe must be 'paper' or 'post', got {recipe!r}")
-    path = Path(path)
-    path = path / FILE if path.is_dir() else path
-    text_files.require_file(path)
-    if text_files.first_line(path).strip() != HEADER:
-        raise ValueError(
-            f"{path} is not UCI's {FILE}: its first line should be {HEADER!r}, "
-            f"but is {text_files.first_line(path)[:80]!r}"
-        )
+    path = text_files.published_file(Path(path), FILE, header=HEADER)
     text_files.require_whole_last_line(path, None, len(COLUMNS))
     x = _read_sensors(path, progress=progress)
     kept = list(POST_COLUMNS) if recipe == "post" else paper_columns(_correlation(x))

@@ -46,14 +46,7 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
         OSError: no such file.
         ValueError: another format, a truncated file or text in a number column.
     """
-    path = Path(path)
-    path = path / FILE if path.is_dir() else path
-    text_files.require_file(path)
-    if text_files.first_line(path).strip() != HEADER:
-        raise ValueError(
-            f"{path} is not UCI's {FILE}: its first line should be {HEADER!r}, "
-            f"but is {text_files.first_line(path)[:80]!r}"
-        )
+    path = text_files.published_file(Path(path), FILE, header=HEADER)
     text_files.require_whole_last_line(path, ";", HEADER.count(";") + 1)
     x, dropped = _read(path)
     rng = np.random.RandomState(seed)

@@ -48,6 +48,23 @@ def first_line(path: Path) -> str:
         raise ValueError(f"{path} is not a text file") from None
 
 
+def published_file(path: Path, name: str, *, header: str) -> Path:
+    """The publisher's file ``name``, given itself or the folder it is in.
+
+    Raises:
+        OSError: no such file.
+        ValueError: its first line is not ``header``.
+    """
+    path = path / name if path.is_dir() else path
+    require_file(path)
+    if first_line(path).strip() != header:
+        raise ValueError(
+            f"{path} is not UCI's {name}: its first line should be {header!r}, "
+            f"but is {first_line(path)[:80]!r}"
+        )
+    return path
+
+
 def require_whole_last_line(path: Path, separator: str | None, fields: int) -> None:
     """Raises ValueError if the last line has fewer than ``fields`` fields.
 
