@@ -259,13 +259,18 @@ def test_ctrl_c_keeps_the_best_and_says_so(table, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    waited = 0
-    while not list((tmp_path / "r").glob("checkpoints/*.index")) and waited < 120:
-        time.sleep(0.5)
-        waited += 0.5
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
+    try:
+        waited = 0.0
+        while not list((tmp_path / "r").glob("checkpoints/*.index")) and waited < 120:
+            time.sleep(0.5)
+            waited += 0.5
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "ended by interrupted" in out
     assert tfp_maf_command("evaluate", tmp_path / "r") == 0
