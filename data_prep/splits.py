@@ -46,8 +46,9 @@ class Scaler:
         return cls(tuple(columns), mean, scale)
 
     def standardise(self, x: np.ndarray) -> np.ndarray:
-        """``[N, D]`` in the user's units to float32 standard units."""
-        return ((x - self.mean) / self.scale).astype(np.float32)
+        """``[N, D]`` in the user's units to float32 standard units; infinite beyond float32."""
+        with np.errstate(over="ignore"):
+            return ((x - self.mean) / self.scale).astype(np.float32)
 
     def unstandardise(self, z: np.ndarray) -> np.ndarray:
         """``[N, D]`` in standard units to float64 in the user's."""
@@ -68,9 +69,18 @@ class Scaler:
 
     @classmethod
     def from_json(cls, values: dict[str, list[Any]]) -> Scaler:
-        """From :meth:`to_json`'s."""
+        """From :meth:`to_json`'s.
+
+        Raises:
+            ValueError: not one finite mean and positive scale a column.
+        """
+        columns = tuple(values["columns"])
         mean, scale = (np.asarray(values[name], np.float64) for name in ("mean", "scale"))
-        return cls(tuple(values["columns"]), mean, scale)
+        if not mean.shape == scale.shape == (len(columns),):
+            raise ValueError(f"{len(columns)} columns, but other numbers of means or scales")
+        if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
+            raise ValueError("a mean or scale that is none")
+        return cls(columns, mean, scale)
 
 
 @dataclass(frozen=True)

@@ -126,10 +126,16 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _read_text(path: Path, separator: str) -> pd.DataFrame:
-    names = text_files.first_line(path).split(separator)
+    header = text_files.first_line(path)
+    if not header.strip():
+        raise ValueError(f"{path}: the first line is blank; it should name the columns")
+    names = header.split(separator)
     if all(_is_number(name) for name in names):
         raise ValueError(f"{path}: the first line holds numbers; it should name the columns")
-    frame = pd.concat(text_files.read_chunks(path, sep=separator, chunksize=CHUNK))
+    # A blank line among the rows is a missing value, not nothing: scores must stay in step.
+    chunks = text_files.read_chunks(path, sep=separator, chunksize=CHUNK, skip_blank_lines=False)
+    frame = pd.concat(chunks)
+    frame = frame.iloc[: len(frame) - text_files.blank_lines_at_the_end(path)]
     if frame.iloc[-1:, -1].isna().any():
         text_files.require_whole_last_line(path, separator, frame.shape[1])
     return frame

@@ -81,6 +81,14 @@ def require_whole_last_line(path: Path, separator: str | None, fields: int) -> N
         )
 
 
+def blank_lines_at_the_end(path: Path) -> int:
+    """How many blank lines follow the last row."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL), os.SEEK_SET)
+        tail = file.read()
+    return max(0, tail[len(tail.rstrip()) :].count(b"\n") - 1)
+
+
 def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
     """``pandas.read_csv`` in chunks, its failures as ValueErrors that name the file.
 

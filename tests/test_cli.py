@@ -218,6 +218,27 @@ def test_wrong_width_at_score(run, table, tmp_path, capsys):
     assert not out.exists()
 
 
+def test_rows_too_far_out_to_score_are_named(run, table, tmp_path, capsys):
+    frame = pd.concat([pd.read_csv(table)] * 20, ignore_index=True)
+    out = tmp_path / "s.csv"
+    for value, message in [(1e300, "row 10501, column 'a': 1e+300 is"), (1e37, "row 10501 is too")]:
+        frame.loc[10_500, "a"] = value
+        frame.to_csv(tmp_path / "far.csv", index=False)
+        assert message in fails(capsys, "score", run, tmp_path / "far.csv", "-o", out)
+        assert message in fails(capsys, "evaluate", run, tmp_path / "far.csv")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("key", ["data", "drop", "left_out", "seed", "scaler"])
+def test_a_config_without_a_key_is_damaged(run, table, tmp_path, capsys, key):
+    broken = shutil.copytree(run, tmp_path / "broken")
+    config = json.loads((broken / "config.json").read_text())
+    del config[key]
+    (broken / "config.json").write_text(json.dumps(config))
+    assert "config.json is damaged" in fails(capsys, "evaluate", broken)
+    assert "config.json is damaged" in fails(capsys, "score", broken, table, "-o", tmp_path / "s")
+
+
 def test_a_corrupt_run(run, table, tmp_path, capsys):
     assert "is not a run" in fails(capsys, "evaluate", tmp_path)
     broken = shutil.copytree(run, tmp_path / "broken")
@@ -238,6 +259,10 @@ def test_divergence_is_one_line(table, tmp_path, capsys, monkeypatch):
 
 def test_options_are_checked(table, tmp_path, capsys):
     assert "not like 100,100" in fails(capsys, "train", table, "--hidden-units", "ten")
+    for rate in ("nan", "inf", "0"):
+        line = fails(capsys, "train", table, "--learning-rate", rate)
+        assert "finite number above 0" in line
+    assert "--seed" in fails(capsys, "train", table, "--seed", "-1")
     out = ["--out", tmp_path / "r"]
     assert "activation must be" in fails(capsys, "train", table, *out, "--activation", "x")
     assert not (tmp_path / "r").exists()
@@ -274,6 +299,18 @@ def test_ctrl_c_keeps_the_best_and_says_so(table, tmp_path):
     assert process.returncode == 130
     assert "ended by interrupted" in out
     assert tfp_maf_command("evaluate", tmp_path / "r") == 0
+
+
+def test_training_goes_on_when_nobody_reads(table, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tfp_maf", "train", table, "--out", tmp_path / "r", *QUICK],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 0
+    assert (tmp_path / "r" / "metrics.json").exists()
 
 
 def test_the_module_is_the_command_and_keeps_standard_error_clean(tmp_path):

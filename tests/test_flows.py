@@ -211,7 +211,9 @@ np.save("sample.npy", model.sample(7, [1, 2]))
     assert np.load(tmp_path / "sample.npy").shape == (7, 4)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "not json", "other width", "no weights"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "not json", "other width", "fewer layers", "no weights"]
+)
 def test_a_damaged_model_is_refused(trained, tmp_path, damage):
     flow, _, _ = trained
     flow.save(tmp_path)
@@ -223,6 +225,8 @@ def test_a_damaged_model_is_refused(trained, tmp_path, damage):
         arguments.write_text("{")
     elif damage == "other width":
         arguments.write_text(arguments.read_text().replace('"event_size": 4', '"event_size": 5'))
+    elif damage == "fewer layers":
+        arguments.write_text(arguments.read_text().replace('"num_layers": 2', '"num_layers": 1'))
     else:
         weights.unlink()
     with pytest.raises(ValueError, match="damaged"):
@@ -242,6 +246,7 @@ def test_no_model_there(tmp_path):
         ({"event_size": 2, "num_layers": 0}, "num_layers"),
         ({"event_size": 2, "hidden_units": [0]}, "hidden_units"),
         ({"event_size": 2, "activation": "sofmax2"}, "activation"),
+        ({"event_size": 2, "activation": "softmax"}, "'softmax' mixes them"),
         ({"event_size": 2, "order": "random"}, "order must be one of 'paper', 'post'"),
         ({"event_size": 2, "dtype": "float16"}, "dtype"),
         ({"event_size": 2, "log_scale_bound": -1}, "log_scale_bound"),

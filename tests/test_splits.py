@@ -93,3 +93,9 @@ def test_sizes_of_the_papers_data_sets():
 def test_too_few_rows(n):
     with pytest.raises(ValueError, match=f"{n} rows are too few to split: at least 11"):
         last_tenths(np.zeros([n, 2]))
+
+
+@pytest.mark.parametrize("scale", [[1.0], [1.0, 0.0], [1.0, float("nan")]])
+def test_a_scaler_that_is_none_is_not_read(scale):
+    with pytest.raises(ValueError, match="scale"):
+        Scaler.from_json({"columns": ["a", "b"], "mean": [0.0, 0.0], "scale": scale})

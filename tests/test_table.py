@@ -145,7 +145,7 @@ def test_missing_file_and_folder(tmp_path):
     ("content", "name", "message"),
     [
         (b"", "t.csv", "is empty"),
-        (b"\n\n", "t.csv", "has no columns"),
+        (b"\n\n", "t.csv", "the first line is blank"),
         (b"a,b\n", "t.csv", "has a header but no rows"),
         (b"\xff\xfe\x00" * 9, "t.csv", "is not a text file"),
         (b"a,b\n1,\xff\n", "t.csv", "is not a text file"),
@@ -262,3 +262,13 @@ def test_too_few_rows(frame, write, rows):
 def test_an_empty_column_is_left_out(frame, write):
     splits = table.load(write(frame.assign(empty=np.nan)))
     assert splits.left_out == ("empty",)
+
+
+def test_a_blank_line_is_a_missing_value_unless_at_the_end(write):
+    rows = [f"{i * i},{i}" for i in range(30)]
+    splits = table.load(write(["a,b", *rows, "", "", ""]))
+    assert sum(map(len, parts(splits))) == 30
+    with pytest.raises(ValueError, match="row 4, column 'a': the value is missing"):
+        table.load(write(["a", *"123", "", *"456", "7"]))
+    with pytest.raises(ValueError, match="the first line is blank"):
+        table.load(write(["", *rows]))

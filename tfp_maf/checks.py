@@ -59,10 +59,16 @@ def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
 
 
 def activation(name: Any) -> None:
-    """Raises ValueError unless Keras knows an activation of this name."""
+    """Raises ValueError unless Keras knows an activation of this name, and it is elementwise.
+
+    Softmax and its like mix hidden units, across the masks: no longer autoregressive.
+    """
     try:
-        known = isinstance(name, str) and tf_keras.activations.get(name) is not None
+        function = tf_keras.activations.get(name) if isinstance(name, str) else None
     except ValueError:
-        known = False
-    if not known:
+        function = None
+    if function is None:
         raise ValueError(f"activation must be the name of a Keras activation, got {name!r}")
+    one, other = function(tf.constant([[0.5, 1.0], [0.5, 3.0]])).numpy()
+    if one[0] != other[0]:
+        raise ValueError(f"activation must act on each unit alone, but {name!r} mixes them")

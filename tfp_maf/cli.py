@@ -14,7 +14,13 @@ import click
 import tfp_maf
 
 RUN = click.argument("run")
-SEED = click.option("--seed", default=0, show_default=True, help="Makes the run repeatable.")
+SEED = click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Makes the run repeatable.",
+)
 
 
 def _hidden_units(_: Any, __: Any, value: str | None) -> tuple[int, ...] | None:
@@ -25,6 +31,13 @@ def _hidden_units(_: Any, __: Any, value: str | None) -> tuple[int, ...] | None:
         return tuple(int(units) for units in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not like 100,100") from None
+
+
+def _positive(_: Any, __: Any, value: float | None) -> float | None:
+    # Not click.FloatRange: it lets NaN and infinity through.
+    if value is not None and not 0 < value < float("inf"):
+        raise click.BadParameter(f"{value} is not a finite number above 0")
+    return value
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,7 +58,7 @@ def cli() -> None:
 @click.option("--num-layers", type=click.IntRange(1), help="Autoregressive layers.")
 @click.option("--hidden-units", callback=_hidden_units, metavar="N,N", help="Such as 100,100.")
 @click.option("--activation", help="Keras's name of it, such as tanh or relu.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Adam's.")
+@click.option("--learning-rate", callback=_positive, type=float, help="Adam's.")
 @click.option("--batch-size", type=click.IntRange(2), help="Rows a step.")
 @click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
 @click.option("--patience", type=click.IntRange(1), help="Epochs without progress before the end.")

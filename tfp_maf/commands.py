@@ -6,6 +6,7 @@ import dataclasses
 import math
 import platform
 import shutil
+import signal
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,7 @@ from tfp_maf.evaluation import CHUNK, Evaluation, evaluate, log_prob
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flows import Flow, build_maf
 from tfp_maf.history import History
+from tfp_maf.quiet import say
 from tfp_maf.runs import Run
 from tfp_maf.saving import load_flow
 from tfp_maf.training import TrainingDiverged, fit
@@ -67,14 +69,14 @@ def _train_in(
     splits = load_splits(experiment.name, data, drop=drop, seed=seed)
     if splits.simulated:
         experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
-        print("no data/ethylene_CO.txt: training on a simulated stand-in, not the real data")
+        say("no data/ethylene_CO.txt: training on a simulated stand-in, not the real data")
     experiment = dataclasses.replace(experiment, **overrides)
     flow = _build(experiment, splits, seed)
     for note in splits.notes:
-        print(note)
+        say(note)
     config = _config(experiment, splits, drop=drop, seed=seed)
     run.write(runs.CONFIG, config)
-    print(f"log-likelihoods in {UNITS}:")
+    say(f"log-likelihoods in {UNITS}:")
     metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
     metrics["baselines"] = _baselines(experiment, splits, seed)
     return _train_and_write(run, flow, splits, experiment, metrics, seed)
@@ -101,6 +103,9 @@ def _train_and_write(
         )
     except TrainingDiverged as error:
         failure, history = error, error.history
+    if history.stopped == "interrupted":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would lose the first's work
+        say("interrupted: writing the best epoch so far")
     flow.save(run.folder)
     run.write_history(history.frame)
     metrics["validation"] = _report("trained flow, validation", evaluate(flow, splits.validation))
@@ -108,7 +113,7 @@ def _train_and_write(
     metrics |= _training_metrics(history, seed)
     run.write(runs.METRICS, metrics)
     _write_plots(run, flow, splits, history.frame, metrics["baselines"])
-    print(
+    say(
         f"{history.epochs} epochs in {metrics['train_seconds']:.0f} s, the best is "
         f"{history.best_epoch}, ended by {history.stopped}; written to {run.folder}"
     )
@@ -157,7 +162,7 @@ def _baselines(experiment: Experiment, splits: Splits, seed: int) -> dict[str, A
         train, test, components=experiment.mixture_components, seed=seed
     )
     if mixture is None:
-        print("no Gaussian mixture to compare with: pip install 'tfp_maf[baselines]' for it")
+        say("no Gaussian mixture to compare with: pip install 'tfp_maf[baselines]' for it")
     else:
         name = f"mixture of {experiment.mixture_components} Gaussians, test"
         result["gaussian_mixture"] = _report(name, mixture) | {
@@ -168,7 +173,7 @@ def _baselines(experiment: Experiment, splits: Splits, seed: int) -> dict[str, A
 
 def _report(name: str, evaluation: Evaluation) -> dict[str, Any]:
     """Prints an evaluation and gives it as JSON's values."""
-    print(f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}", flush=True)
+    say(f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}")
     values = dataclasses.asdict(evaluation)
     return {k: v if math.isfinite(v) else None for k, v in values.items()}
 
@@ -195,8 +200,8 @@ def evaluate_run(folder: str, data: str | None) -> int:
     config, scaler = run.config, run.scaler
     flow = load_flow(folder)
     z = reload_splits(config).test if data is None else _standardised(run, data)
-    result = evaluate(flow, z)
-    print(f"{result.rows} rows of {data or 'the test split of ' + config['data']['source']}")
+    result = Evaluation.of(_log_prob(flow, z, data or config["data"]["source"]))
+    say(f"{result.rows} rows of {data or 'the test split of ' + config['data']['source']}")
     _report("columns standardised", result)
     in_units = dataclasses.replace(result, mean=result.mean + scaler.log_det)
     _report("in the columns' own units", in_units)
@@ -208,13 +213,9 @@ def score(folder: str, data: str, output: str) -> int:
     run = Run.open(folder)
     flow = load_flow(folder)
     z = _standardised(run, data)
-    scores = [
-        log_prob(flow, z[start : start + CHUNK])
-        for start in tqdm(range(0, len(z), CHUNK), unit="0,000 rows", disable=len(z) <= CHUNK)
-    ]
-    values = np.concatenate(scores) + run.scaler.log_det
+    values = _log_prob(flow, z, data) + run.scaler.log_det
     runs.write_csv(Path(output), pd.DataFrame({"log_prob": values}))
-    print(f"{len(values)} scores, mean {values.mean():.4f} nats, written to {output}")
+    say(f"{len(values)} scores, mean {values.mean():.4f} nats, written to {output}")
     return 0
 
 
@@ -224,7 +225,7 @@ def sample(folder: str, n: int, seed: int | None, output: str) -> int:
     flow = load_flow(folder)
     x = run.scaler.unstandardise(flow.sample(n, seed=seed).numpy())
     runs.write_csv(Path(output), pd.DataFrame(x, columns=list(run.scaler.columns)))
-    print(f"{n} samples written to {output}")
+    say(f"{n} samples written to {output}")
     return 0
 
 
@@ -234,13 +235,37 @@ def plot(folder: str) -> int:
     config, history = run.config, run.history
     flow = load_flow(folder)
     _write_plots(run, flow, reload_splits(config), history, {})
-    print(f"figures written to {run.folder / 'plots'}")
+    say(f"figures written to {run.folder / 'plots'}")
     return 0
 
 
 def _standardised(run: Run, data: str) -> np.ndarray:
-    rows = table.read_rows(data, run.scaler.columns, left_out=run.config["left_out"])
-    return run.scaler.standardise(rows)
+    scaler = run.scaler
+    rows = table.read_rows(data, scaler.columns, left_out=run.config["left_out"])
+    z = scaler.standardise(rows)
+    bad = np.argwhere(~np.isfinite(z))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(
+            f"{data}: row {row + 1}, column {scaler.columns[column]!r}: {rows[row, column]} is too "
+            f"far from the training data to have a density in float32"
+        )
+    return z
+
+
+def _log_prob(flow: Flow, z: np.ndarray, data: str) -> np.ndarray:
+    scores = [
+        log_prob(flow, z[start : start + CHUNK])
+        for start in tqdm(range(0, len(z), CHUNK), unit="0,000 rows", disable=len(z) <= CHUNK)
+    ]
+    values = np.concatenate(scores)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise ValueError(
+            f"{data}: row {bad[0] + 1} is too far from the training data: its log_prob is "
+            f"{values[bad[0]]} in float32"
+        )
+    return values
 
 
 def _write_plots(

@@ -1,4 +1,4 @@
-"""TensorFlow without its greeting."""
+"""What reaches the user: no greeting of TensorFlow's, and our own words while they are read."""
 
 from __future__ import annotations
 
@@ -30,3 +30,11 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def say(text: str) -> None:
+    """Prints a line; where nobody reads any more (``| head``), the work goes on in silence."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

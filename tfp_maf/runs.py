@@ -74,6 +74,12 @@ class Run:
         try:
             values = json.loads(path.read_text())
             Scaler.from_json(values["scaler"])
+            _ = [values[name] for name in ("experiment", "drop", "left_out", "seed")]
+            _ = (
+                values["data"]["source"],
+                values["data"]["simulated"],
+                values["data"]["rows"]["test"],
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error!r}); train again") from None
         return values

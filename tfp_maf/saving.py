@@ -66,9 +66,14 @@ def load_flow(folder: str | Path) -> flows.Flow:
         if description["builder"] not in flows.BUILDERS:
             raise ValueError(f"unknown builder {description['builder']!r}")
         flow = flows.BUILDERS[description["builder"]](**description["arguments"])
+        prefix = str(model / "variables" / "variables")
+        stored = [
+            name for name, _ in tf.train.list_variables(prefix) if name.startswith("weights/")
+        ]
+        if len(stored) != len(flow.variables):
+            raise ValueError(f"{len(stored)} weights, where {len(flow.variables)} are needed")
         checkpoint = tf.train.Checkpoint(weights=list(flow.variables))
-        restored = checkpoint.read(str(model / "variables" / "variables"))
-        restored.assert_existing_objects_matched()
+        checkpoint.read(prefix).assert_existing_objects_matched()
     except DAMAGE as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(
