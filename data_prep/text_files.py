@@ -70,9 +70,7 @@ def require_whole_last_line(path: Path, separator: str | None, fields: int) -> N
 
     ``separator=None`` is any white space.
     """
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL), os.SEEK_SET)
-        last = file.read().rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
+    last = _tail(path).rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
     found = len(last.decode("utf-8", "replace").split(separator))
     if found < fields:
         raise ValueError(
@@ -83,10 +81,14 @@ def require_whole_last_line(path: Path, separator: str | None, fields: int) -> N
 
 def blank_lines_at_the_end(path: Path) -> int:
     """How many blank lines follow the last row."""
+    tail = _tail(path)
+    return max(0, tail[len(tail.rstrip(b"\r\n")) :].count(b"\n") - 1)
+
+
+def _tail(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL), os.SEEK_SET)
-        tail = file.read()
-    return max(0, tail[len(tail.rstrip()) :].count(b"\n") - 1)
+        return file.read()
 
 
 def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:

@@ -272,3 +272,6 @@ def test_a_blank_line_is_a_missing_value_unless_at_the_end(write):
         table.load(write(["a", *"123", "", *"456", "7"]))
     with pytest.raises(ValueError, match="the first line is blank"):
         table.load(write(["", *rows]))
+    path = write(["a\tb", *["1\t2", "3\t1"] * 20, "\t", "\t", ""], "t.tsv")  # fields, but empty
+    with pytest.raises(ValueError, match="row 41, column 'a': the value is missing"):
+        table.load(path)

@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from data_prep import table
 from data_prep.splits import Splits
 from tfp_maf import baselines, plotting, runs
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
-from tfp_maf.evaluation import CHUNK, Evaluation, evaluate, log_prob
+from tfp_maf.evaluation import Evaluation, evaluate, log_prob
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flows import Flow, build_maf
 from tfp_maf.history import History
@@ -29,7 +28,6 @@ from tfp_maf.runs import Run
 from tfp_maf.saving import load_flow
 from tfp_maf.training import TrainingDiverged, fit
 
-CHECKPOINTS = "checkpoints"
 UNITS = "nats an event, columns standardised"
 
 
@@ -52,7 +50,9 @@ def train(
     try:
         return _train_in(run, experiment, data, drop=drop, seed=seed, overrides=overrides)
     except BaseException:
-        if not any((run.folder / CHECKPOINTS).glob("*")):  # nothing was trained, nothing is lost
+        if not any(
+            (run.folder / runs.CHECKPOINTS).glob("*")
+        ):  # nothing was trained, nothing is lost
             shutil.rmtree(run.folder)
         raise
 
@@ -91,14 +91,14 @@ def _train_and_write(
 ) -> int:
     failure = None
     metrics["untrained"] = _report("untrained flow, test", _untrained(flow, splits))
-    (run.folder / CHECKPOINTS).mkdir()
+    (run.folder / runs.CHECKPOINTS).mkdir()
     try:
         history = fit(
             flow,
             splits.train,
             splits.validation,
             seed=seed,
-            checkpoint=run.folder / CHECKPOINTS / "best",
+            checkpoint=run.folder / runs.CHECKPOINTS / "best",
             **experiment.training,
         )
     except TrainingDiverged as error:
@@ -254,11 +254,7 @@ def _standardised(run: Run, data: str) -> np.ndarray:
 
 
 def _log_prob(flow: Flow, z: np.ndarray, data: str) -> np.ndarray:
-    scores = [
-        log_prob(flow, z[start : start + CHUNK])
-        for start in tqdm(range(0, len(z), CHUNK), unit="0,000 rows", disable=len(z) <= CHUNK)
-    ]
-    values = np.concatenate(scores)
+    values = log_prob(flow, z, progress=True)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ValueError(

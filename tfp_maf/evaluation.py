@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from tfp_maf.flows import Flow
 
@@ -39,10 +40,11 @@ class Evaluation:
         return f"{self.mean:.2f} ± {self.two_standard_errors:.2f} nats"
 
 
-def log_prob(flow: Flow, x: Any, *, chunk_size: int = CHUNK) -> np.ndarray:
+def log_prob(flow: Flow, x: Any, *, chunk_size: int = CHUNK, progress: bool = False) -> np.ndarray:
     """``log p(x)`` of rows ``[N, D]`` as float64 ``[N]``, ``chunk_size`` rows at a time.
 
-    Memory stays that of one chunk: ``x`` may be a ``numpy.memmap``.
+    Memory stays that of one chunk: ``x`` may be a ``numpy.memmap``. With ``progress``, more
+    than one chunk shows a bar, on standard error.
 
     Raises:
         ValueError: no rows, another width, or a value that is not finite; names the row.
@@ -52,7 +54,8 @@ def log_prob(flow: Flow, x: Any, *, chunk_size: int = CHUNK) -> np.ndarray:
             f"x must have shape [N, {flow.event_size}], at least one row, got {list(np.shape(x))}"
         )
     result = np.empty(len(x), np.float64)
-    for start in range(0, len(x), chunk_size):
+    starts = range(0, len(x), chunk_size)
+    for start in tqdm(starts, unit="chunk", disable=not progress or len(starts) == 1):
         chunk = slice(start, start + chunk_size)
         result[chunk] = flow.log_prob(x[chunk], first_row=start).numpy()
     return result

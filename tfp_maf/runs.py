@@ -14,6 +14,7 @@ from data_prep.files import replaced_when_whole
 from data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
