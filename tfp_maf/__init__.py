@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tfp_maf.collector import paused_collector
+
 if TYPE_CHECKING:
     from tfp_maf.batch_normalization import BatchNormalization
     from tfp_maf.batch_statistics import set_batch_statistics
@@ -50,7 +52,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(importlib.import_module(f"tfp_maf.{_HOME[name]}"), name)
+        with paused_collector():
+            module = importlib.import_module(f"tfp_maf.{_HOME[name]}")
+        return getattr(module, name)
     if name in _MODULES:
         return importlib.import_module(f"tfp_maf.{name}")
     raise AttributeError(f"module 'tfp_maf' has no attribute {name!r}")

@@ -18,7 +18,10 @@ import tensorflow_probability as tfp
 
 from tfp_maf import checks
 from tfp_maf.batch_normalization import BatchNormalization, batch_normalization_layer
+from tfp_maf.compiled import CompiledByRows, layer_inverses
 from tfp_maf.layers import ShiftAndLogScale, autoregressive_network, kernel_masks
+from tfp_maf.sampling import noise_to_data
+from tfp_maf.stack import log_prob, read_stack
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -65,14 +68,29 @@ class Flow(tf.Module):
             base, tfb.Chain([_training_view(bijector) for bijector in bijectors])
         )
         rows = tf.TensorSpec([None, event_size], dtype)
-        # Each bijector's data-to-noise direction, compiled on its own.
-        self.inverses = [tf.function(b.inverse, input_signature=[rows]) for b in self.bijectors]
+        # Of TFP's bijectors, for any number of rows: what is exported.
         self._log_prob = tf.function(self.distribution.log_prob, input_signature=[rows])
         self._noise = tf.function(self.distribution.bijector.inverse, input_signature=[rows])
-        self._sample = tf.function(
-            lambda n, seed: self.distribution.sample(n, seed=seed),
+        self._draw = tf.function(
+            lambda n, seed: base.sample(n, seed=seed),
             input_signature=[tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)],
         )
+        self._data = tf.function(self.distribution.bijector.forward, input_signature=[rows])
+        self._sample = tf.function(
+            lambda n, seed: self._data(self._draw(n, seed)),
+            input_signature=[tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)],
+        )
+        # The same arithmetic for XLA, where the bijectors are those it is written out for.
+        self.layers = read_stack(bijectors, masks)
+        self._fast_log_prob, self._fast_data = self._log_prob, self._data
+        if self.layers is None:
+            self.inverses = [tf.function(b.inverse, input_signature=[rows]) for b in bijectors]
+        else:
+            layers = self.layers
+            self.inverses = layer_inverses(layers)
+            self._fast_log_prob = CompiledByRows(lambda x, _: log_prob(layers, x))
+            data = noise_to_data(layers, masks)
+            self._fast_data = CompiledByRows(lambda u, _: data(u))
 
     @property
     def bijectors(self) -> list[Any]:
@@ -89,9 +107,9 @@ class Flow(tf.Module):
         Raises:
             ValueError: not of shape ``[N, D]``, or NaN or infinite.
         """
-        return self._log_prob(
-            checks.rows(x, self.event_size, dtype=self.dtype, first_row=first_row)
-        )
+        rows = checks.rows(x, self.event_size, dtype=self.dtype, first_row=first_row)
+        # Inside a tf.function the number of rows may be unknown.
+        return self._log_prob(rows) if tf.is_tensor(rows) else self._fast_log_prob(rows)
 
     def noise(self, x: Any) -> tf.Tensor:
         """``u = f^-1(x)``, ``[N, D]`` to ``[N, D]``: standard normal if the flow fits."""
@@ -109,7 +127,11 @@ class Flow(tf.Module):
         sizes = [min(SAMPLE_CHUNK, n - start) for start in range(0, n, SAMPLE_CHUNK)]
         seeds = rng.integers(2**31, size=[len(sizes), 2], dtype=np.int32)
         return tf.concat(
-            [self._sample(size, seed) for size, seed in zip(sizes, seeds, strict=True)], axis=0
+            [
+                self._fast_data(self._draw(size, seed))
+                for size, seed in zip(sizes, seeds, strict=True)
+            ],
+            axis=0,
         )
 
     @property
@@ -215,7 +237,8 @@ def build_maf(
             event_size, hidden_units=hidden_units, activation=activation, rng=rng, dtype=dtype
         )
         masks.update(kernel_masks(network))
-        bijectors.append(tfb.MaskedAutoregressiveFlow(ShiftAndLogScale(network, log_scale_bound)))
+        shift_and_log_scale = ShiftAndLogScale(network, log_scale_bound, activation=activation)
+        bijectors.append(tfb.MaskedAutoregressiveFlow(shift_and_log_scale))
         if batch_norm:
             norm = batch_normalization_layer(dtype=dtype)
             norm.build([None, event_size])

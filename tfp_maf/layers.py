@@ -23,12 +23,20 @@ class ShiftAndLogScale(tf.Module):
     Args:
         network: of ``params=2``, not yet built.
         bound: in nats, or None.
+        activation: the name of the one that the network was given.
     """
 
-    def __init__(self, network: tfp.bijectors.AutoregressiveNetwork, bound: float | None):
+    def __init__(
+        self,
+        network: tfp.bijectors.AutoregressiveNetwork,
+        bound: float | None,
+        *,
+        activation: str,
+    ):
         super().__init__()
         self.network = network
         self.bound = bound
+        self.activation = activation
 
     def __call__(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """``[..., D]`` to shift ``[..., D]`` and log_scale ``[..., D]``."""

@@ -7,6 +7,8 @@ import os
 import sys
 import tempfile
 
+from tfp_maf.collector import paused_collector
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow, and prints what it says on standard error only if that fails.
@@ -20,7 +22,8 @@ def import_tensorflow() -> None:
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            tensorflow = importlib.import_module("tensorflow")
+            with paused_collector():
+                tensorflow = importlib.import_module("tensorflow")
             # It takes a stack of layers, each traced once, for one function traced too often.
             tensorflow.get_logger().setLevel("ERROR")
         except BaseException:

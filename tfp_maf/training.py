@@ -7,9 +7,7 @@ of 100, L2 of 1e-6, stop after 30 epochs without a better validation log-likelih
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,9 +16,11 @@ from tqdm import tqdm
 
 from tfp_maf import checks
 from tfp_maf.batch_statistics import set_batch_statistics
+from tfp_maf.collector import paused_collector
 from tfp_maf.evaluation import evaluate
 from tfp_maf.flows import Flow
 from tfp_maf.history import History
+from tfp_maf.steps import compile_steps
 
 # Long enough that the host costs nothing, short enough for a living progress bar
 # and a prompt answer to Ctrl-C.
@@ -112,7 +112,7 @@ def fit(
     optimizer = tf_keras.optimizers.Adam(
         learning_rate, global_clipnorm=clip_norm, jit_compile=False
     )
-    run_steps = _compile_steps(flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile)
+    run_steps = compile_steps(flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile)
     rng = np.random.default_rng(seed)
     num_steps = len(train) // batch_size
     set_batch_statistics(flow, train)
@@ -133,7 +133,8 @@ def fit(
             for start in range(0, num_steps, STEPS_PER_CALL):
                 stop = min(start + STEPS_PER_CALL, num_steps)
                 called = time.perf_counter()
-                log_prob, bad_step = run_steps(rows, tf.constant(start), tf.constant(stop))
+                with paused_collector():  # the first call traces and compiles
+                    log_prob, bad_step = run_steps(rows, tf.constant(start), tf.constant(stop))
                 total += float(log_prob)
                 calls.append((time.perf_counter() - called) / (stop - start) * 1e3)
                 if bad_step >= 0:
@@ -173,49 +174,3 @@ def fit(
         if len(calls) > 1:
             history.milliseconds_per_step = float(np.median(calls[1:]))
     return history
-
-
-def _compile_steps(
-    flow: Flow,
-    optimizer: tf_keras.optimizers.Optimizer,
-    batch_size: int,
-    *,
-    l2: float,
-    jit_compile: bool,
-) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A function that takes the steps ``start..stop`` of an epoch in one call.
-
-    It returns the sum of the batches' mean log-likelihoods, and the first step
-    whose loss is not finite, or -1.
-    """
-    variables = flow.trainable_variables
-    masks = [flow.masks.get(v.ref()) for v in variables]
-    masks = [None if mask is None else tf.constant(mask, flow.dtype) for mask in masks]
-    is_gamma = [v.ref() in flow.gammas for v in variables]
-    optimizer.build(variables)
-
-    def penalised(gradient: tf.Tensor, index: int) -> tf.Tensor:
-        """Adds the penalty's gradient; masked weights get none, before any clipping."""
-        variable, mask = variables[index], masks[index]
-        if is_gamma[index]:  # the paper's parameter is log gamma
-            return gradient + l2 * tf.math.log(variable) / variable
-        return (gradient if mask is None else mask * gradient) + l2 * variable
-
-    @tf.function(jit_compile=jit_compile, reduce_retracing=True)
-    def run_steps(rows: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> Any:
-        total, bad_step, step = tf.zeros([], flow.dtype), -1, start
-        while step < stop:
-            batch = tf.slice(rows, [step * batch_size, 0], [batch_size, flow.event_size])
-            with tf.GradientTape() as tape:
-                log_prob = tf.reduce_mean(flow.training_distribution.log_prob(batch))
-                loss = -log_prob
-            gradients = tape.gradient(loss, variables)
-            gradients = [penalised(gradient, i) for i, gradient in enumerate(gradients)]
-            optimizer.apply_gradients(zip(gradients, variables, strict=True))
-            if bad_step < 0 and not tf.math.is_finite(loss):
-                bad_step = step
-            total += log_prob
-            step += 1
-        return total, bad_step
-
-    return run_steps

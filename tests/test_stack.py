@@ -1,0 +1,110 @@
+"""The written-out arithmetic against TFP's bijectors."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import chain_rows, jacobian
+
+import tfp_maf
+from tfp_maf import blocks, stack
+
+ROWS, _ = chain_rows(64, 5, seed=0)
+OPTIONS = [
+    {},
+    {"order": "post"},
+    {"batch_norm": False},
+    {"activation": "relu", "hidden_units": [9, 6]},
+    {"log_scale_bound": None, "hidden_units": [7]},
+    {"hidden_units": []},
+]
+
+
+def shaken(**options):
+    """A flow whose every variable is away from where it starts, masked weights apart."""
+    options = {"num_layers": 3, "hidden_units": [16, 12], "dtype": "float64"} | options
+    flow = tfp_maf.build_maf(5, **options)
+    rng = np.random.default_rng(0)
+    for variable in flow.variables:
+        mask = flow.masks.get(variable.ref(), 1.0)
+        variable.assign_add(mask * rng.uniform(0.0, 0.1, variable.shape))
+    return flow
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("training", [False, True])
+def test_log_prob_and_its_gradients_are_those_of_tfps_bijectors(options, training):
+    flow = shaken(**options)
+    x = tf.constant(ROWS, tf.float64)
+    theirs = flow.training_distribution if training else flow.distribution
+    results = []
+    for function in (theirs.log_prob, lambda x: stack.log_prob(flow.layers, x, training=training)):
+        with tf.GradientTape() as tape:
+            log_prob = function(x)
+            # Not the mean: a wrong gradient may cancel in it.
+            weighted = tf.reduce_sum(log_prob * np.linspace(0.5, 2.0, len(ROWS)))
+        gradients = tape.gradient(weighted, flow.trainable_variables)
+        masked = [
+            g * flow.masks.get(v.ref(), 1.0)
+            for g, v in zip(gradients, flow.trainable_variables, strict=True)
+        ]
+        results.append([log_prob, *masked])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10 * max(1, np.abs(other).max()))
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_each_layer_is_its_bijector(options):
+    flow = shaken(**options)
+    x = tf.constant(ROWS, tf.float64)
+    assert len(flow.layers) == len(flow.bijectors)
+    for layer, inverse, bijector in zip(flow.layers, flow.inverses, flow.bijectors, strict=True):
+        expected = bijector.inverse(tf.identity(x))
+        np.testing.assert_allclose(layer.inverse(x, layer.values())[0], expected, atol=1e-12)
+        np.testing.assert_allclose(inverse(x.numpy()), expected, atol=1e-12)
+
+
+def test_layers_of_equal_shape_share_a_compiled_function_but_not_weights():
+    flow = shaken(num_layers=2, batch_norm=False)
+    first, _, second = flow.inverses
+    assert np.abs(first(ROWS.astype(float)) - second(ROWS.astype(float))).max() > 0.1
+
+
+def test_log_det_is_the_jacobians():
+    flow = shaken(batch_norm=False)
+    x = tf.constant(ROWS[:4], tf.float64)
+    slogdet = np.linalg.slogdet(jacobian(flow.distribution.bijector.inverse, x))[1]
+    normal = -0.5 * (flow.noise(x).numpy() ** 2).sum(axis=1) - 2.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(stack.log_prob(flow.layers, x), normal + slogdet, atol=1e-10)
+
+
+def test_a_bijector_it_does_not_know_has_no_fast_way():
+    flow = shaken()
+    assert stack.read_stack([*flow.bijectors, tfp_bijector()], flow.masks) is None
+
+
+def tfp_bijector():
+    import tensorflow_probability as tfp
+
+    return tfp.bijectors.Tanh()
+
+
+@pytest.mark.parametrize("params", [1, 2])
+def test_blocks_multiply_without_the_zeros(params):
+    degrees_in, degrees_out = np.sort(np.arange(300) % 90), np.sort(np.arange(256) % 89)
+    mask = np.repeat(degrees_in[:, None] <= degrees_out[None, :], params, axis=1)
+    cut = blocks.Blocks(mask, params=params)
+    rng = np.random.default_rng(0)
+    kernel, x = rng.normal(size=mask.shape) * mask, rng.normal(size=[7, 300])
+    parts = cut.split(tf.constant(kernel))
+    assert len(parts) == 4
+    assert sum(int(tf.size(part)) for part in parts) < 0.7 * mask.size
+    np.testing.assert_array_equal(cut.join(parts), kernel)
+    product = cut.matmul(tf.constant(x), parts).numpy().reshape(7, params, 256)
+    np.testing.assert_allclose(product, (x @ kernel).reshape(7, 256, params).transpose(0, 2, 1))
+    bias = rng.normal(size=mask.shape[1])
+    np.testing.assert_array_equal(cut.ungroup(cut.group(tf.constant(bias))), bias)
+
+
+def test_small_kernels_stay_whole():
+    mask = np.triu(np.ones([100, 100]))
+    assert len(blocks.Blocks(mask).split(tf.constant(mask))) == 1

@@ -1,0 +1,91 @@
+"""A masked kernel without its largest blocks of zeros.
+
+Units sorted by degree make a mask triangular: a column needs the first rows only, those of
+no larger degree. Cut into blocks of columns, each with the rows that any of them needs, a kernel
+is multiplied, and optimised, without most of its zeros: for ``B`` blocks,
+``(B + 1) / 2B`` of the products are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+# A smaller kernel is one block: below, copying parts costs more than multiplying by zeros.
+SMALLEST_SPLIT = 2**16
+COLUMNS = 64
+MOST_BLOCKS = 8
+
+
+class Blocks:
+    """How one kernel ``[n_in, n_out * params]`` is cut, and put together again.
+
+    A block has its columns grouped by parameter: TFP's output layer alternates
+    shift and log_scale, which no vector unit likes to take apart.
+
+    Args:
+        mask: ``[n_in, n_out * params]``, columns in ascending order of degree.
+        params: outputs next to each other that share a degree: 2 for shift and log_scale.
+    """
+
+    def __init__(self, mask: np.ndarray, *, params: int = 1):
+        self.n_in, self.n_out, self.params = mask.shape[0], mask.shape[1] // params, params
+        count = 1
+        if mask.size >= SMALLEST_SPLIT:
+            count = int(np.clip(self.n_out // COLUMNS, 1, MOST_BLOCKS))
+        self.edges = [round(self.n_out * i / count) for i in range(count + 1)]
+        last_row = np.where(mask > 0, np.arange(1, self.n_in + 1)[:, None], 1).max(axis=0)[::params]
+        self.rows = [int(last_row[start:stop].max()) for start, stop in self._ranges()]
+        if count == 1:
+            self.rows = [self.n_in]
+        self.is_whole = count == 1 and params == 1
+
+    def _ranges(self) -> list[tuple[int, int]]:
+        return list(zip(self.edges[:-1], self.edges[1:], strict=True))
+
+    def split(self, kernel: tf.Tensor) -> list[tf.Tensor]:
+        """``[n_in, n_out * params]`` to blocks ``[rows, params * columns]``."""
+        if self.is_whole:
+            return [kernel]
+        kernel = tf.transpose(tf.reshape(kernel, [self.n_in, self.n_out, self.params]), [0, 2, 1])
+        return [
+            tf.reshape(kernel[:rows, :, start:stop], [rows, -1])
+            for rows, (start, stop) in zip(self.rows, self._ranges(), strict=True)
+        ]
+
+    def join(self, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The opposite of :meth:`split`, zeros where no block is."""
+        if self.is_whole:
+            return blocks[0]
+        padded = [
+            tf.pad(
+                tf.reshape(block, [rows, self.params, -1]), [[0, self.n_in - rows], [0, 0], [0, 0]]
+            )
+            for block, rows in zip(blocks, self.rows, strict=True)
+        ]
+        kernel = tf.transpose(tf.concat(padded, axis=2), [0, 2, 1])
+        return tf.reshape(kernel, [self.n_in, self.n_out * self.params])
+
+    def group(self, bias: tf.Tensor) -> list[tf.Tensor]:
+        """``[n_out * params]``, its entries grouped by parameter, as one part."""
+        if self.params == 1:
+            return [bias]
+        return [tf.reshape(tf.transpose(tf.reshape(bias, [self.n_out, self.params])), [-1])]
+
+    def ungroup(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The opposite of :meth:`group`."""
+        if self.params == 1:
+            return parts[0]
+        return tf.reshape(tf.transpose(tf.reshape(parts[0], [self.params, self.n_out])), [-1])
+
+    def matmul(self, x: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
+        """``x @ kernel``, ``[N, n_in]`` to ``[N, params * n_out]``, grouped by parameter."""
+        if len(blocks) == 1:
+            return tf.matmul(x, blocks[0])
+        parts = [
+            tf.reshape(tf.matmul(x[:, :rows], block), [-1, self.params, stop - start])
+            for block, rows, (start, stop) in zip(blocks, self.rows, self._ranges(), strict=True)
+        ]
+        return tf.reshape(tf.concat(parts, axis=2), [-1, self.params * self.n_out])
