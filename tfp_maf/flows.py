@@ -71,10 +71,6 @@ class Flow(tf.Module):
         # Of TFP's bijectors, for any number of rows: what is exported.
         self._log_prob = tf.function(self.distribution.log_prob, input_signature=[rows])
         self._noise = tf.function(self.distribution.bijector.inverse, input_signature=[rows])
-        self._draw = tf.function(
-            lambda n, seed: base.sample(n, seed=seed),
-            input_signature=[tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)],
-        )
         self._data = tf.function(self.distribution.bijector.forward, input_signature=[rows])
         self._sample = tf.function(
             lambda n, seed: self._data(self._draw(n, seed)),
@@ -91,6 +87,9 @@ class Flow(tf.Module):
             self._fast_log_prob = CompiledByRows(lambda x, _: log_prob(layers, x))
             data = noise_to_data(layers, masks)
             self._fast_data = CompiledByRows(lambda u, _: data(u))
+
+    def _draw(self, n: Any, seed: Any) -> tf.Tensor:
+        return tf.random.stateless_normal([n, self.event_size], seed, dtype=self.dtype)
 
     @property
     def bijectors(self) -> list[Any]:
@@ -126,13 +125,10 @@ class Flow(tf.Module):
         rng = np.random.default_rng(seed)
         sizes = [min(SAMPLE_CHUNK, n - start) for start in range(0, n, SAMPLE_CHUNK)]
         seeds = rng.integers(2**31, size=[len(sizes), 2], dtype=np.int32)
-        return tf.concat(
-            [
-                self._fast_data(self._draw(size, seed))
-                for size, seed in zip(sizes, seeds, strict=True)
-            ],
-            axis=0,
-        )
+        chunks = [
+            self._fast_data(self._draw(size, seed)) for size, seed in zip(sizes, seeds, strict=True)
+        ]
+        return chunks[0] if len(chunks) == 1 else tf.concat(chunks, axis=0)
 
     @property
     def functions(self) -> tuple[Any, Any, Any]:

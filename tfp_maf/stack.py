@@ -233,12 +233,9 @@ def log_prob(
     """
     if values is None:
         values = {ref: parts for layer in layers for ref, parts in layer.values().items()}
-    terms, constant = tf.zeros_like(x), tf.zeros([], x.dtype)
+    total = tf.zeros([], x.dtype)
     for layer in layers:
         x, log_det = layer.inverse(x, values, training=training)
-        if log_det.shape.rank == 2:
-            terms += log_det
-        else:
-            constant += tf.reduce_sum(log_det)
-    terms -= 0.5 * x**2 + tf.constant(0.5 * np.log(2 * np.pi), x.dtype)
-    return tf.reduce_sum(terms, axis=1) + constant
+        total += tf.reduce_sum(log_det, axis=-1) if log_det.shape.rank else log_det
+    normal = 0.5 * x**2 + tf.constant(0.5 * np.log(2 * np.pi), x.dtype)
+    return total - tf.reduce_sum(normal, axis=1)

@@ -1,0 +1,169 @@
+"""A MAF written in plain JAX, and flowjax's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+EPSILON = 1e-5
+
+
+def rows(n: int, features: int) -> jax.Array:
+    """Standard normal ``[n, D]``."""
+    return jnp.asarray(np.random.default_rng(0).normal(size=[n, features]).astype(np.float32))
+
+
+class PlainJax:
+    """A hand-written MAF with batch normalisation, its steps in one ``lax.scan``."""
+
+    def __init__(self, case: dict[str, Any]):
+        self.features, self.batch = case["features"], case["batch"]
+        hidden = case["hidden"]
+        degrees = [np.arange(1, self.features + 1)]
+        degrees += [
+            np.maximum(1, np.ceil(np.arange(1, h + 1) * (self.features - 1) / (h + 1)))
+            for h in hidden
+        ]
+        pairs = zip(degrees[:-1], degrees[1:], strict=True)
+        self.masks = [jnp.asarray(a[:, None] <= b[None], jnp.float32) for a, b in pairs]
+        output = degrees[-1][:, None] < degrees[0][None]
+        self.masks.append(jnp.asarray(np.tile(output, [1, 2]), jnp.float32))
+        rng = np.random.default_rng(0)
+        self.weights = []
+        for _ in range(case["layers"]):
+            sizes = [mask.shape for mask in self.masks]
+            kernels = [rng.normal(size=s).astype(np.float32) / np.sqrt(s[0]) for s in sizes]
+            biases = [np.zeros(s[1], np.float32) for s in sizes]
+            # gamma, beta, and the statistics after training
+            norm = [np.ones(self.features, np.float32), np.zeros(self.features, np.float32)]
+            self.weights.append(jax.tree.map(jnp.asarray, (kernels, biases, norm)))
+        zeros = jax.tree.map(jnp.zeros_like, self.weights)
+        self.state = (self.weights, zeros, zeros, jnp.float32(0))
+        self.data = rows(case["steps"] * self.batch, self.features)
+        self.data = self.data.reshape(-1, self.batch, self.features)
+        self.run = jax.jit(lambda state, data: jax.lax.scan(self.step, state, data))
+        self.jit_log_prob = jax.jit(lambda weights, x: self.densities(weights, x, training=False))
+        self.jit_sample = jax.jit(self.draw, static_argnums=2)
+
+    def network(self, kernels: Any, biases: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        for i, (kernel, bias, mask) in enumerate(zip(kernels, biases, self.masks, strict=True)):
+            x = x @ (kernel * mask) + bias
+            if i < len(kernels) - 1:
+                x = jnp.tanh(x)
+        shift, log_scale = jnp.split(x, 2, axis=1)
+        return shift, 3 * jnp.tanh(log_scale / 3)
+
+    def densities(self, weights: Any, x: jax.Array, *, training: bool) -> jax.Array:
+        log_det = 0.0
+        for kernels, biases, (gamma, beta) in weights:
+            shift, log_scale = self.network(kernels, biases, x)
+            x = (x - shift) * jnp.exp(-log_scale)
+            mean, variance = (x.mean(0), x.var(0)) if training else (0.0, jnp.ones_like(gamma))
+            x = (x - mean) * jax.lax.rsqrt(variance + EPSILON) * gamma + beta
+            norm = jnp.log(gamma) - 0.5 * jnp.log(variance + EPSILON)
+            log_det += norm.sum() - log_scale.sum(axis=1)
+            x = x[:, ::-1]
+        return log_det - 0.5 * (x**2).sum(axis=1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
+
+    def step(self, state: Any, x: jax.Array) -> Any:
+        weights, first, second, count = state
+        count += 1
+        loss, gradients = jax.value_and_grad(lambda w: -self.densities(w, x, training=True).mean())(
+            weights
+        )
+        gradients = jax.tree.map(lambda g, w: g + 1e-6 * w, gradients, weights)
+        first = jax.tree.map(lambda m, g: m + 0.1 * (g - m), first, gradients)
+        second = jax.tree.map(lambda v, g: v + 0.001 * (g * g - v), second, gradients)
+        rate = 1e-4 * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+        weights = jax.tree.map(
+            lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-7), weights, first, second
+        )
+        return (weights, first, second, count), loss
+
+    def draw(self, weights: Any, key: jax.Array, n: int) -> jax.Array:
+        x = jax.random.normal(key, (n, self.features))
+        for kernels, biases, (gamma, beta) in weights[::-1]:
+            u = (x[:, ::-1] - beta) / gamma * jnp.sqrt(1 + EPSILON)
+
+            def once_a_feature(x: Any, _: Any, u: Any = u, w: Any = (kernels, biases)) -> Any:
+                shift, log_scale = self.network(*w, x)
+                return u * jnp.exp(log_scale) + shift, None
+
+            x, _ = jax.lax.scan(once_a_feature, jnp.zeros_like(u), None, length=self.features)
+        return x
+
+    def train(self, steps: int) -> None:
+        self.state, losses = self.run(self.state, self.data)
+        losses.block_until_ready()
+
+    def log_prob(self, n: int) -> None:
+        x = rows(n, self.features) if getattr(self, "n", 0) != n else self.x
+        self.n, self.x = n, x
+        self.jit_log_prob(self.weights, x).block_until_ready()
+
+    def sample(self, n: int) -> None:
+        self.jit_sample(self.weights, jax.random.key(0), n).block_until_ready()
+
+
+class FlowJax:
+    """flowjax's own flow and training step, jitted as its ``fit_to_data`` does; no batch norm."""
+
+    def __init__(self, case: dict[str, Any]):
+        import equinox as eqx
+        import optax
+        import paramax
+        from flowjax.bijections import Affine
+        from flowjax.distributions import Normal
+        from flowjax.flows import masked_autoregressive_flow
+        from flowjax.train.losses import MaximumLikelihoodLoss
+        from flowjax.train.train_utils import step
+
+        self.features, self.batch = case["features"], case["batch"]
+        self.flow = masked_autoregressive_flow(
+            jax.random.key(0),
+            base_dist=Normal(jnp.zeros(self.features)),
+            transformer=Affine(),
+            flow_layers=case["layers"],
+            nn_width=case["hidden"][0],
+            nn_depth=len(case["hidden"]),
+            nn_activation=jnp.tanh,
+        )
+        self.params, self.static = eqx.partition(
+            self.flow,
+            eqx.is_inexact_array,
+            is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable),
+        )
+        self.optimizer, self.loss = optax.adam(1e-4), MaximumLikelihoodLoss()
+        self.optimizer_state, self.step = self.optimizer.init(self.params), step
+        data = rows(case["steps"] * self.batch, self.features)
+        self.batches = list(data.reshape(-1, self.batch, self.features))
+        self.jit_log_prob = eqx.filter_jit(lambda flow, x: flow.log_prob(x))
+        self.jit_sample = eqx.filter_jit(lambda flow, key, n: flow.sample(key, (n,)))
+
+    def train(self, steps: int) -> None:
+        for batch in self.batches[:steps]:
+            self.params, self.optimizer_state, loss = self.step(
+                self.params,
+                self.static,
+                batch,
+                None,
+                optimizer=self.optimizer,
+                opt_state=self.optimizer_state,
+                loss_fn=self.loss,
+                key=jax.random.key(1),
+            )
+        loss.block_until_ready()
+
+    def log_prob(self, n: int) -> None:
+        x = rows(n, self.features) if getattr(self, "n", 0) != n else self.x
+        self.n, self.x = n, x
+        self.jit_log_prob(self.flow, x).block_until_ready()
+
+    def sample(self, n: int) -> None:
+        self.jit_sample(self.flow, jax.random.key(0), n).block_until_ready()
+
+
+LIBRARIES = {"jax": PlainJax, "flowjax": FlowJax}

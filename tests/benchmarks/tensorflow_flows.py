@@ -1,0 +1,99 @@
+"""tfp_maf, and TFP as the post uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import tfp_maf
+
+tfp_maf.build_maf  # noqa: B018 - as any first use does, this imports TensorFlow
+import tensorflow as tf  # noqa: E402
+
+
+def rows(n: int, features: int) -> np.ndarray:
+    """Standard normal ``[n, D]``."""
+    return np.random.default_rng(0).normal(size=[n, features]).astype(np.float32)
+
+
+class TfpMaf:
+    """This package, as its README uses it: batch normalisation, L2, Adam."""
+
+    def __init__(self, case: dict[str, Any]):
+        tf.config.threading.set_intra_op_parallelism_threads(case["threads"])
+        tf.config.threading.set_inter_op_parallelism_threads(case["threads"])
+        import tf_keras
+
+        from tfp_maf.collector import paused_collector
+        from tfp_maf.steps import compile_steps
+
+        self.features, batch = case["features"], case["batch"]
+        self.flow = tfp_maf.build_maf(
+            self.features, num_layers=case["layers"], hidden_units=case["hidden"]
+        )
+        optimizer = tf_keras.optimizers.Adam(1e-4, jit_compile=False)
+        self.run = compile_steps(self.flow, optimizer, batch, l2=1e-6, jit_compile=True)
+        self.rows = tf.constant(rows(case["steps"] * batch, self.features))
+        self.paused = paused_collector
+
+    def train(self, steps: int) -> None:
+        with self.paused():
+            total, _ = self.run(self.rows, tf.constant(0), tf.constant(steps))
+        float(total)
+
+    def log_prob(self, n: int) -> None:
+        if getattr(self, "x", np.empty([0])).shape[0] != n:
+            self.x = rows(n, self.features)
+        self.flow.log_prob(self.x).numpy()
+
+    def sample(self, n: int) -> None:
+        self.flow.sample(n, seed=0).numpy()
+
+    def naive_sample(self, n: int) -> None:
+        """D network passes a layer, as TFP inverts, compiled."""
+        self.flow.functions[2](n, np.array([0, 0], np.int32)).numpy()
+
+
+class AsThePost:
+    """The post's code in Python: TFP's layers, eagerly, one step after the other."""
+
+    def __init__(self, case: dict[str, Any]):
+        tf.config.threading.set_intra_op_parallelism_threads(case["threads"])
+        tf.config.threading.set_inter_op_parallelism_threads(case["threads"])
+        import tensorflow_probability as tfp
+        import tf_keras
+
+        tfb, tfd = tfp.bijectors, tfp.distributions
+        self.features, self.batch = case["features"], case["batch"]
+        bijectors = []
+        for layer in range(case["layers"]):
+            network = tfb.AutoregressiveNetwork(
+                params=2, hidden_units=case["hidden"], activation="tanh"
+            )
+            bijectors += [tfb.MaskedAutoregressiveFlow(network), tfb.BatchNormalization()]
+            if layer < case["layers"] - 1:
+                bijectors.append(tfb.Permute(list(range(self.features))[::-1]))
+        base = tfd.MultivariateNormalDiag(tf.zeros(self.features))
+        self.flow = tfd.TransformedDistribution(base, tfb.Chain(bijectors[::-1]))
+        self.optimizer = tf_keras.optimizers.Adam(1e-4, jit_compile=False)
+        self.rows = tf.constant(rows(case["steps"] * self.batch, self.features))
+
+    def train(self, steps: int) -> None:
+        for step in range(steps):
+            batch = self.rows[step * self.batch : (step + 1) * self.batch]
+            with tf.GradientTape() as tape:
+                loss = -tf.reduce_mean(self.flow.log_prob(batch))
+            variables = self.flow.trainable_variables
+            gradients = tape.gradient(loss, variables)
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        loss.numpy()
+
+    def log_prob(self, n: int) -> None:
+        self.flow.log_prob(rows(n, self.features)).numpy()
+
+    def sample(self, n: int) -> None:
+        self.flow.sample(n).numpy()
+
+
+LIBRARIES = {"tfp_maf": TfpMaf, "tfp as the post": AsThePost}
