@@ -91,7 +91,8 @@ def test_one_pass_gives_the_statistics_of_one_batch_of_everything(order):
     by_pass, by_batch = (
         tfp_maf.build_maf(3, num_layers=3, hidden_units=[8], order=order) for _ in range(2)
     )
-    tfp_maf.set_batch_statistics(by_pass, x, chunk_size=100)
+    # Any numbers will do, as lists or in another precision.
+    tfp_maf.set_batch_statistics(by_pass, x.astype(np.float64).tolist(), chunk_size=100)
     by_batch.training_distribution.log_prob(x)
     for ours, theirs in zip(by_pass.get_weights(), by_batch.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)

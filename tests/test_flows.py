@@ -67,6 +67,18 @@ def test_float64_is_float64_throughout():
     assert 1e-14 < abs(shift[1] - shift[0]) < 1e-11
 
 
+def test_no_rows_have_no_log_prob():
+    flow = tfp_maf.build_maf(3, num_layers=1, hidden_units=[4])
+    assert flow.log_prob(np.empty([0, 3])).shape == [0]
+
+
+def test_log_prob_inside_a_function_takes_any_number_of_rows():
+    flow = tfp_maf.build_maf(3, num_layers=2, hidden_units=[4])
+    inside = tf.function(flow.log_prob, input_signature=[tf.TensorSpec([None, 3])])
+    x = np.random.default_rng(0).normal(size=[5, 3]).astype(np.float32)
+    np.testing.assert_allclose(inside(x), flow.log_prob(x), atol=1e-5)
+
+
 def test_orders_are_the_papers_and_the_posts():
     def names(order):
         flow = tfp_maf.build_maf(3, num_layers=2, hidden_units=[4], order=order)

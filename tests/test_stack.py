@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
 from conftest import chain_rows, jacobian
 
 import tfp_maf
-from tfp_maf import blocks, stack
+from tfp_maf import blocks, compiled, sampling, stack
+from tfp_maf.batch_normalization import BatchNormalization
+from tfp_maf.flows import Flow
+
+tfb = tfp.bijectors
 
 ROWS, _ = chain_rows(64, 5, seed=0)
 OPTIONS = [
@@ -19,10 +25,10 @@ OPTIONS = [
 ]
 
 
-def shaken(**options):
+def shaken(event_size=5, **options):
     """A flow whose every variable is away from where it starts, masked weights apart."""
     options = {"num_layers": 3, "hidden_units": [16, 12], "dtype": "float64"} | options
-    flow = tfp_maf.build_maf(5, **options)
+    flow = tfp_maf.build_maf(event_size, **options)
     rng = np.random.default_rng(0)
     for variable in flow.variables:
         mask = flow.masks.get(variable.ref(), 1.0)
@@ -65,8 +71,12 @@ def test_each_layer_is_its_bijector(options):
 
 def test_layers_of_equal_shape_share_a_compiled_function_but_not_weights():
     flow = shaken(num_layers=2, batch_norm=False)
-    first, _, second = flow.inverses
+    traced = []
+    for layer in flow.layers[::2]:
+        layer.inverse = lambda x, values, real=layer.inverse: traced.append(1) or real(x, values)
+    first, _, second = compiled.layer_inverses(flow.layers)
     assert np.abs(first(ROWS.astype(float)) - second(ROWS.astype(float))).max() > 0.1
+    assert len(traced) == 1
 
 
 def test_log_det_is_the_jacobians():
@@ -77,15 +87,43 @@ def test_log_det_is_the_jacobians():
     np.testing.assert_allclose(stack.log_prob(flow.layers, x), normal + slogdet, atol=1e-10)
 
 
-def test_a_bijector_it_does_not_know_has_no_fast_way():
-    flow = shaken()
-    assert stack.read_stack([*flow.bijectors, tfp_bijector()], flow.masks) is None
+def plain_network():
+    return tfb.AutoregressiveNetwork(params=2, event_shape=[5], hidden_units=[8])
 
 
-def tfp_bijector():
-    import tensorflow_probability as tfp
+UNKNOWN = [
+    tfb.Tanh,
+    lambda: tfb.MaskedAutoregressiveFlow(plain_network()),
+    lambda: BatchNormalization(tf_keras.layers.BatchNormalization(center=False)),
+]
 
-    return tfp.bijectors.Tanh()
+
+@pytest.mark.parametrize("make", UNKNOWN)
+def test_a_bijector_it_does_not_know_goes_through_tfp(make):
+    bijector = make()
+    bijector.inverse(ROWS[:2])  # builds it
+    flow = shaken(dtype="float32")
+    flow = Flow(5, [*flow.bijectors, bijector], builder="-", arguments={}, masks=flow.masks)
+    assert flow.layers is None
+    x = ROWS[:10] / 10
+    np.testing.assert_allclose(flow.log_prob(x), flow.distribution.log_prob(x), rtol=1e-5)
+    assert flow.sample(7, seed=0).shape == [7, 5]
+    tfp_maf.set_batch_statistics(flow, x)
+
+
+def test_batch_normalisation_with_another_epsilon_and_any_permutation():
+    norm = tf_keras.layers.BatchNormalization(epsilon=0.5, dtype="float64")
+    norm.build([None, 5])
+    norm.moving_variance.assign([0.1, 0.2, 0.3, 0.4, 0.5])
+    norm.gamma.assign([1.0, 2.0, 3.0, 4.0, 5.0])
+    bijectors = [BatchNormalization(norm, training=False), tfb.Permute([2, 0, 3, 4, 1])]
+    flow = Flow(5, bijectors, builder="-", arguments={}, masks={}, dtype="float64")
+    x = ROWS.astype(float)
+    for one, training in [(flow.distribution, False), (flow.training_distribution, True)]:
+        ours = stack.log_prob(flow.layers, tf.constant(x), training=training)
+        np.testing.assert_allclose(ours, one.log_prob(x), atol=1e-10)
+    forward = flow.distribution.bijector.forward(x)
+    np.testing.assert_allclose(sampling.noise_to_data(flow.layers, {})(x), forward, atol=1e-10)
 
 
 @pytest.mark.parametrize("params", [1, 2])

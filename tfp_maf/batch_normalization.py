@@ -21,6 +21,11 @@ import tf_keras
 EPSILON = 1e-5
 
 
+def keep_positive(gamma: tf.Tensor) -> tf.Tensor:
+    """The constraint on gamma: the density needs its logarithm."""
+    return tf.nn.relu(gamma) + 1e-6
+
+
 def batch_normalization_layer(*, dtype: str = "float32") -> tf_keras.layers.BatchNormalization:
     """The Keras layer that holds ``gamma``, ``beta`` and the statistics.
 
@@ -31,8 +36,7 @@ def batch_normalization_layer(*, dtype: str = "float32") -> tf_keras.layers.Batc
     return tf_keras.layers.BatchNormalization(
         momentum=0.0,
         epsilon=EPSILON,
-        # The density needs log gamma.
-        gamma_constraint=lambda gamma: tf.nn.relu(gamma) + 1e-6,
+        gamma_constraint=keep_positive,
         dtype=dtype,
     )
 

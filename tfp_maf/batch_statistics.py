@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfp_maf import checks
 from tfp_maf.batch_normalization import BatchNormalization
 from tfp_maf.flows import Flow
 
@@ -22,7 +23,11 @@ def set_batch_statistics(flow: Flow, x: np.ndarray, *, chunk_size: int = CHUNK) 
         flow: any; one without batch normalisation is left as it is.
         x: the training rows ``[N, D]``.
         chunk_size: rows a network sees at once.
+
+    Raises:
+        ValueError: not of shape ``[N, D]``, or NaN or infinite.
     """
+    x = checks.rows(x, flow.event_size, dtype=flow.dtype)
     is_norm = [isinstance(bijector, BatchNormalization) for bijector in flow.bijectors]
     for left, (bijector, inverse) in enumerate(zip(flow.bijectors, flow.inverses, strict=True)):
         if not any(is_norm[left:]):

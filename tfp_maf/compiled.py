@@ -15,7 +15,8 @@ import tensorflow as tf
 from tfp_maf.stack import AutoregressiveLayer, Layer
 
 SIZES = (100, 1_000, 10_000)
-# So many pieces of one size cost less than one, padded, of the next.
+# Up to so many pieces of one size cost less than one, padded, of the next. The largest size
+# is never padded: ten pieces of the second cost as much.
 MOST_PIECES = 3
 
 
@@ -50,8 +51,8 @@ class CompiledByRows:
         """``[N, n]`` to ``[N, ...]``, any N from 1 on."""
         weights = weights or []
         pieces, start = [], 0
-        while start < len(x):
-            size = piece_size(len(x) - start)
+        while start < x.shape[0]:
+            size = piece_size(x.shape[0] - start)
             rows = tf.convert_to_tensor(x[start : start + size])
             missing = size - rows.shape[0]
             if missing:

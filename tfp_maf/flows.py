@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow.python.eager import record
 
 from tfp_maf import checks
 from tfp_maf.batch_normalization import BatchNormalization, batch_normalization_layer
@@ -108,7 +109,9 @@ class Flow(tf.Module):
         """
         rows = checks.rows(x, self.event_size, dtype=self.dtype, first_row=first_row)
         # Inside a tf.function the number of rows may be unknown.
-        return self._log_prob(rows) if tf.is_tensor(rows) else self._fast_log_prob(rows)
+        if tf.is_tensor(rows) or len(rows) == 0:
+            return self._log_prob(rows)
+        return self._fast_log_prob(rows)
 
     def noise(self, x: Any) -> tf.Tensor:
         """``u = f^-1(x)``, ``[N, D]`` to ``[N, D]``: standard normal if the flow fits."""
@@ -125,9 +128,10 @@ class Flow(tf.Module):
         rng = np.random.default_rng(seed)
         sizes = [min(SAMPLE_CHUNK, n - start) for start in range(0, n, SAMPLE_CHUNK)]
         seeds = rng.integers(2**31, size=[len(sizes), 2], dtype=np.int32)
-        chunks = [
-            self._fast_data(self._draw(size, seed)) for size, seed in zip(sizes, seeds, strict=True)
-        ]
+        # The one-pass way has no gradient.
+        gradients = not tf.executing_eagerly() or record.could_possibly_record()
+        data = self._data if gradients else self._fast_data
+        chunks = [data(self._draw(size, seed)) for size, seed in zip(sizes, seeds, strict=True)]
         return chunks[0] if len(chunks) == 1 else tf.concat(chunks, axis=0)
 
     @property

@@ -4,7 +4,8 @@
 runs the whole network once a feature, and throws all but one output away. But a hidden unit
 of degree d (MADE, section 4.1) only needs the units below it of degree at most d: once x_d is
 known, the units of degree d can be computed, for good, and with them the outputs of x_{d+1}.
-Each unit is computed once: in all, one pass.
+Each unit is computed once: in all, one pass. (Degrees are given equally many places, so that
+shapes are fixed: a layer of fewer units than features costs as much as one of D units.)
 
 Large layers go in groups of degrees: what a group needs from all before it is one
 matrix product, and only what its members need from each other is left to small ones.

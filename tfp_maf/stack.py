@@ -3,13 +3,13 @@
 TFP's layers reach the compiler as hundreds of small operations. The same arithmetic,
 written out in few and large ones, trains and scores several times faster: each
 class here is one bijector of a :class:`~tfp_maf.flows.Flow`, its ``inverse`` that of TFP
-(``tests/test_stack.py`` compares them). Nothing here holds a weight: all are looked up in
-``values``, by ``variable.ref()``, so that training may hand in its own.
+(``tests/test_stack.py`` compares them). Trained weights are looked up in ``values``, by
+``variable.ref()``, so that training may hand in its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfp_maf.batch_normalization import EPSILON, BatchNormalization
+from tfp_maf.batch_normalization import BatchNormalization
 from tfp_maf.blocks import Blocks
-from tfp_maf.layers import ShiftAndLogScale
+from tfp_maf.layers import ShiftAndLogScale, kernel_masks
 
 tfb = tfp.bijectors
 
@@ -30,8 +30,11 @@ Values = dict[Any, list[tf.Tensor]]
 def sum_rows(x: tf.Tensor) -> tf.Tensor:
     """``[N, n]`` to ``[n]``, as a product with ones.
 
-    XLA turns a sum over rows into a tree of slow windows on CPUs; a product stays fast.
+    XLA turns a sum over rows into a tree of slow windows on CPUs; a product stays fast. On
+    GPUs a product may round to TF32.
     """
+    if tf.config.list_physical_devices("GPU"):
+        return tf.reduce_sum(x, axis=0)
     return tf.matmul(tf.ones([1, x.shape[0]], x.dtype), x)[0]
 
 
@@ -42,7 +45,7 @@ def add_bias(x: tf.Tensor, bias: tf.Tensor) -> Any:
 
 
 @tf.custom_gradient
-def normalise(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
+def normalise(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor) -> Any:
     """Batch normalisation by the batch's own statistics, with its log-determinant.
 
     ``u = gamma (x - m) / s + beta`` with ``s = sqrt(v + eps)``, and the gradients in closed
@@ -51,15 +54,15 @@ def normalise(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
     """
     n = x.shape[0]
     centred = x - sum_rows(x) / n
-    reciprocal = tf.math.rsqrt(sum_rows(centred**2) / n + tf.constant(EPSILON, x.dtype))
+    reciprocal = tf.math.rsqrt(sum_rows(centred**2) / n + epsilon)
     normal = centred * reciprocal
     log_det = tf.reduce_sum(tf.math.log(gamma) + tf.math.log(reciprocal))
 
-    def gradient(du: tf.Tensor, dlog_det: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def gradient(du: tf.Tensor, dlog_det: tf.Tensor) -> tuple[Any, ...]:
         dbeta, dgamma = tf.split(sum_rows(tf.concat([du, du * normal], axis=1)), 2)
         through = gamma * (du - dbeta / n - normal * dgamma / n)
         dx = reciprocal * (through - dlog_det * normal / n)
-        return dx, dgamma + dlog_det / gamma, dbeta
+        return dx, dgamma + dlog_det / gamma, dbeta, None
 
     return (gamma * normal + beta, log_det), gradient
 
@@ -100,7 +103,7 @@ class AutoregressiveLayer:
     """``u = (x - shift) exp(-log_scale)`` (Papamakarios et al. 2017, equation 5)."""
 
     def __init__(self, bijector: Any, masks: dict[Any, np.ndarray]):
-        (network,) = (m for m in bijector.submodules if isinstance(m, ShiftAndLogScale))
+        (network,) = networks_of(bijector)
         self.bound, self.activation = network.bound, tf_keras.activations.get(network.activation)
         weights = network.network.trainable_variables
         self.kernels, self.biases = weights[0::2], weights[1::2]
@@ -158,8 +161,8 @@ class Normalisation:
         """Data ``[N, D]`` to noise ``[N, D]`` and log-determinant, a scalar or ``[D]``."""
         gamma, beta = (values[v.ref()][0] for v in (self.layer.gamma, self.layer.beta))
         if training:
-            return normalise(x, gamma, beta)
-        variance = self.layer.moving_variance + tf.constant(EPSILON, x.dtype)
+            return normalise(x, gamma, beta, tf.constant(self.layer.epsilon, x.dtype))
+        variance = self.layer.moving_variance + tf.constant(self.layer.epsilon, x.dtype)
         scale = gamma * tf.math.rsqrt(variance)
         return scale * (x - self.layer.moving_mean) + beta, tf.math.log(scale)
 
@@ -174,7 +177,8 @@ class Normalisation:
                 self.layer.moving_variance,
             )
         )
-        return (u - beta) / gamma * tf.sqrt(variance + tf.constant(EPSILON, u.dtype)) + mean
+        deviation = tf.sqrt(variance + tf.constant(self.layer.epsilon, u.dtype))
+        return (u - beta) / gamma * deviation + mean
 
 
 class Permutation:
@@ -204,20 +208,32 @@ class Permutation:
 Layer = AutoregressiveLayer | Normalisation | Permutation
 
 
+def networks_of(bijector: Any) -> list[ShiftAndLogScale]:
+    """The networks of ours that a bijector holds."""
+    return [module for module in bijector.submodules if isinstance(module, ShiftAndLogScale)]
+
+
+def as_layer(bijector: Any, masks: dict[Any, np.ndarray]) -> Layer | None:
+    """The bijector as a layer, or None where this file does not write its arithmetic out."""
+    if isinstance(bijector, tfb.MaskedAutoregressiveFlow):
+        networks = networks_of(bijector)
+        if len(networks) != 1:
+            return None
+        expected = kernel_masks(networks[0].network)
+        if any(ref not in masks or (masks[ref] != mask).any() for ref, mask in expected.items()):
+            return None
+        return AutoregressiveLayer(bijector, masks)
+    if isinstance(bijector, BatchNormalization):
+        layer = bijector.batchnorm
+        return Normalisation(bijector) if layer.center and layer.scale and layer.built else None
+    return Permutation(bijector) if isinstance(bijector, tfb.Permute) else None
+
+
 def read_stack(bijectors: Sequence[Any], masks: dict[Any, np.ndarray]) -> list[Layer] | None:
     """The bijectors, from the data to the noise, as layers; None if one is of another kind."""
-    kinds: list[tuple[type, Callable[[Any], Layer]]] = [
-        (tfb.MaskedAutoregressiveFlow, lambda b: AutoregressiveLayer(b, masks)),
-        (BatchNormalization, Normalisation),
-        (tfb.Permute, Permutation),
-    ]
-    layers = []
-    for bijector in bijectors:
-        make = next((make for kind, make in kinds if isinstance(bijector, kind)), None)
-        if make is None:
-            return None
-        layers.append(make(bijector))
-    return layers
+    layers = [as_layer(bijector, masks) for bijector in bijectors]
+    known = [layer for layer in layers if layer is not None]
+    return known if len(known) == len(layers) else None
 
 
 def log_prob(

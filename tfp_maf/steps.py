@@ -34,7 +34,15 @@ def compile_steps(
     l2: float,
     jit_compile: bool,
 ) -> RunSteps:
-    """A function that takes the steps ``start..stop`` of an epoch in one call."""
+    """A function that takes the steps ``start..stop`` of an epoch in one call.
+
+    Args:
+        flow: to be trained.
+        optimizer: Adam, with or without ``global_clipnorm`` and with none of its other options.
+        batch_size: rows a step.
+        l2: weight of the penalty.
+        jit_compile: whether XLA compiles the steps, packed where the flow allows it.
+    """
     optimizer.build(flow.trainable_variables)
     if jit_compile and flow.layers is not None:
         return packed_steps(flow, flow.layers, optimizer, batch_size=batch_size, l2=l2)
@@ -89,13 +97,14 @@ def packed_steps(
     """Through :mod:`tfp_maf.stack`: few large tensors, no zero blocks, no variable touched
     between the first step and the last."""
     variables = flow.trainable_variables
+    # Gammas have a penalty and a constraint of their own. The kernels' masks are constraints
+    # as well, met by masked gradients.
+    constraints = [v.constraint if v.ref() in flow.gammas else None for v in variables]
     is_gamma = [v.ref() in flow.gammas for v in variables]
-    packing = Packing(layers, variables, apart=is_gamma)
+    packing = Packing(layers, variables, apart=list(zip(is_gamma, constraints, strict=True)))
     ones = [flow.masks.get(v.ref(), np.ones(v.shape)) for v in variables]
     masks = packing.pack([tf.constant(mask, flow.dtype) for mask in ones])
     masks = [None if tf.reduce_all(mask == 1) else shared(mask) for mask in masks]
-    # Keeps gamma positive. The kernels' masks are constraints as well, met by masked gradients.
-    keep_gamma = [v.constraint for v in variables if v.ref() in flow.gammas][:1]
 
     def take_step(batch: tf.Tensor, state: State, count: tf.Tensor, rate: tf.Tensor) -> Any:
         weights, first, second = state
@@ -106,7 +115,7 @@ def packed_steps(
             loss = -log_prob
         gradients = [
             penalised(gradient, weight, mask, l2=l2, is_gamma=gamma)
-            for gradient, weight, mask, gamma in zip(
+            for gradient, weight, mask, (gamma, _) in zip(
                 tape.gradient(loss, weights), weights, masks, packing.reasons, strict=True
             )
         ]
@@ -114,8 +123,8 @@ def packed_steps(
             gradients, _ = tf.clip_by_global_norm(gradients, optimizer.global_clipnorm)
         weights, first, second = adam(optimizer, state, gradients, rate=rate, count=count)
         weights = [
-            keep_gamma[0](weight) if gamma else weight
-            for weight, gamma in zip(weights, packing.reasons, strict=True)
+            constraint(weight) if constraint else weight
+            for weight, (_, constraint) in zip(weights, packing.reasons, strict=True)
         ]
         return log_prob, (weights, first, second)
 

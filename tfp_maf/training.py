@@ -73,7 +73,7 @@ def fit(
         l2: weight of the penalty, in which batch norm's gamma counts as log gamma.
         clip_norm: gradients are scaled down to this global norm; None leaves them.
         seed: of the shuffles; the initial weights have their own, in the flow.
-        jit_compile: whether XLA compiles the steps.
+        jit_compile: whether XLA compiles the steps; scoring between epochs is compiled anyway.
         progress: whether a progress bar is shown, on standard error.
         checkpoint: file prefix to which the best weights so far are written.
 

@@ -1,8 +1,8 @@
 """tfp_maf's own parts, for pytest-benchmark: what a change costs shows against a stored run.
 
-    pip install -e '.[benchmark]'
-    pytest tests/benchmarks/bench_parts.py -n 0 --benchmark-autosave
-    pytest tests/benchmarks/bench_parts.py -n 0 --benchmark-compare --benchmark-compare-fail=min:20%
+pip install -e '.[benchmark]'
+pytest tests/benchmarks/bench_parts.py -n 0 --benchmark-autosave
+pytest tests/benchmarks/bench_parts.py -n 0 --benchmark-compare --benchmark-compare-fail=min:20%
 """
 
 import numpy as np

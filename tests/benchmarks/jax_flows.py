@@ -37,7 +37,7 @@ class PlainJax:
             sizes = [mask.shape for mask in self.masks]
             kernels = [rng.normal(size=s).astype(np.float32) / np.sqrt(s[0]) for s in sizes]
             biases = [np.zeros(s[1], np.float32) for s in sizes]
-            # gamma, beta, and the statistics after training
+            # gamma and beta
             norm = [np.ones(self.features, np.float32), np.zeros(self.features, np.float32)]
             self.weights.append(jax.tree.map(jnp.asarray, (kernels, biases, norm)))
         zeros = jax.tree.map(jnp.zeros_like, self.weights)
@@ -96,7 +96,7 @@ class PlainJax:
         return x
 
     def train(self, steps: int) -> None:
-        self.state, losses = self.run(self.state, self.data)
+        self.state, losses = self.run(self.state, self.data[:steps])
         losses.block_until_ready()
 
     def log_prob(self, n: int) -> None:

@@ -22,6 +22,12 @@ TITLES = {
     "first_step_s": "start to first step, s",
     "peak_mb": "peak memory, MB",
 }
+# The cases of the growth tables; one thread, torch libraries not compiled, one round.
+GROWTH = {
+    "features": "5 layers of [512], batch 100, one thread, torch not compiled",
+    "layers": "[100, 100], 8 features, batch 100, one thread, torch not compiled",
+    "batch": "10 layers of [100, 100], 8 features, one thread, torch not compiled",
+}
 # Okabe and Ito's colours, told apart by most colour-blind readers.
 COLOURS = ["#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2"]
 MARKERS = "osD^v<>"
@@ -60,11 +66,16 @@ def growth_table(figures: Figures, quantity: str) -> list[str]:
     for figure in ("train_ms", "sample_100", "naive_sample_100"):
         if figure not in names:
             continue
-        title = TITLES.get(figure, "100 samples by TFP's D passes, ms")
+        title = TITLES.get(figure, "100 samples by TFP's D passes, XLA, ms")
         values = [key.split()[1] for key in keys]
-        lines += ["", f"{title}, by {quantity}:", "", "| | " + " | ".join(values) + " |"]
+        lines += [
+            "",
+            f"{title}, by {quantity} ({GROWTH[quantity]}):",
+            "",
+            "| | " + " | ".join(values) + " |",
+        ]
         lines.append("|---" * (len(values) + 1) + "|")
-        for library in figures[keys[0]]:
+        for library in dict.fromkeys(name for key in keys for name in figures[key]):
             row = [figures[key].get(library, {}).get(figure) for key in keys]
             if any(value is not None for value in row):
                 lines.append(f"| {library} | " + " | ".join(map(number, row)) + " |")
@@ -91,7 +102,7 @@ def plot_growth(figures: Figures, out: Path) -> None:
 
 def draw_lines(ax: Any, figures: Figures, keys: list[str], figure: str) -> None:
     """One line a library, on logarithmic axes."""
-    libraries = list(figures[keys[0]]) if keys else []
+    libraries = list(dict.fromkeys(name for key in keys for name in figures[key]))
     for i, library in enumerate(libraries):
         points = [
             (int(key.split()[1]), figures[key][library][figure])
@@ -133,7 +144,7 @@ def write_report(out: Path) -> None:
     result = json.loads(out.with_suffix(".json").read_text())
     figures: Figures = result["figures"]
     machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    lines = [f"Least of {result['rounds']} rounds; {machine}."]
+    lines = [f"Least of {result['rounds']} rounds (memory: most; growth: one round); {machine}."]
     for key in [key for key in figures if key.startswith("main")]:
         threads = key.split()[1]
         lines += ["", f"MAF(10) [100, 100], 8 features, batch 100, {threads} thread(s):", ""]

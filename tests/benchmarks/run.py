@@ -110,6 +110,7 @@ def main(rounds: int, growth: bool, chosen: tuple[str, ...], environments: Path,
             for value, case in values
         ]
     figures: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    result = {"machine": machine(), "rounds": rounds, "figures": figures}
     for case, library in tqdm([(c, library) for c in cases for library in libraries]):
         python = pythons.get(LIBRARIES[library] or "", sys.executable)
         if library == "tfp as the post":
@@ -119,7 +120,6 @@ def main(rounds: int, growth: bool, chosen: tuple[str, ...], environments: Path,
             least = max if name == "peak_mb" else min
             known[name] = least(known.get(name, value), value)
         out.parent.mkdir(parents=True, exist_ok=True)
-        result = {"machine": machine(), "rounds": rounds, "figures": figures}
         out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
     from report import write_report
 

@@ -51,8 +51,10 @@ class TfpMaf:
         self.flow.sample(n, seed=0).numpy()
 
     def naive_sample(self, n: int) -> None:
-        """D network passes a layer, as TFP inverts, compiled."""
-        self.flow.functions[2](n, np.array([0, 0], np.int32)).numpy()
+        """D network passes a layer, as TFP inverts, compiled by XLA."""
+        if not hasattr(self, "naive"):
+            self.naive = tf.function(self.flow.distribution.bijector.forward, jit_compile=True)
+        self.naive(tf.constant(rows(n, self.features))).numpy()
 
 
 class AsThePost:
@@ -90,7 +92,9 @@ class AsThePost:
         loss.numpy()
 
     def log_prob(self, n: int) -> None:
-        self.flow.log_prob(rows(n, self.features)).numpy()
+        if getattr(self, "x", np.empty([0])).shape[0] != n:
+            self.x = rows(n, self.features)
+        self.flow.log_prob(self.x).numpy()
 
     def sample(self, n: int) -> None:
         self.flow.sample(n).numpy()

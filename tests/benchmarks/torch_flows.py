@@ -18,7 +18,9 @@ class TorchFlow:
         self.data = torch.randn(case["steps"] * self.batch, self.features)
         # fused=True is PyTorch's fastest Adam on CPUs.
         self.optimizer = torch.optim.Adam(self.flow.parameters(), 1e-4, fused=True)
-        self.compiled = torch.compile(self.density) if case["compile"] else self.density
+        self.compiled = (
+            torch.compile(self.density, dynamic=False) if case["compile"] else self.density
+        )
 
     def build(self, case: dict[str, Any]) -> torch.nn.Module:
         raise NotImplementedError

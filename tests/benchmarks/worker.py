@@ -44,11 +44,7 @@ def limit_threads(threads: int) -> None:
 
 def least_time(call: Callable[[], Any]) -> float:
     """Seconds of the fastest call, after one that may compile."""
-    started = time.perf_counter()
     call()
-    first = time.perf_counter() - started
-    if first > 10 * SLOW:
-        return first
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < 2 or time.perf_counter() - began < SECONDS:
