@@ -74,7 +74,7 @@ class Flow(tf.Module):
         self._noise = tf.function(self.distribution.bijector.inverse, input_signature=[rows])
         self._data = tf.function(self.distribution.bijector.forward, input_signature=[rows])
         self._sample = tf.function(
-            lambda n, seed: self._data(self._draw(n, seed)),
+            lambda n, seed: self.distribution.sample(n, seed=seed),
             input_signature=[tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)],
         )
         # The same arithmetic for XLA, where the bijectors are those it is written out for.
@@ -88,9 +88,6 @@ class Flow(tf.Module):
             self._fast_log_prob = CompiledByRows(lambda x, _: log_prob(layers, x))
             data = noise_to_data(layers, masks)
             self._fast_data = CompiledByRows(lambda u, _: data(u))
-
-    def _draw(self, n: Any, seed: Any) -> tf.Tensor:
-        return tf.random.stateless_normal([n, self.event_size], seed, dtype=self.dtype)
 
     @property
     def bijectors(self) -> list[Any]:
@@ -118,7 +115,7 @@ class Flow(tf.Module):
         return self._noise(checks.rows(x, self.event_size, dtype=self.dtype))
 
     def sample(self, n: int, *, seed: int | None = None) -> tf.Tensor:
-        """Draws ``[n, D]``; the same seed gives the same rows.
+        """Draws ``[n, D]``; the same seed gives the same rows, fewer of them the first ones.
 
         Raises:
             ValueError: ``n`` below 1.
@@ -126,12 +123,13 @@ class Flow(tf.Module):
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         rng = np.random.default_rng(seed)
-        sizes = [min(SAMPLE_CHUNK, n - start) for start in range(0, n, SAMPLE_CHUNK)]
-        seeds = rng.integers(2**31, size=[len(sizes), 2], dtype=np.int32)
         # The one-pass way has no gradient.
         gradients = not tf.executing_eagerly() or record.could_possibly_record()
         data = self._data if gradients else self._fast_data
-        chunks = [data(self._draw(size, seed)) for size, seed in zip(sizes, seeds, strict=True)]
+        chunks = []
+        for start in range(0, n, SAMPLE_CHUNK):
+            noise = rng.standard_normal([min(SAMPLE_CHUNK, n - start), self.event_size])
+            chunks.append(data(tf.constant(noise, self.dtype)))
         return chunks[0] if len(chunks) == 1 else tf.concat(chunks, axis=0)
 
     @property
