@@ -95,7 +95,12 @@ def plot_growth(figures: Figures, out: Path) -> None:
         keys = [key for key in figures if key.startswith(quantity + " ")]
         draw_lines(ax, figures, keys, figure)
         ax.set(xlabel=quantity, ylabel=TITLES[figure])
-    axes[0, 0].legend(fontsize="small")
+    fig.legend(
+        *axes[0, 0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=7,
+        fontsize="small",
+    )
     fig.savefig(out, dpi=110)
     plt.close(fig)
 
