@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from test_stack import OPTIONS, shaken
 
-from tfp_maf import sampling
+from tfp_maf import degrees, sampling
 from tfp_maf.masked_dense import made_masks
 
 NOISE = np.random.default_rng(0).normal(size=[50, 5])
@@ -39,12 +39,12 @@ def test_any_number_of_features_and_units(event_size, hidden_units):
 
 
 def test_a_plan_computes_each_unit_once():
-    degrees = [np.array([1, 1, 2, 4, 4, 4])]
-    plan = sampling.Plan.of(degrees, 5)
+    of_units = [np.array([1, 1, 2, 4, 4, 4])]
+    plan = degrees.Plan.of(of_units, 5)
     assert (plan.first, plan.groups, plan.size) == (1, 1, 4)
     assert plan.units[0].tolist() == [[0, 1, 6], [2, 6, 6], [6, 6, 6], [3, 4, 5]]
-    masks = made_masks([np.arange(1, 6), *degrees], params=2)
-    assert [d.tolist() for d in sampling.hidden_degrees(masks)] == [degrees[0].tolist()]
+    masks = made_masks([np.arange(1, 6), *of_units], params=2)
+    assert [d.tolist() for d in degrees.hidden_degrees(masks)] == [of_units[0].tolist()]
 
 
 def test_flow_sample_takes_it():
