@@ -11,11 +11,11 @@ from tfp_maf.compiled import SIZES, CompiledByRows
 def test_any_number_of_rows_by_few_shapes(n):
     shapes = set()
 
-    def traced(x, weights):
+    def traced(x, weight):
         shapes.add(x.shape[0])
-        return tf.reduce_sum(x, axis=1) * weights[0]
+        return tf.reduce_sum(x, axis=1) * weight
 
     function = CompiledByRows(traced)
     x = np.random.default_rng(0).normal(size=[n, 3])
-    np.testing.assert_allclose(function(x, [tf.constant(2.0, tf.float64)]), 2 * x.sum(axis=1))
+    np.testing.assert_allclose(function(x, tf.constant(2.0, tf.float64)), 2 * x.sum(axis=1))
     assert shapes <= set(SIZES)

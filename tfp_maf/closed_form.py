@@ -51,7 +51,7 @@ def normalise(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tenso
 
 
 def bounded(log_scale: tf.Tensor, bound: float | None) -> tf.Tensor:
-    """As :class:`~tfp_maf.layers.ShiftAndLogScale` bounds it."""
+    """``bound * tanh(log_scale / bound)``, or as it is where there is no bound."""
     return log_scale if bound is None else bound * tf.tanh(log_scale / bound)
 
 

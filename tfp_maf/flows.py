@@ -85,9 +85,8 @@ class Flow(tf.Module):
         else:
             layers = self.layers
             self.inverses = layer_inverses(layers)
-            self._fast_log_prob = CompiledByRows(lambda x, _: log_prob(layers, x))
-            data = noise_to_data(layers, masks)
-            self._fast_data = CompiledByRows(lambda u, _: data(u))
+            self._fast_log_prob = CompiledByRows(lambda x: log_prob(layers, x))
+            self._fast_data = CompiledByRows(noise_to_data(layers, masks))
 
     @property
     def bijectors(self) -> list[Any]:

@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfp_maf import masked_dense
+from tfp_maf.closed_form import bounded
 
 
 class ShiftAndLogScale(tf.Module):
@@ -41,9 +42,7 @@ class ShiftAndLogScale(tf.Module):
     def __call__(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """``[..., D]`` to shift ``[..., D]`` and log_scale ``[..., D]``."""
         shift, log_scale = tf.unstack(self.network(y), num=2, axis=-1)
-        if self.bound is not None:
-            log_scale = self.bound * tf.tanh(log_scale / self.bound)
-        return shift, log_scale
+        return shift, bounded(log_scale, self.bound)
 
 
 def autoregressive_network(

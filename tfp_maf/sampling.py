@@ -78,7 +78,9 @@ class LayerSampler:
         x = tf.concat([known, tf.zeros([rows, n], u.dtype)], axis=0)
         hidden = [tf.zeros([units.size, n], u.dtype) for units in plan.units]
         if plan.groups == 1:
-            before = [tf.matmul(weights[0][0], x)] + [tf.zeros([1, 1, 1], u.dtype) for _ in hidden]
+            before = [self._product(weights[0][0], x)] + [
+                tf.zeros([1, 1, 1], u.dtype) for _ in hidden
+            ]
             before = [b + bias[0] for b, bias in zip(before, biases, strict=True)]
             x, _ = self._group(weights, before, u, tf.constant(0))
             return tf.concat([known, x], axis=0)[: plan.event_size]

@@ -45,7 +45,8 @@ class AutoregressiveLayer:
     @property
     def signature(self) -> Any:
         """Equal for layers that differ in their weights only."""
-        return [tuple(kernel.shape) for kernel in self.kernels], self.activation, self.bound
+        shapes = tuple(tuple(kernel.shape) for kernel in self.kernels)
+        return shapes, self.activation, self.bound
 
     def weights(self) -> list[tf.Tensor]:
         """Kernels and biases, by turns."""

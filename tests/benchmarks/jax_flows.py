@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 EPSILON = 1e-5
 
 
+@cache
 def rows(n: int, features: int) -> jax.Array:
     """Standard normal ``[n, D]``."""
     return jnp.asarray(np.random.default_rng(0).normal(size=[n, features]).astype(np.float32))
@@ -100,8 +102,7 @@ class PlainJax:
         losses.block_until_ready()
 
     def log_prob(self, n: int) -> None:
-        x = rows(n, self.features) if getattr(self, "n", 0) != n else self.x
-        self.n, self.x = n, x
+        x = rows(n, self.features)
         self.jit_log_prob(self.weights, x).block_until_ready()
 
     def sample(self, n: int) -> None:
@@ -158,8 +159,7 @@ class FlowJax:
         loss.block_until_ready()
 
     def log_prob(self, n: int) -> None:
-        x = rows(n, self.features) if getattr(self, "n", 0) != n else self.x
-        self.n, self.x = n, x
+        x = rows(n, self.features)
         self.jit_log_prob(self.flow, x).block_until_ready()
 
     def sample(self, n: int) -> None:

@@ -58,9 +58,14 @@ def table(by_library: dict[str, dict[str, float]]) -> list[str]:
     return lines
 
 
+def keys_of(figures: Figures, quantity: str) -> list[str]:
+    """The cases in which one quantity grows."""
+    return [key for key in figures if key.startswith(quantity + " ")]
+
+
 def growth_table(figures: Figures, quantity: str) -> list[str]:
     """Markdown rows: how figures grow with one quantity."""
-    keys = [key for key in figures if key.startswith(quantity + " ")]
+    keys = keys_of(figures, quantity)
     names = {name for key in keys for by in figures[key].values() for name in by}
     lines = []
     for figure in ("train_ms", "sample_100", "naive_sample_100"):
@@ -92,8 +97,7 @@ def plot_growth(figures: Figures, out: Path) -> None:
     ]
     fig, axes = plt.subplots(2, 2, figsize=(10, 7.5), layout="constrained")
     for ax, (quantity, figure) in zip(axes.flat, panels, strict=True):
-        keys = [key for key in figures if key.startswith(quantity + " ")]
-        draw_lines(ax, figures, keys, figure)
+        draw_lines(ax, figures, quantity, figure)
         ax.set(xlabel=quantity, ylabel=TITLES[figure])
     fig.legend(
         *axes[0, 0].get_legend_handles_labels(),
@@ -105,38 +109,42 @@ def plot_growth(figures: Figures, out: Path) -> None:
     plt.close(fig)
 
 
-def draw_lines(ax: Any, figures: Figures, keys: list[str], figure: str) -> None:
+def draw_lines(ax: Any, figures: Figures, quantity: str, figure: str) -> None:
     """One line a library, on logarithmic axes."""
-    libraries = list(dict.fromkeys(name for key in keys for name in figures[key]))
-    for i, library in enumerate(libraries):
-        points = [
-            (int(key.split()[1]), figures[key][library][figure])
-            for key in keys
-            if figure in figures[key].get(library, {})
-        ]
-        if points:
-            x, y = zip(*sorted(points), strict=True)
-            ax.plot(x, y, color=COLOURS[i], marker=MARKERS[i], label=library, linewidth=1.5)
+    names = (name for key in keys_of(figures, quantity) for name in figures[key])
+    for i, library in enumerate(dict.fromkeys(names)):
+        draw_line(ax, figures, quantity, (library, figure), (library, COLOURS[i], MARKERS[i]))
     ax.set(xscale="log", yscale="log")
     ax.grid(alpha=0.3)
 
 
+def draw_line(
+    ax: Any,
+    figures: Figures,
+    quantity: str,
+    what: tuple[str, str],
+    style: tuple[str, str, str],
+) -> None:
+    """A library's figure against a quantity, in a label, colour and marker."""
+    (library, figure), (label, colour, marker) = what, style
+    points = [
+        (int(key.split()[1]), figures[key][library][figure])
+        for key in keys_of(figures, quantity)
+        if figure in figures[key].get(library, {})
+    ]
+    if points:
+        x, y = zip(*sorted(points), strict=True)
+        ax.plot(x, y, color=colour, marker=marker, label=label, linewidth=1.5)
+
+
 def plot_sampling(figures: Figures, out: Path) -> None:
     """One pass a layer against D passes: 100 samples, by features."""
-    keys = [key for key in figures if key.startswith("features ")]
     fig, ax = plt.subplots(figsize=(6, 4.2), layout="constrained")
-    for figure, label, colour, marker in [
-        ("naive_sample_100", "D passes a layer (TFP's inverse)", COLOURS[1], "s"),
-        ("sample_100", "one pass a layer (tfp_maf)", COLOURS[6], "o"),
+    for figure, style in [
+        ("naive_sample_100", ("D passes a layer (TFP's inverse)", COLOURS[1], "s")),
+        ("sample_100", ("one pass a layer (tfp_maf)", COLOURS[6], "o")),
     ]:
-        points = [
-            (int(key.split()[1]), figures[key][OURS][figure])
-            for key in keys
-            if figure in figures[key].get(OURS, {})
-        ]
-        if points:
-            x, y = zip(*sorted(points), strict=True)
-            ax.plot(x, y, color=colour, marker=marker, label=label)
+        draw_line(ax, figures, "features", (OURS, figure), style)
     ax.set(xscale="log", yscale="log", xlabel="features D", ylabel="100 samples, ms")
     ax.grid(alpha=0.3)
     ax.legend()

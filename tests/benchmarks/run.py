@@ -24,9 +24,11 @@ import click
 from tqdm import tqdm
 
 HERE = Path(__file__).parent
+# Each library's environment, and the module that drives it: jax_flows for jax. This Python is
+# tensorflow's.
 LIBRARIES = {
-    "tfp_maf": None,
-    "tfp as the post": None,
+    "tfp_maf": "tensorflow",
+    "tfp as the post": "tensorflow",
     "jax": "jax",
     "flowjax": "jax",
     "zuko": "torch",
@@ -95,8 +97,8 @@ def main(rounds: int, growth: bool, chosen: tuple[str, ...], environments: Path,
     """Time tfp_maf beside other libraries; see the page beside this file."""
     libraries = list(chosen or LIBRARIES)
     pythons = {
-        name: make_environment(name, environments)
-        for name in {LIBRARIES[library] for library in libraries} - {None}
+        name: sys.executable if name == "tensorflow" else make_environment(name, environments)
+        for name in {LIBRARIES[library] for library in libraries}
     }
     cases = [
         BASE | {"key": f"main {threads}", "threads": threads, "figures": FIGURES, "compile": True}
@@ -112,10 +114,11 @@ def main(rounds: int, growth: bool, chosen: tuple[str, ...], environments: Path,
     figures: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     result = {"machine": machine(), "rounds": rounds, "figures": figures}
     for case, library in tqdm([(c, library) for c in cases for library in libraries]):
-        python = pythons.get(LIBRARIES[library] or "", sys.executable)
+        environment = LIBRARIES[library]
+        case = case | {"library": library, "module": f"{environment}_flows"}
         if library == "tfp as the post":
             case = case | {"steps": 3}
-        for name, value in run_case(python, case | {"library": library}).items():
+        for name, value in run_case(pythons[environment], case).items():
             known = figures[case["key"]][library]
             least = max if name == "peak_mb" else min
             known[name] = least(known.get(name, value), value)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
+
+
+@cache
+def rows(n: int, features: int) -> torch.Tensor:
+    """Standard normal ``[n, D]``."""
+    return torch.randn(n, features)
 
 
 class TorchFlow:
@@ -15,7 +22,7 @@ class TorchFlow:
         torch.manual_seed(0)
         self.features, self.batch = case["features"], case["batch"]
         self.flow = self.build(case)
-        self.data = torch.randn(case["steps"] * self.batch, self.features)
+        self.data = rows(case["steps"] * self.batch, self.features)
         # fused=True is PyTorch's fastest Adam on CPUs.
         self.optimizer = torch.optim.Adam(self.flow.parameters(), 1e-4, fused=True)
         self.compiled = (
@@ -42,10 +49,9 @@ class TorchFlow:
 
     def log_prob(self, n: int) -> None:
         self.flow.eval()
-        if getattr(self, "x", self.data[:0]).shape[0] != n:
-            self.x = torch.randn(n, self.features)
+        x = rows(n, self.features)
         with torch.no_grad():
-            self.compiled(self.x)
+            self.compiled(x)
 
     def sample(self, n: int) -> None:
         self.flow.eval()

@@ -1,12 +1,13 @@
 """Times one library on one case, and prints the figures as JSON.
 
-Run by run.py, in the library's own environment: ``python worker.py '{"library": ...}'``.
+Run by run.py, in the library's own environment: ``python worker.py CASE``, the case as JSON.
 A library is a class of three methods, each of which returns when its result is there:
 ``train(steps)``, ``log_prob(rows)`` and ``sample(rows)``.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -16,15 +17,6 @@ from collections.abc import Callable
 from typing import Any
 
 STARTED = float(os.environ.get("BENCHMARK_STARTED", time.time()))
-MODULES = {
-    "tfp_maf": "tensorflow_flows",
-    "tfp as the post": "tensorflow_flows",
-    "jax": "jax_flows",
-    "flowjax": "jax_flows",
-    "zuko": "torch_flows",
-    "nflows": "torch_flows",
-    "normflows": "torch_flows",
-}
 # A figure is the least of the calls that fit into this time, two at least; a call that takes
 # longer than SLOW is not repeated.
 SECONDS, SLOW = 1.5, 4.0
@@ -58,7 +50,7 @@ def least_time(call: Callable[[], Any]) -> float:
 
 def measure(case: dict[str, Any]) -> dict[str, float]:
     """The figures that ``case["figures"]`` names."""
-    module = __import__(MODULES[case["library"]])
+    module = importlib.import_module(case["module"])
     flow = module.LIBRARIES[case["library"]](case)
     flow.train(1)
     figures = {"first_step_s": time.time() - STARTED}
