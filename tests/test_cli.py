@@ -289,7 +289,7 @@ def test_ctrl_c_keeps_the_best_and_says_so(table, tmp_path):
     )
     try:
         waited = 0.0
-        while not list((tmp_path / "r").glob("checkpoints/*.index")) and waited < 120:
+        while not list((tmp_path / "r").glob("checkpoints/training.npz")) and waited < 120:
             time.sleep(0.5)
             waited += 0.5
         process.send_signal(signal.SIGINT)

@@ -6,7 +6,7 @@ import tf_keras
 from conftest import chain_rows
 
 import tfp_maf
-from tfp_maf import training
+from tfp_maf import progress, training
 
 X, _ = chain_rows(600, 3, seed=0)
 TRAIN, VALIDATION = X[:500], X[500:]
@@ -104,14 +104,18 @@ def test_history_is_a_frame():
 
 def test_patience_ends_it(monkeypatch):
     scores = iter([0.0, 1.0, 3.0, 2.0, 2.5, 9.0])  # untrained, then by epoch
-    monkeypatch.setattr(training, "evaluate", lambda *_: tfp_maf.Evaluation(next(scores), 0.0, 1))
+    monkeypatch.setattr(
+        training, "evaluate", lambda *_, **__: tfp_maf.Evaluation(next(scores), 0.0, 1)
+    )
     history = quick_fit(small(), max_epochs=10, patience=2)
     assert (history.stopped, history.epochs, history.best_epoch) == ("patience", 4, 2)
 
 
 def test_the_learning_rate_is_halved_after_waiting(monkeypatch):
     scores = iter([0.0, 1.0] + 8 * [0.5])
-    monkeypatch.setattr(training, "evaluate", lambda *_: tfp_maf.Evaluation(next(scores), 0.0, 1))
+    monkeypatch.setattr(
+        training, "evaluate", lambda *_, **__: tfp_maf.Evaluation(next(scores), 0.0, 1)
+    )
     made = []
     adam = tf_keras.optimizers.Adam
     monkeypatch.setattr(
@@ -144,7 +148,7 @@ def test_divergence_says_where_and_restores_the_best():
 def test_an_interrupt_keeps_the_best(monkeypatch):
     calls = []
 
-    def interrupt_at_the_third(flow, x):
+    def interrupt_at_the_third(flow, x, **options):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
@@ -157,12 +161,94 @@ def test_an_interrupt_keeps_the_best(monkeypatch):
     assert tfp_maf.evaluate(flow, VALIDATION).mean == pytest.approx(history.best_validation)
 
 
-def test_the_best_so_far_is_on_disk(tmp_path):
-    flow = small()
-    quick_fit(flow, checkpoint=tmp_path / "best")
-    fresh = small(seed=9)
-    tf.train.Checkpoint(weights=list(fresh.variables)).read(str(tmp_path / "best"))
-    np.testing.assert_array_equal(fresh.log_prob(X), flow.log_prob(X))
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_resumed_training_is_that_without_a_stop(tmp_path, jit_compile, monkeypatch):
+    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
+    options = {"halve_after": 1, "learning_rate": 0.03, "jit_compile": jit_compile}
+    whole, first, second = small(), small(), small()
+    expected = quick_fit(whole, max_epochs=6, **options)
+    assert expected.best_epoch < 6  # so that the best weights are not the last ones
+    quick_fit(first, max_epochs=3, checkpoint=tmp_path / "t.npz", **options)
+    found = quick_fit(second, max_epochs=6, checkpoint=tmp_path / "t.npz", **options)
+    assert (found.train, found.validation) == (expected.train, expected.validation)
+    assert found.best_epoch == expected.best_epoch
+    assert found.seconds == sorted(found.seconds)
+    for one, other in zip(whole.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
+    whole, stopped = small(), small()
+    expected = quick_fit(whole)
+
+    def interrupt_at_the_third(flow, x, calls=[], **options):  # noqa: B006
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return tfp_maf.evaluate(flow, x)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", interrupt_at_the_third)
+        history = quick_fit(stopped, checkpoint=tmp_path / "t.npz")
+    assert (history.stopped, history.epochs) == ("interrupted", 1)
+    history = quick_fit(stopped, checkpoint=tmp_path / "t.npz")
+    assert (history.stopped, history.validation) == ("max_epochs", expected.validation)
+    np.testing.assert_array_equal(stopped.log_prob(X), whole.log_prob(X))
+
+
+def test_a_finished_training_is_not_done_again(tmp_path, monkeypatch):
+    flow, again = small(), small()
+    done = quick_fit(flow, checkpoint=tmp_path / "t.npz")
+    monkeypatch.setattr(training, "_epoch", None)
+    history = quick_fit(again, checkpoint=tmp_path / "t.npz")
+    assert history.validation == done.validation
+    np.testing.assert_array_equal(flow.log_prob(X), again.log_prob(X))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "another seed"),
+        ({"learning_rate": 1e-3}, "another learning_rate"),
+        ({"train": TRAIN[::-1]}, "another train"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, message):
+    quick_fit(small(), checkpoint=tmp_path / "t.npz")
+    with pytest.raises(ValueError, match=message):
+        quick_fit(small(), checkpoint=tmp_path / "t.npz", **change)
+
+
+def test_a_checkpoint_of_another_flow_is_refused(tmp_path):
+    quick_fit(small(), checkpoint=tmp_path / "t.npz")
+    with pytest.raises(ValueError, match="another arguments"):
+        quick_fit(small(activation="relu"), checkpoint=tmp_path / "t.npz")
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "t.npz"
+    quick_fit(small(), checkpoint=path)
+    whole = path.read_bytes()
+    for damaged in (whole[:-100], whole[: len(whole) // 2], b"", b"hello"):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"t\.npz is (damaged|not of this training)"):
+            quick_fit(small(), checkpoint=path)
+
+
+def test_no_folder_for_a_checkpoint(tmp_path):
+    with pytest.raises(OSError, match="no folder"):
+        quick_fit(small(), checkpoint=tmp_path / "missing" / "t.npz")
+
+
+def test_a_conditional_flow_needs_conditions():
+    flow = tfp_maf.build_maf(3, num_layers=1, hidden_units=[8], num_labels=2)
+    with pytest.raises(ValueError, match="train_condition must give labels"):
+        quick_fit(flow)
+    with pytest.raises(ValueError, match="validation_condition has label 5 at row 0"):
+        quick_fit(flow, train_condition=np.zeros(500, int), validation_condition=np.full(100, 5))
+    with pytest.raises(ValueError, match="without one"):
+        quick_fit(small(), train_condition=np.zeros(500, int))
 
 
 def test_progress_goes_to_standard_error(capsys):

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from tfp_maf.batch_normalization import BatchNormalization
     from tfp_maf.batch_statistics import set_batch_statistics
     from tfp_maf.evaluation import Evaluation, evaluate
-    from tfp_maf.flows import Flow, build_maf
+    from tfp_maf.flow import Flow
+    from tfp_maf.flows import (
+        build_gaussian,
+        build_made,
+        build_made_mog,
+        build_maf,
+        build_maf_mog,
+        build_nsf,
+        build_realnvp,
+    )
+    from tfp_maf.gaussian import fit_gaussian
     from tfp_maf.history import History
     from tfp_maf.saving import load_flow
     from tfp_maf.training import TrainingDiverged, fit
@@ -25,12 +35,19 @@ __version__ = "0.1.0"
 _HOME = {
     "BatchNormalization": "batch_normalization",
     "Evaluation": "evaluation",
-    "Flow": "flows",
+    "Flow": "flow",
     "History": "history",
     "TrainingDiverged": "training",
+    "build_gaussian": "flows",
+    "build_made": "flows",
+    "build_made_mog": "flows",
     "build_maf": "flows",
+    "build_maf_mog": "flows",
+    "build_nsf": "flows",
+    "build_realnvp": "flows",
     "evaluate": "evaluation",
     "fit": "training",
+    "fit_gaussian": "gaussian",
     "load_flow": "saving",
     "set_batch_statistics": "batch_statistics",
 }
@@ -42,9 +59,16 @@ __all__ = [
     "Flow",
     "History",
     "TrainingDiverged",
+    "build_gaussian",
+    "build_made",
+    "build_made_mog",
     "build_maf",
+    "build_maf_mog",
+    "build_nsf",
+    "build_realnvp",
     "evaluate",
     "fit",
+    "fit_gaussian",
     "load_flow",
     "set_batch_statistics",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfp_maf.evaluation import Evaluation
+from tfp_maf.gaussian import moments
 
 MIXTURE_ROWS = 50_000  # rows that the mixture is fitted on: EM's time is proportional
 
@@ -25,15 +26,8 @@ def gaussian(train: np.ndarray, x: np.ndarray) -> Evaluation:
         ValueError: a singular covariance: some columns are linear in others.
     """
     train, x = np.asarray(train, np.float64), np.asarray(x, np.float64)
-    covariance = np.atleast_2d(np.cov(train, rowvar=False, ddof=0))
-    try:
-        factor = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        raise ValueError(
-            "some columns are linear combinations of others: together they have no density; "
-            "drop one"
-        ) from None
-    whitened = np.linalg.solve(factor, (x - train.mean(axis=0)).T)
+    mean, factor = moments(train)
+    whitened = np.linalg.solve(factor, (x - mean).T)
     log_det = np.log(np.diag(factor)).sum()
     constant = 0.5 * x.shape[1] * np.log(2 * np.pi)
     return Evaluation.of(-0.5 * (whitened**2).sum(axis=0) - log_det - constant)

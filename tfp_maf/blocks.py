@@ -68,17 +68,19 @@ class Blocks:
         kernel = tf.transpose(tf.concat(padded, axis=2), [0, 2, 1])
         return tf.reshape(kernel, [self.n_in, self.n_out * self.params])
 
-    def group(self, bias: tf.Tensor) -> list[tf.Tensor]:
-        """``[n_out * params]``, its entries grouped by parameter, as one part."""
-        if self.params == 1:
-            return [bias]
-        return [tf.reshape(tf.transpose(tf.reshape(bias, [self.n_out, self.params])), [-1])]
+    def group(self, values: tf.Tensor) -> list[tf.Tensor]:
+        """``[..., n_out * params]``, a bias or a condition's kernel, grouped by parameter."""
+        return [self._regroup(values, self.n_out, self.params)]
 
     def ungroup(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
         """The opposite of :meth:`group`."""
+        return self._regroup(parts[0], self.params, self.n_out)
+
+    def _regroup(self, values: tf.Tensor, outer: int, inner: int) -> tf.Tensor:
         if self.params == 1:
-            return parts[0]
-        return tf.reshape(tf.transpose(tf.reshape(parts[0], [self.params, self.n_out])), [-1])
+            return values
+        apart = tf.reshape(values, [*values.shape[:-1], outer, inner])
+        return tf.reshape(tf.linalg.matrix_transpose(apart), values.shape)
 
     def matmul(self, x: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
         """``x @ kernel``, ``[N, n_in]`` to ``[N, params * n_out]``, grouped by parameter."""

@@ -58,17 +58,17 @@ def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def activation(name: Any) -> None:
+def activation(value: Any, *, name: str = "activation") -> None:
     """Raises ValueError unless Keras knows an activation of this name, and it is elementwise.
 
     Softmax and its like mix hidden units, across the masks: no longer autoregressive.
     """
     try:
-        function = tf_keras.activations.get(name) if isinstance(name, str) else None
+        function = tf_keras.activations.get(value) if isinstance(value, str) else None
     except ValueError:
         function = None
     if function is None:
-        raise ValueError(f"activation must be the name of a Keras activation, got {name!r}")
+        raise ValueError(f"{name} must be the name of a Keras activation, got {value!r}")
     one, other = function(tf.constant([[0.5, 1.0], [0.5, 3.0]])).numpy()
     if one[0] != other[0]:
-        raise ValueError(f"activation must act on each unit alone, but {name!r} mixes them")
+        raise ValueError(f"{name} must act on each unit alone, but {value!r} mixes them")

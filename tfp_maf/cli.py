@@ -14,6 +14,20 @@ import click
 import tfp_maf
 
 RUN = click.argument("run")
+# Names only: what they stand for, in tfp_maf.paper, takes TensorFlow to import.
+DATASETS = ("power", "gas", "hepmass", "miniboone", "bsds300", "mnist", "cifar10")
+MODELS = (
+    "gaussian",
+    "made",
+    "made_mog",
+    "realnvp_5",
+    "realnvp_10",
+    "maf_5",
+    "maf_10",
+    "maf_mog_5",
+    "nsf_ar",
+    "nsf_c",
+)
 SEED = click.option(
     "--seed",
     default=0,
@@ -31,6 +45,15 @@ def _hidden_units(_: Any, __: Any, value: str | None) -> tuple[int, ...] | None:
         return tuple(int(units) for units in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not like 100,100") from None
+
+
+def _models(_: Any, __: Any, value: str | None) -> tuple[str, ...]:
+    """``maf_5,made`` to names, all known."""
+    names = tuple(value.split(",")) if value is not None else ()
+    for name in names:
+        if name.removesuffix("_conditional") not in MODELS:
+            raise click.BadParameter(f"no model {name!r}; there are {', '.join(MODELS)}")
+    return names
 
 
 def _positive(_: Any, __: Any, value: float | None) -> float | None:
@@ -71,6 +94,53 @@ def train(
     """
     overrides = {name: value for name, value in options.items() if value is not None}
     return _commands().train(target, data=data, out=out, drop=drop, seed=seed, overrides=overrides)
+
+
+@cli.command()
+@click.argument("dataset", type=click.Choice(DATASETS))
+@click.option("--data", help="The folder with its files. [default: data/DATASET]")
+@click.option("--out", help="A folder; the same one again goes on. [default: results/DATASET]")
+@click.option(
+    "--models",
+    callback=_models,
+    metavar="NAME,NAME",
+    help=f"Some of {', '.join(MODELS)}, or with _conditional. [default: all unconditional]",
+)
+@SEED
+@click.option("--hidden-units", callback=_hidden_units, metavar="N,N", help="Such as 512,512.")
+@click.option("--activation", help="Of MADE and MAF: Keras's name, such as relu.")
+@click.option("--learning-rate", callback=_positive, type=float, help="Adam's, for all models.")
+@click.option("--clip-norm", callback=_positive, type=float, help="The most that gradients have.")
+@click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
+@click.option("--patience", type=click.IntRange(1), help="Epochs without progress before the end.")
+def reproduce(
+    dataset: str,
+    data: str | None,
+    out: str | None,
+    models: tuple[str, ...],
+    seed: int,
+    hidden_units: tuple[int, ...] | None,
+    activation: str | None,
+    **options: Any,
+) -> int:
+    """Train the paper's models on DATASET and write its table, ours beside the published one.
+
+    Interrupted, the same command goes on where it was.
+    """
+    options = {name: value for name, value in options.items() if value is not None}
+    _commands()
+    from tfp_maf.reproduce import reproduce as run
+
+    return run(
+        dataset,
+        data=data,
+        out=out,
+        models=models,
+        seed=seed,
+        hidden_units=hidden_units,
+        activation=activation,
+        options=options,
+    )
 
 
 @cli.command()

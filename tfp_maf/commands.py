@@ -21,7 +21,8 @@ from tfp_maf import baselines, plotting, runs
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
 from tfp_maf.evaluation import Evaluation, evaluate, log_prob
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
-from tfp_maf.flows import Flow, build_maf
+from tfp_maf.flow import Flow
+from tfp_maf.flows import build_maf
 from tfp_maf.history import History
 from tfp_maf.quiet import say
 from tfp_maf.runs import Run
@@ -98,7 +99,7 @@ def _train_and_write(
             splits.train,
             splits.validation,
             seed=seed,
-            checkpoint=run.folder / runs.CHECKPOINTS / "best",
+            checkpoint=run.folder / runs.CHECKPOINTS / "training.npz",
             **experiment.training,
         )
     except TrainingDiverged as error:

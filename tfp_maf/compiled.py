@@ -12,7 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_maf.stack import AutoregressiveLayer, Layer
+from tfp_maf.stack import Stack
+from tfp_maf.stack_layers import AutoregressiveLayer, Layer
 
 SIZES = (100, 1_000, 10_000)
 # Up to so many pieces of one size cost less than one, padded, of the next. The largest size
@@ -62,21 +63,24 @@ class CompiledByRows:
         return pieces[0] if len(pieces) == 1 else tf.concat(pieces, axis=0)
 
 
-def layer_inverses(layers: Sequence[Layer]) -> list[Callable[[Any], tf.Tensor]]:
-    """For each layer, data ``[N, D]`` to noise ``[N, D]``.
+def layer_inverses(stack: Stack) -> list[Callable[[Any], tf.Tensor]]:
+    """For each layer, data and condition ``[N, D + C]`` to noise ``[N, D]``.
 
     Layers that differ in their weights only share one compiled function.
     """
     by_signature: dict[Any, CompiledByRows] = {}
 
+    def inverse(layer: Layer, rows: tf.Tensor, weights: Sequence[tf.Tensor]) -> tf.Tensor:
+        return layer.inverse(*stack.split(rows), layer.values(weights))[0]
+
     def compiled(layer: Layer) -> Callable[[Any], tf.Tensor]:
         if not isinstance(layer, AutoregressiveLayer):
-            return lambda x: layer.inverse(tf.convert_to_tensor(x), layer.values())[0]
+            return lambda rows: inverse(layer, tf.convert_to_tensor(rows), layer.weights())
         if layer.signature not in by_signature:
             by_signature[layer.signature] = CompiledByRows(
-                lambda x, *weights: layer.inverse(x, layer.values(weights))[0]
+                lambda rows, *weights: inverse(layer, rows, weights)
             )
         function = by_signature[layer.signature]
-        return lambda x: function(x, *layer.weights())
+        return lambda rows: function(rows, *layer.weights())
 
-    return [compiled(layer) for layer in layers]
+    return [compiled(layer) for layer in stack.layers]

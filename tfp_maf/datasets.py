@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_prep import gas, power, simulate, table
+from data_prep import gas, mnist, power, simulate, table
 from data_prep.splits import Splits
 from tfp_maf.experiments import EXPERIMENTS, STAND_IN_ROWS, Experiment
 
 DATA_FOLDER = Path("data")
+LOADERS: dict[str, Callable[..., Splits]] = {"mnist": mnist.load}
 
 
 def find_experiment(target: str) -> Experiment:
@@ -56,6 +57,8 @@ def load_splits(
         return table.load(str(source), drop=drop, seed=seed)
     if drop:
         raise ValueError(f"--drop is for tables; {experiment} has its own columns")
+    if experiment in LOADERS:
+        return LOADERS[experiment](source or DATA_FOLDER / experiment)
     if experiment == "power":
         if source is None and not (DATA_FOLDER / power.FILE).is_file():
             raise FileNotFoundError(

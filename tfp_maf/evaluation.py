@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from tfp_maf.flows import Flow
+from tfp_maf.flow import Flow
 
 CHUNK = 10_000
 
@@ -40,11 +40,18 @@ class Evaluation:
         return f"{self.mean:.2f} ± {self.two_standard_errors:.2f} nats"
 
 
-def log_prob(flow: Flow, x: Any, *, chunk_size: int = CHUNK, progress: bool = False) -> np.ndarray:
+def log_prob(
+    flow: Flow,
+    x: Any,
+    *,
+    condition: Any = None,
+    chunk_size: int = CHUNK,
+    progress: bool = False,
+) -> np.ndarray:
     """``log p(x)`` of rows ``[N, D]`` as float64 ``[N]``, ``chunk_size`` rows at a time.
 
     Memory stays that of one chunk: ``x`` may be a ``numpy.memmap``. With ``progress``, more
-    than one chunk shows a bar, on standard error.
+    than one chunk shows a bar, on standard error. ``condition`` is :meth:`Flow.log_prob`'s.
 
     Raises:
         ValueError: no rows, another width, or a value that is not finite; names the row.
@@ -57,14 +64,15 @@ def log_prob(flow: Flow, x: Any, *, chunk_size: int = CHUNK, progress: bool = Fa
     starts = range(0, len(x), chunk_size)
     for start in tqdm(starts, unit="chunk", disable=not progress or len(starts) == 1):
         chunk = slice(start, start + chunk_size)
-        result[chunk] = flow.log_prob(x[chunk], first_row=start).numpy()
+        given = flow.conditioning.chunk(condition, chunk)
+        result[chunk] = flow.log_prob(x[chunk], given, first_row=start).numpy()
     return result
 
 
-def evaluate(flow: Flow, x: Any, *, chunk_size: int = CHUNK) -> Evaluation:
+def evaluate(flow: Flow, x: Any, *, condition: Any = None, chunk_size: int = CHUNK) -> Evaluation:
     """Mean ± two standard errors of ``log p(x)`` over rows ``[N, D]``.
 
     Raises:
         ValueError: see :func:`log_prob`.
     """
-    return Evaluation.of(log_prob(flow, x, chunk_size=chunk_size))
+    return Evaluation.of(log_prob(flow, x, condition=condition, chunk_size=chunk_size))

@@ -1,176 +1,35 @@
-"""Flows: stacks of TFP bijectors between noise and data.
+"""The paper's models, a builder each: thin wrappers around TFP's bijectors.
 
-``x = f(u)`` with ``u ~ N(0, I)``, so that
-``log p(x) = log N(f^-1(x)) + log |det d f^-1 / dx|`` (Papamakarios et al. 2017,
-arXiv 1705.07057, section 2.2).
+Papamakarios et al. 2017 (arXiv 1705.07057), section 3, 4 and appendix C. All of them also take a
+condition: ``num_labels`` for labels ``0..num_labels - 1``, or ``condition_size`` for vectors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_probability as tfp
-from tensorflow.python.eager import record
 
 from tfp_maf import checks
 from tfp_maf.batch_normalization import BatchNormalization, batch_normalization_layer
-from tfp_maf.compiled import CompiledByRows, layer_inverses
-from tfp_maf.layers import ShiftAndLogScale, autoregressive_network, kernel_masks
-from tfp_maf.sampling import noise_to_data
-from tfp_maf.stack import log_prob, read_stack
+from tfp_maf.conditions import Conditioning
+from tfp_maf.coupling import CouplingNetwork
+from tfp_maf.flow import Flow
+from tfp_maf.gaussian import LinearConditionals
+from tfp_maf.layers import ShiftAndLogScale, kernel_masks
+from tfp_maf.mixture import MixtureMade, MixtureParameters
+from tfp_maf.splines import AutoregressiveSplines, CouplingSplines
 
-tfb, tfd = tfp.bijectors, tfp.distributions
+tfb = tfp.bijectors
 
 # A whole stack may scale by at most e^30 (1e13): squared, a row 1e6 standard deviations out
 # then still fits float32.
 LOG_SCALE_BUDGET = 30.0
-SAMPLE_CHUNK = 10_000
 
-
-class Flow(tf.Module):
-    """A density over events ``[D]`` with exact ``log_prob`` and ``sample``.
-
-    Attributes:
-        distribution: ``tfd.TransformedDistribution`` for evaluation; batch norm uses its
-            stored statistics.
-        training_distribution: the same layers and variables; batch norm uses the batch's
-            statistics.
-        masks: for each masked kernel, by ``variable.ref()``, its mask ``[n_in, n_out]``.
-        builder, arguments: the ``build_*`` function's name and what it was given.
-
-    Args:
-        bijectors: in the order of ``tfb.Chain``: the first is nearest to the data.
-    """
-
-    def __init__(
-        self,
-        event_size: int,
-        bijectors: Sequence[Any],
-        *,
-        builder: str,
-        arguments: dict[str, Any],
-        masks: dict[Any, np.ndarray],
-        dtype: str = "float32",
-    ):
-        super().__init__()
-        self.event_size, self.dtype = event_size, dtype
-        self.builder = builder
-        # tf.Module would wrap a plain dict in a type of its own, which json does not take.
-        self.arguments = MappingProxyType(dict(arguments))
-        self.masks = masks
-        base = tfd.MultivariateNormalDiag(loc=tf.zeros([event_size], dtype))
-        self.distribution = tfd.TransformedDistribution(base, tfb.Chain(list(bijectors)))
-        self.training_distribution = tfd.TransformedDistribution(
-            base, tfb.Chain([_training_view(bijector) for bijector in bijectors])
-        )
-        rows = tf.TensorSpec([None, event_size], dtype)
-        # Of TFP's bijectors, for any number of rows: what is exported.
-        self._log_prob = tf.function(self.distribution.log_prob, input_signature=[rows])
-        self._noise = tf.function(self.distribution.bijector.inverse, input_signature=[rows])
-        self._data = tf.function(self.distribution.bijector.forward, input_signature=[rows])
-        self._sample = tf.function(
-            lambda n, seed: self.distribution.sample(n, seed=seed),
-            input_signature=[tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)],
-        )
-        # The same arithmetic for XLA, where the bijectors are those it is written out for.
-        self.layers = read_stack(bijectors, masks)
-        self._fast_log_prob, self._fast_data = self._log_prob, self._data
-        if self.layers is None:
-            self.inverses = [tf.function(b.inverse, input_signature=[rows]) for b in bijectors]
-        else:
-            layers = self.layers
-            self.inverses = layer_inverses(layers)
-            self._fast_log_prob = CompiledByRows(lambda x: log_prob(layers, x))
-            self._fast_data = CompiledByRows(noise_to_data(layers, masks))
-
-    @property
-    def bijectors(self) -> list[Any]:
-        """From the data to the noise, as evaluation uses them."""
-        return list(self.distribution.bijector.bijectors)
-
-    def log_prob(self, x: Any, *, first_row: int = 0) -> tf.Tensor:
-        """``log p(x)`` in nats, ``[N, D]`` to ``[N]``.
-
-        Args:
-            x: rows in the units that the flow was trained on.
-            first_row: number of the first one, for messages.
-
-        Raises:
-            ValueError: not of shape ``[N, D]``, or NaN or infinite.
-        """
-        rows = checks.rows(x, self.event_size, dtype=self.dtype, first_row=first_row)
-        # Inside a tf.function the number of rows may be unknown.
-        if tf.is_tensor(rows) or len(rows) == 0:
-            return self._log_prob(rows)
-        return self._fast_log_prob(rows)
-
-    def noise(self, x: Any) -> tf.Tensor:
-        """``u = f^-1(x)``, ``[N, D]`` to ``[N, D]``: standard normal if the flow fits."""
-        return self._noise(checks.rows(x, self.event_size, dtype=self.dtype))
-
-    def sample(self, n: int, *, seed: int | None = None) -> tf.Tensor:
-        """Draws ``[n, D]``; the same seed gives the same rows, fewer of them the first ones.
-
-        Raises:
-            ValueError: ``n`` below 1.
-        """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        rng = np.random.default_rng(seed)
-        # The one-pass way has no gradient.
-        gradients = not tf.executing_eagerly() or record.could_possibly_record()
-        data = self._data if gradients else self._fast_data
-        chunks = []
-        for start in range(0, n, SAMPLE_CHUNK):
-            noise = rng.standard_normal([min(SAMPLE_CHUNK, n - start), self.event_size])
-            chunks.append(data(tf.constant(noise, self.dtype)))
-        return chunks[0] if len(chunks) == 1 else tf.concat(chunks, axis=0)
-
-    @property
-    def functions(self) -> tuple[Any, Any, Any]:
-        """``log_prob``, ``noise`` and ``sample(n, seed [2])`` as ``tf.function``, for export."""
-        return self._log_prob, self._noise, self._sample
-
-    @property
-    def gammas(self) -> dict[Any, tf.Variable]:
-        """The scale of each batch normalisation, by ``variable.ref()``."""
-        norms = [b.batchnorm for b in self.bijectors if isinstance(b, BatchNormalization)]
-        return {norm.gamma.ref(): norm.gamma for norm in norms}
-
-    @property
-    def has_batch_norm(self) -> bool:
-        """Whether any layer is a batch normalisation."""
-        return bool(self.gammas)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """A copy of all variables, batch norm's statistics included."""
-        return [variable.numpy() for variable in self.variables]
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Puts back what :meth:`get_weights` gave."""
-        for variable, value in zip(self.variables, weights, strict=True):
-            variable.assign(value)
-
-    def save(self, folder: str | Path) -> None:
-        """Writes a TensorFlow SavedModel and what :func:`tfp_maf.load_flow` needs to rebuild.
-
-        Raises:
-            OSError: the folder can't be written.
-        """
-        from tfp_maf.saving import save_flow
-
-        save_flow(self, folder)
-
-
-def _training_view(bijector: Any) -> Any:
-    if isinstance(bijector, BatchNormalization):
-        return BatchNormalization(bijector.batchnorm, training=True)
-    return bijector
+Dtype = Literal["float32", "float64"]
+Bound = float | Literal["auto"] | None
 
 
 def build_maf(
@@ -181,9 +40,11 @@ def build_maf(
     activation: str = "tanh",
     batch_norm: bool = True,
     order: Literal["paper", "post"] = "paper",
-    log_scale_bound: float | Literal["auto"] | None = "auto",
+    log_scale_bound: Bound = "auto",
+    condition_size: int = 0,
+    num_labels: int = 0,
     seed: int = 0,
-    dtype: Literal["float32", "float64"] = "float32",
+    dtype: Dtype = "float32",
 ) -> Flow:
     """A masked autoregressive flow (Papamakarios et al. 2017, section 3).
 
@@ -204,6 +65,8 @@ def build_maf(
             normalisation first.
         log_scale_bound: each layer's log scale stays within plus or minus this
             many nats; ``"auto"`` is ``min(8, 30 / num_layers)``; None is no bound.
+        condition_size: length of the vectors that the density is conditional on.
+        num_labels: number of labels that it is conditional on.
         seed: of the initial weights.
         dtype: of weights, inputs and outputs.
 
@@ -213,41 +76,332 @@ def build_maf(
     Raises:
         ValueError: an argument out of its range; names it.
     """
-    arguments = dict(locals(), hidden_units=list(hidden_units))
-    for name, value in [("event_size", event_size), ("num_layers", num_layers)]:
-        checks.positive_integer(name, value)
-    for units in hidden_units:
-        checks.positive_integer("hidden_units", units)
-    checks.one_of("order", order, ("paper", "post"))
-    checks.one_of("dtype", dtype, ("float32", "float64"))
-    checks.activation(activation)
-    if log_scale_bound == "auto":
-        log_scale_bound = min(8.0, LOG_SCALE_BUDGET / num_layers)
-    elif log_scale_bound is not None:
-        checks.positive("log_scale_bound", log_scale_bound)
-
+    arguments = _checked(locals())
     rng = np.random.default_rng(seed)
-    masks: dict[Any, np.ndarray] = {}
-    bijectors: list[Any] = []
-    for layer in range(num_layers):
-        network = autoregressive_network(
-            event_size, hidden_units=hidden_units, activation=activation, rng=rng, dtype=dtype
-        )
-        masks.update(kernel_masks(network))
-        shift_and_log_scale = ShiftAndLogScale(network, log_scale_bound, activation=activation)
-        bijectors.append(tfb.MaskedAutoregressiveFlow(shift_and_log_scale))
-        if batch_norm:
-            norm = batch_normalization_layer(dtype=dtype)
-            norm.build([None, event_size])
-            bijectors.append(BatchNormalization(norm, training=False))
-        if layer < num_layers - 1:
-            bijectors.append(tfb.Permute(list(reversed(range(event_size)))))
+    bijectors, masks = _autoregressive_layers(arguments, rng)
     if order == "post":
         bijectors.reverse()
+    return _flow("build_maf", bijectors, arguments, masks=masks)
+
+
+def build_maf_mog(
+    event_size: int,
+    *,
+    num_layers: int = 5,
+    components: int = 10,
+    hidden_units: Sequence[int] = (100, 100),
+    activation: str = "tanh",
+    batch_norm: bool = True,
+    log_scale_bound: Bound = "auto",
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> Flow:
+    """A MAF whose noise has the density of a MADE MoG (section 4, "MAF MoG").
+
+    Args as :func:`build_maf`'s; ``components`` of each mixture, 10 in the paper.
+    """
+    arguments = _checked(locals())
+    rng = np.random.default_rng(seed)
+    bijectors, masks = _autoregressive_layers(arguments, rng)
+    # The order is reversed between layers, and before the base as well.
+    bijectors.append(tfb.Permute(list(reversed(range(event_size)))))
+    base = _mixture_base(arguments, rng, masks)
+    return _flow("build_maf_mog", bijectors, arguments, masks=masks, base=base)
+
+
+def build_made(
+    event_size: int,
+    *,
+    hidden_units: Sequence[int] = (100, 100),
+    activation: str = "relu",
+    log_scale_bound: Bound = "auto",
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> Flow:
+    """A MADE with Gaussian conditionals: a MAF of one layer without batch normalisation.
+
+    Args as :func:`build_maf`'s.
+    """
+    arguments = _checked(locals())
+    layer = arguments | {"num_layers": 1, "batch_norm": False}
+    bijectors, masks = _autoregressive_layers(layer, np.random.default_rng(seed))
+    return _flow("build_made", bijectors, arguments, masks=masks)
+
+
+def build_made_mog(
+    event_size: int,
+    *,
+    components: int = 10,
+    hidden_units: Sequence[int] = (100, 100),
+    activation: str = "relu",
+    log_scale_bound: Bound = "auto",
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> Flow:
+    """A MADE whose conditionals are mixtures of Gaussians (section 4, "MADE MoG").
+
+    Args as :func:`build_maf`'s; ``components`` of each mixture, 10 in the paper.
+    """
+    arguments = _checked(locals())
+    masks: dict[Any, np.ndarray] = {}
+    base = _mixture_base(arguments, np.random.default_rng(seed), masks)
+    return _flow("build_made_mog", [], arguments, masks=masks, base=base)
+
+
+def build_realnvp(
+    event_size: int,
+    *,
+    num_layers: int = 5,
+    hidden_units: Sequence[int] = (100, 100),
+    scale_activation: str = "tanh",
+    shift_activation: str = "relu",
+    batch_norm: bool = True,
+    log_scale_bound: Bound = "auto",
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> Flow:
+    """Real NVP (Dinh et al. 2017, arXiv 1605.08803, section 3; the paper's section 3.3).
+
+    Every other column moves the rest, by turns: ``x_moved = u exp(log_scale) + shift``, both
+    functions of the columns kept, each layer followed by batch normalisation.
+
+    Args as :func:`build_maf`'s, and a Keras activation's name for each of the two networks.
+    """
+    arguments = _checked(locals())
+    rng = np.random.default_rng(seed)
+
+    def coupling(n_in: int, n_out: int) -> Any:
+        network = CouplingNetwork(
+            n_in,
+            n_out,
+            bound=_log_scale_bound(arguments),
+            scale_activation=scale_activation,
+            shift_activation=shift_activation,
+            **_network_options(arguments, rng),
+        )
+        return {"shift_and_log_scale_fn": network}
+
+    return _flow("build_realnvp", _coupling_layers(arguments, coupling), arguments)
+
+
+def build_nsf(
+    event_size: int,
+    *,
+    coupling: bool = False,
+    num_layers: int = 5,
+    hidden_units: Sequence[int] = (100, 100),
+    activation: str = "relu",
+    batch_norm: bool = False,
+    bins: int = 8,
+    bound: float = 3.0,
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> Flow:
+    """A rational-quadratic neural spline flow (Durkan et al. 2019, arXiv 1906.04032).
+
+    RQ-NSF (AR), or (C) with ``coupling``. Where the authors put residual networks and linear
+    layers, this has plain masked or dense networks, and reverses or alternates the columns.
+
+    Args as :func:`build_maf`'s, and
+
+    Args:
+        coupling: whether layers couple halves of the columns, as Real NVP's.
+        bins: K, of each spline.
+        bound: splines act between plus and minus this many standard deviations.
+    """
+    arguments = _checked(locals())
+    rng = np.random.default_rng(seed)
+    options: dict[str, Any] = {"bins": bins, "bound": bound, "activation": activation}
+    if coupling:
+
+        def splines(n_in: int, n_out: int) -> Any:
+            network_options = options | _network_options(arguments, rng)
+            return {"bijector_fn": CouplingSplines(n_in, n_out, **network_options)}
+
+        return _flow("build_nsf", _coupling_layers(arguments, splines), arguments)
+    bijectors, masks = [], {}
+    for layer in range(num_layers):
+        network = AutoregressiveSplines(event_size, **options, **_network_options(arguments, rng))
+        masks.update(kernel_masks(network.network))
+        bijectors.append(tfb.MaskedAutoregressiveFlow(bijector_fn=network))
+        bijectors += _after_layer(arguments, is_last=layer == num_layers - 1)
+    return _flow("build_nsf", bijectors, arguments, masks=masks)
+
+
+def build_gaussian(
+    event_size: int,
+    *,
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> Flow:
+    """A full-covariance Gaussian, to be fitted by :func:`tfp_maf.fit_gaussian` or ``fit``.
+
+    With labels, one for each label; given vectors, its parameters are linear in them.
+
+    Args as :func:`build_maf`'s.
+    """
+    arguments = _checked(locals())
+    linear = LinearConditionals(
+        event_size,
+        condition_size=condition_size + num_labels,
+        adds_one=not num_labels,
+        rng=np.random.default_rng(seed),
+        dtype=dtype,
+    )
+    masks = {linear.weights.ref(): linear.mask}
+    bijectors = [tfb.MaskedAutoregressiveFlow(linear)]
+    return _flow("build_gaussian", bijectors, arguments, masks=masks)
+
+
+def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
+    """A builder's arguments, all in their ranges."""
+    arguments = dict(arguments)
+    for name in ("event_size", "num_layers", "components", "bins"):
+        if name in arguments:
+            checks.positive_integer(name, arguments[name])
+    if "hidden_units" in arguments:
+        arguments["hidden_units"] = list(arguments["hidden_units"])
+        for units in arguments["hidden_units"]:
+            checks.positive_integer("hidden_units", units)
+    for name in ("activation", "scale_activation", "shift_activation"):
+        if name in arguments:
+            checks.activation(arguments[name], name=name)
+    checks.one_of("dtype", arguments["dtype"], ("float32", "float64"))
+    checks.one_of("order", arguments.get("order", "paper"), ("paper", "post"))
+    Conditioning(arguments["condition_size"], arguments["num_labels"])
+    if "bound" in arguments:
+        checks.positive("bound", arguments["bound"])
+    bound = arguments.get("log_scale_bound")
+    if bound not in ("auto", None):
+        checks.positive("log_scale_bound", bound)
+    return arguments
+
+
+def _log_scale_bound(arguments: dict[str, Any]) -> float | None:
+    if arguments["log_scale_bound"] == "auto":
+        return min(8.0, LOG_SCALE_BUDGET / arguments.get("num_layers", 1))
+    return arguments["log_scale_bound"]
+
+
+def _network_options(arguments: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "hidden_units": arguments["hidden_units"],
+        "rng": rng,
+        "dtype": arguments["dtype"],
+        "condition_size": arguments["condition_size"] + arguments["num_labels"],
+    }
+
+
+def _autoregressive_layers(
+    arguments: dict[str, Any], rng: np.random.Generator
+) -> tuple[list[Any], dict[Any, np.ndarray]]:
+    """The bijectors of a MAF in the paper's order, and their masks."""
+    bijectors: list[Any] = []
+    masks: dict[Any, np.ndarray] = {}
+    for layer in range(arguments["num_layers"]):
+        network = ShiftAndLogScale(
+            arguments["event_size"],
+            bound=_log_scale_bound(arguments),
+            activation=arguments["activation"],
+            **_network_options(arguments, rng),
+        )
+        masks.update(kernel_masks(network.network))
+        bijectors.append(tfb.MaskedAutoregressiveFlow(network))
+        bijectors += _after_layer(arguments, is_last=layer == arguments["num_layers"] - 1)
+    return bijectors, masks
+
+
+def _after_layer(arguments: dict[str, Any], *, is_last: bool) -> list[Any]:
+    """Batch normalisation, and a reversal of the columns before the next layer."""
+    reversal = tfb.Permute(list(reversed(range(arguments["event_size"]))))
+    return _batch_norm(arguments) + ([] if is_last else [reversal])
+
+
+def _batch_norm(arguments: dict[str, Any]) -> list[Any]:
+    if not arguments["batch_norm"]:
+        return []
+    norm = batch_normalization_layer(dtype=arguments["dtype"])
+    norm.build([None, arguments["event_size"]])
+    return [BatchNormalization(norm, training=False)]
+
+
+def _coupling_layers(arguments: dict[str, Any], make: Any) -> list[Any]:
+    """Columns 1, 3, 5, ... move 0, 2, 4, ..., then the other way round, by turns.
+
+    Args:
+        make: (columns seen, columns moved) to ``tfb.RealNVP``'s keyword argument.
+    """
+    event_size = arguments["event_size"]
+    if event_size < 2:
+        raise ValueError("event_size must be at least 2: one column has no other to move it")
+    odd, even = list(range(1, event_size, 2)), list(range(0, event_size, 2))
+    # From noise to data, Permute gives x[i] = u[order[i]]: here the odd columns are put first.
+    bijectors: list[Any] = [tfb.Permute(np.argsort(odd + even))]
+    for layer in range(arguments["num_layers"]):
+        seen, moved = (odd, even) if layer % 2 == 0 else (even, odd)
+        masked = len(odd) if layer % 2 == 0 else -len(even)  # negative: the last ones
+        bijectors.append(tfb.RealNVP(num_masked=masked, **make(len(seen), len(moved))))
+        bijectors += _batch_norm(arguments)
+    return bijectors
+
+
+def _mixture_base(
+    arguments: dict[str, Any], rng: np.random.Generator, masks: dict[Any, np.ndarray]
+) -> MixtureMade:
+    parameters = MixtureParameters(
+        arguments["event_size"],
+        components=arguments["components"],
+        bound=_log_scale_bound(arguments | {"num_layers": 1}),
+        activation=arguments["activation"],
+        **_network_options(arguments, rng),
+    )
+    masks.update(kernel_masks(parameters.network))
+    return MixtureMade(parameters, arguments["event_size"], dtype=arguments["dtype"])
+
+
+def _flow(
+    builder: str,
+    bijectors: list[Any],
+    arguments: dict[str, Any],
+    *,
+    masks: dict[Any, np.ndarray] | None = None,
+    base: Any = None,
+) -> Flow:
     return Flow(
-        event_size, bijectors, builder="build_maf", arguments=arguments, masks=masks, dtype=dtype
+        arguments["event_size"],
+        bijectors,
+        builder=builder,
+        arguments=arguments,
+        masks=masks or {},
+        base=base,
+        conditioning=Conditioning(arguments["condition_size"], arguments["num_labels"]),
+        row_by_row=True,
+        dtype=arguments["dtype"],
     )
 
 
 # What a saved flow is rebuilt by.
-BUILDERS = {"build_maf": build_maf}
+BUILDERS = {
+    builder.__name__: builder
+    for builder in (
+        build_gaussian,
+        build_made,
+        build_made_mog,
+        build_realnvp,
+        build_maf,
+        build_maf_mog,
+        build_nsf,
+    )
+}

@@ -42,6 +42,19 @@ class History:
         return self.validation[self.best_epoch - 1] if self.best_epoch else self.untrained
 
     @property
+    def waited(self) -> int:
+        """Epochs since the best one."""
+        return self.epochs - self.best_epoch
+
+    def __str__(self) -> str:
+        if not self.epochs:
+            return f"untrained, validation {self.untrained:.3f}"
+        return (
+            f"train {self.train[-1]:.3f}, validation {self.validation[-1]:.3f}, "
+            f"best {self.best_validation:.3f} at epoch {self.best_epoch}"
+        )
+
+    @property
     def frame(self) -> pd.DataFrame:
         """Columns ``epoch, train, validation, seconds``, a row an epoch."""
         return pd.DataFrame(

@@ -1,9 +1,10 @@
-"""One layer of a MAF: a masked network that gives shift and log_scale."""
+"""Masked networks, as TFP has them: built, with their masks at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,57 +15,100 @@ from tfp_maf import masked_dense
 from tfp_maf.closed_form import bounded
 
 
-class ShiftAndLogScale(tf.Module):
-    """A MADE that gives ``shift`` and a softly bounded ``log_scale``.
+class MaskedParameters(tf.Module):
+    """A MADE that gives ``params`` numbers an input, each a function of the inputs before it.
+
+    Attributes:
+        network: a built ``tfb.AutoregressiveNetwork``.
+        activation: the name of the one that it was given.
+        condition_size: C, 0 for a network without condition.
+    """
+
+    def __init__(
+        self,
+        event_size: int,
+        *,
+        params: int,
+        hidden_units: Sequence[int],
+        activation: str,
+        rng: np.random.Generator,
+        dtype: str,
+        condition_size: int = 0,
+    ):
+        super().__init__()
+        self.activation, self.condition_size = activation, condition_size
+        self.network = autoregressive_network(
+            event_size,
+            params=params,
+            hidden_units=hidden_units,
+            activation=activation,
+            rng=rng,
+            dtype=dtype,
+            condition_size=condition_size,
+        )
+
+    def outputs(self, y: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
+        """``[..., D]`` and ``[..., C]`` to ``[..., D, params]``."""
+        return self.network(y, conditional_input=condition)
+
+
+class ShiftAndLogScale(MaskedParameters):
+    """``shift`` and a softly bounded ``log_scale``.
 
     ``log_scale = bound * tanh(a / bound)`` for the network's raw output ``a``:
     the identity near 0, never beyond ``bound``, so that no single row scales
     to infinity. ``bound=None`` is the identity everywhere.
 
     Args:
-        network: of ``params=2``, not yet built.
         bound: in nats, or None.
-        activation: the name of the one that the network was given.
+        options: of :class:`MaskedParameters`.
     """
 
-    def __init__(
-        self,
-        network: tfp.bijectors.AutoregressiveNetwork,
-        bound: float | None,
-        *,
-        activation: str,
-    ):
-        super().__init__()
-        self.network = network
+    def __init__(self, event_size: int, *, bound: float | None, **options: Any):
+        super().__init__(event_size, params=2, **options)
         self.bound = bound
-        self.activation = activation
 
-    def __call__(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def __call__(
+        self, y: tf.Tensor, condition: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """``[..., D]`` to shift ``[..., D]`` and log_scale ``[..., D]``."""
-        shift, log_scale = tf.unstack(self.network(y), num=2, axis=-1)
+        shift, log_scale = tf.unstack(self.outputs(y, condition), num=2, axis=-1)
         return shift, bounded(log_scale, self.bound)
 
 
 def autoregressive_network(
     event_size: int,
     *,
+    params: int = 2,
     hidden_units: Sequence[int],
     activation: str,
     rng: np.random.Generator,
     dtype: str,
+    condition_size: int = 0,
 ) -> tfp.bijectors.AutoregressiveNetwork:
-    """A built ``tfb.AutoregressiveNetwork`` of two parameters an input.
+    """A built ``tfb.AutoregressiveNetwork``.
 
     Its variables exist on return, so that they can be counted, restored and
     optimised before the first call. Kernels are Glorot uniform, biases zero.
+
+    A condition enters every layer. Into the first layer alone, as the paper's authors have it, it
+    would not reach the first feature, whose outputs no hidden unit reaches.
     """
+    conditional = {}
+    if condition_size:
+        conditional = {
+            "conditional": True,
+            "conditional_event_shape": [condition_size],
+            "conditional_input_layers": "all_layers",
+        }
     network = tfp.bijectors.AutoregressiveNetwork(
-        params=2,
+        params=params,
         event_shape=[event_size],
         hidden_units=list(hidden_units),
         activation=activation,
-        kernel_initializer=_glorot_uniform(rng),
+        kernel_initializer=glorot_uniform(rng),
         dtype=dtype,
+        **conditional,
     )
     with _keras_default(dtype):
         network.build([None, event_size])
@@ -83,7 +127,9 @@ def _keras_default(dtype: str) -> Iterator[None]:
         tf_keras.mixed_precision.set_global_policy(previous)
 
 
-def _glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:
+def glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:
+    """A Keras initializer that draws from ``rng``."""
+
     # Keras's own, given a seed, would start equal shapes with equal weights.
     def initializer(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tensor:
         limit = np.sqrt(6 / sum(shape))
@@ -92,12 +138,22 @@ def _glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:
     return initializer
 
 
-def kernel_masks(network: tfp.bijectors.AutoregressiveNetwork) -> dict[str, np.ndarray]:
-    """The mask of each kernel ``[n_in, n_out]`` of a built network, by variable reference.
+def dense_layers(
+    network: tfp.bijectors.AutoregressiveNetwork,
+) -> tuple[list[tf_keras.layers.Dense], list[tf_keras.layers.Dense]]:
+    """The masked layers of a built network, and those that the condition goes through."""
+    dense = [x for x in network.submodules if isinstance(x, tf_keras.layers.Dense)]
+    order = [variable.ref() for variable in network.trainable_variables]
+    ordered = sorted(dense, key=lambda layer: order.index(layer.kernel.ref()))
+    return [x for x in ordered if x.use_bias], [x for x in ordered if not x.use_bias]
+
+
+def kernel_masks(network: tfp.bijectors.AutoregressiveNetwork) -> dict[Any, np.ndarray]:
+    """The mask of each masked kernel ``[n_in, n_out]`` of a built network, by variable reference.
 
     Computed again by degrees, since TFP keeps its own private.
     """
-    kernels = [v for v in network.trainable_variables if v.shape.rank == 2]
+    kernels = [layer.kernel for layer in dense_layers(network)[0]]
     event_size = int(kernels[0].shape[0])
     degrees = [masked_dense.input_degrees(event_size)]
     for kernel in kernels[:-1]:

@@ -7,13 +7,13 @@ them, of one shape are stacked, so that an update is one operation a shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_maf.stack import AutoregressiveLayer, Layer, Values
+from tfp_maf.stack_layers import Layer, Values
 
 # Larger parts gain nothing from being stacked, and stacking copies them.
 LARGEST_STACKED = 2**15
@@ -23,22 +23,14 @@ class Packing:
     """How the variables of a stack lie in few tensors.
 
     Args:
-        layers: as from :func:`tfp_maf.stack.read_stack`.
+        layers: of a :class:`tfp_maf.stack.Stack`, its base included.
         variables: the trainable ones.
         apart: for each variable, whatever must differ for it not to be stacked with another.
     """
 
     def __init__(self, layers: Sequence[Layer], variables: Sequence[Any], *, apart: Sequence[Any]):
         self.variables = list(variables)
-        self._split: dict[Any, Callable[[tf.Tensor], list[tf.Tensor]]] = {}
-        self._join: dict[Any, Callable[[list[tf.Tensor]], tf.Tensor]] = {}
-        for layer in layers:
-            if isinstance(layer, AutoregressiveLayer):
-                for kernel, bias, blocks in zip(
-                    layer.kernels, layer.biases, layer.blocks, strict=True
-                ):
-                    self._split |= {kernel.ref(): blocks.split, bias.ref(): blocks.group}
-                    self._join |= {kernel.ref(): blocks.join, bias.ref(): blocks.ungroup}
+        self._cuts = {ref: cut for layer in layers for ref, cut in layer.cuts.items()}
         self._counts = []  # parts of each variable
         places: dict[Any, list[int]] = {}  # of each stack, its parts
         part = 0
@@ -53,7 +45,8 @@ class Packing:
         self.reasons = [reason for _, reason, _ in places]
 
     def _parts(self, variable: Any, value: tf.Tensor) -> list[tf.Tensor]:
-        return self._split.get(variable.ref(), lambda whole: [whole])(value)
+        split, _ = self._cuts.get(variable.ref(), (lambda whole: [whole], None))
+        return split(value)
 
     def pack(self, values: Sequence[Any]) -> list[tf.Tensor]:
         """One tensor for each variable to the stacks."""
@@ -78,7 +71,8 @@ class Packing:
     def unpack(self, stacks: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The opposite of :meth:`pack`."""
         values = self.values(stacks)
-        return [
-            self._join.get(variable.ref(), lambda parts: parts[0])(values[variable.ref()])
-            for variable in self.variables
-        ]
+        whole = []
+        for variable in self.variables:
+            _, join = self._cuts.get(variable.ref(), (None, lambda parts: parts[0]))
+            whole.append(join(values[variable.ref()]))
+        return whole

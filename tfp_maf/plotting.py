@@ -1,4 +1,4 @@
-"""Figures: masks, learning curves, samples against data, and noise space.
+"""Figures: masks, learning curves, samples against data, images, and noise space.
 
 Each function returns a ``matplotlib.figure.Figure`` outside pyplot's global state:
 ``figure.savefig(path)`` writes it, a notebook shows it.
@@ -131,4 +131,17 @@ def plot_noise(noise: np.ndarray, *, columns: Sequence[str]) -> Figure:
         axis.tick_params(labelsize=6)
     for axis in axes[noise.shape[1] :]:
         axis.axis("off")
+    return figure
+
+
+def plot_images(images: np.ndarray, *, columns: int, title: str) -> Figure:
+    """Images ``[N, height, width]`` or ``[N, height, width, 3]`` between 0 and 1, in a grid."""
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(0.6 * columns, 0.6 * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.axis("off")
+    for axis, image in zip(axes, images, strict=False):
+        axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+    figure.suptitle(title)
     return figure

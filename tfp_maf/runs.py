@@ -31,17 +31,9 @@ class Run:
             OSError: the folder has something in it, or can't be written.
         """
         folder = Path(folder)
-        if folder.exists() and not folder.is_dir():
-            raise FileExistsError(f"--out {folder} is a file, not a folder")
         if folder.is_dir() and any(folder.iterdir()):
             raise FileExistsError(f"--out {folder} is not empty; give another folder, or remove it")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(f"can't make --out {folder}: {error.strerror}") from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(f"can't write to --out {folder}")
-        return cls(folder)
+        return cls(make_folder(folder))
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -103,6 +95,24 @@ class Run:
             return frame[["epoch", "train", "validation", "seconds"]].astype(float)
         except (ValueError, KeyError) as error:
             raise ValueError(f"{path} is damaged ({error})") from None
+
+
+def make_folder(folder: str | Path) -> Path:
+    """The folder that ``--out`` names, made if it is not there.
+
+    Raises:
+        OSError: it is a file, or can't be made or written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"--out {folder} is a file, not a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"can't make --out {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"can't write to --out {folder}")
+    return folder
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

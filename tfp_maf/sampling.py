@@ -20,9 +20,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
-from tfp_maf.closed_form import bounded
 from tfp_maf.degrees import Plan, hidden_degrees
-from tfp_maf.stack import AutoregressiveLayer, Layer
+from tfp_maf.stack import MixtureBase, Stack
+from tfp_maf.stack_layers import AutoregressiveLayer
 
 
 def put(into: tf.Tensor, rows: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
@@ -38,60 +38,80 @@ def take(values: tf.Tensor, places: np.ndarray, *, axis: int = 0) -> tf.Tensor:
 
 
 class LayerSampler:
-    """The noise-to-data direction of one :class:`~tfp_maf.stack.AutoregressiveLayer`."""
+    """The noise-to-data direction of a masked network: a layer's, or the base's."""
 
-    def __init__(self, layer: AutoregressiveLayer, masks: dict[Any, np.ndarray]):
+    def __init__(self, layer: AutoregressiveLayer | MixtureBase, masks: dict[Any, np.ndarray]):
         self.layer = layer
         of_layer = [masks[kernel.ref()] for kernel in layer.kernels]
         self.plan = Plan.of(hidden_degrees(of_layer), of_layer[0].shape[0])
+        self.params = of_layer[-1].shape[1] // self.plan.event_size
 
-    def _by_degree(self) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Weights ``[groups, size, slots, inputs]`` and biases ``[groups, size, slots, 1]``."""
-        plan = self.plan
+    def _by_degree(self, condition: tf.Tensor | None) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Weights ``[groups, size, slots, inputs]``, and what does not hang on features.
+
+        That is biases, and the condition's part, ``[groups, size, slots, 1 or N]``.
+        """
+        plan, params = self.plan, self.params
         shape = [plan.groups, plan.size]
         padding = plan.first + plan.groups * plan.size - plan.event_size
-        weights, biases = [], []
+        weights, constants = [], []
         inputs = np.append(np.arange(plan.event_size), np.full(padding, plan.event_size))[:, None]
-        # The outputs that hidden units reach, shift and log_scale of each feature.
+        # The outputs that hidden units reach, all parameters of each feature.
         features = inputs[plan.first :]
-        outputs = np.where(features < plan.event_size, 2 * features + [[0, 1]], 2 * plan.event_size)
-        for kernel, bias, units in zip(
-            self.layer.kernels, self.layer.biases, [*plan.units, outputs], strict=True
+        outputs = np.where(
+            features < plan.event_size,
+            params * features + np.arange(params),
+            params * plan.event_size,
+        )
+        all_units = [*plan.units, outputs]
+        for i, (kernel, bias, units) in enumerate(
+            zip(self.layer.kernels, self.layer.biases, all_units, strict=True)
         ):
             by_degree = take(take(tf.transpose(kernel), units), inputs, axis=1)
             weights.append(tf.reshape(by_degree, [*shape, units.shape[1], inputs.size]))
-            biases.append(tf.reshape(take(bias, units), [*shape, units.shape[1], 1]))
+            constant = take(self._constant(i, bias, condition), units)
+            constants.append(tf.reshape(constant, [*shape, units.shape[1], -1]))
             inputs = units
-        return weights, biases
+        return weights, constants
 
-    def forward(self, u: tf.Tensor) -> tf.Tensor:
-        """Noise ``[D, N]`` to data ``[D, N]``, a column a sample."""
-        plan, bound = self.plan, self.layer.bound
-        weights, biases = self._by_degree()
-        constants = tf.reshape(self.layer.biases[-1], [-1, 2])[: plan.first, :, None]
-        known = u[: plan.first] * tf.exp(bounded(constants[:, 1], bound)) + constants[:, 0]
+    def _constant(self, i: int, bias: Any, condition: tf.Tensor | None) -> tf.Tensor:
+        """Bias and condition's part of layer ``i``, ``[units, 1 or N]``."""
+        constant = tf.convert_to_tensor(bias)[:, None]
+        if condition is None:
+            return constant
+        return constant + tf.matmul(self.layer.condition_kernels[i], condition, transpose_a=True)
+
+    def forward(self, noise: Sequence[tf.Tensor], condition: tf.Tensor | None) -> tf.Tensor:
+        """Noises ``[D, N]`` and condition ``[C, N]`` to data ``[D, N]``, a column a sample."""
+        plan = self.plan
+        weights, constants = self._by_degree(condition)
+        # The first features' outputs hang on nothing before them.
+        outputs = self._constant(-1, self.layer.biases[-1], condition)
+        outputs = tf.reshape(outputs, [plan.event_size, self.params, -1])[: plan.first]
+        known = self.layer.draw(outputs, [u[: plan.first] for u in noise])
         if plan.first == plan.event_size:
             return known
         rows = plan.groups * plan.size
-        u = tf.pad(u[plan.first :], [[0, plan.first + rows - plan.event_size], [0, 0]])
-        n = u.shape[1]
-        x = tf.concat([known, tf.zeros([rows, n], u.dtype)], axis=0)
-        hidden = [tf.zeros([units.size, n], u.dtype) for units in plan.units]
+        missing = plan.first + rows - plan.event_size
+        noise = [tf.pad(u[plan.first :], [[0, missing], [0, 0]]) for u in noise]
+        n, dtype = noise[0].shape[1], noise[0].dtype
+        x = tf.concat([known, tf.zeros([rows, n], dtype)], axis=0)
+        hidden = [tf.zeros([units.size, n], dtype) for units in plan.units]
         if plan.groups == 1:
             before = [self._product(weights[0][0], x)] + [
-                tf.zeros([1, 1, 1], u.dtype) for _ in hidden
+                tf.zeros([1, 1, 1], dtype) for _ in hidden
             ]
-            before = [b + bias[0] for b, bias in zip(before, biases, strict=True)]
-            x, _ = self._group(weights, before, u, tf.constant(0))
+            before = [b + constant[0] for b, constant in zip(before, constants, strict=True)]
+            x, _ = self._group(weights, before, noise, tf.constant(0))
             return tf.concat([known, x], axis=0)[: plan.event_size]
         group = tf.constant(0)
         while group < plan.groups:
             before = [
-                self._product(w[group], state) + bias[group]
-                for w, bias, state in zip(weights, biases, [x, *hidden], strict=True)
+                self._product(w[group], state) + constant[group]
+                for w, constant, state in zip(weights, constants, [x, *hidden], strict=True)
             ]
-            noise = tf.slice(u, [group * plan.size, 0], [plan.size, n])
-            new_x, new_hidden = self._group(weights, before, noise, group)
+            of_group = [tf.slice(u, [group * plan.size, 0], [plan.size, n]) for u in noise]
+            new_x, new_hidden = self._group(weights, before, of_group, group)
             x = put(x, new_x, plan.first + group * plan.size)
             hidden = [
                 put(h, new, group * new.shape[0]) for h, new in zip(hidden, new_hidden, strict=True)
@@ -106,18 +126,22 @@ class LayerSampler:
         return tf.reshape(product, [size, slots, -1])
 
     def _group(
-        self, weights: list[tf.Tensor], before: list[tf.Tensor], u: tf.Tensor, group: tf.Tensor
+        self,
+        weights: list[tf.Tensor],
+        before: list[tf.Tensor],
+        noise: list[tf.Tensor],
+        group: tf.Tensor,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """The features and units of one group, degree by degree.
 
         Args:
             weights: by degree, of all groups.
-            before: for each layer ``[size, slots, N]``: bias, and what earlier groups give.
-            u: the group's noise ``[size, N]``.
+            before: for each layer ``[size, slots, N]``: constants, and what earlier groups give.
+            noise: the group's, ``[size, N]`` each.
             group: which one.
         """
-        plan, bound = self.plan, self.layer.bound
-        n = u.shape[1]
+        plan = self.plan
+        n, dtype = noise[0].shape[1], noise[0].dtype
         slots = [1] + [units.shape[1] for units in plan.units]
         # The weights from the group's own features and units.
         firsts = [plan.first + group * plan.size] + [group * plan.size * s for s in slots[1:]]
@@ -125,8 +149,8 @@ class LayerSampler:
             tf.slice(w[group], [0, 0, first], [plan.size, w.shape[2], plan.size * s])
             for w, first, s in zip(weights, firsts, slots, strict=True)
         ]
-        x = tf.zeros([plan.size, n], u.dtype)
-        hidden = [tf.zeros([plan.size * s, n], u.dtype) for s in slots[1:]]
+        x = tf.zeros([plan.size, n], dtype)
+        hidden = [tf.zeros([plan.size * s, n], dtype) for s in slots[1:]]
         i = tf.constant(0)
         while i < plan.size:
             below, new_hidden = x, []
@@ -136,27 +160,38 @@ class LayerSampler:
                 new_hidden.append(below)
             hidden = new_hidden
             outputs = tf.matmul(own[-1][i], below) + before[-1][i]
-            log_scale = bounded(outputs[1:], bound)
-            x = put(x, tf.slice(u, [i, 0], [1, n]) * tf.exp(log_scale) + outputs[:1], i)
+            of_feature = [tf.slice(u, [i, 0], [1, n]) for u in noise]
+            x = put(x, self.layer.draw(outputs[None], of_feature), i)
             i += 1
         return x, hidden
 
 
-def noise_to_data(
-    layers: Sequence[Layer], masks: dict[Any, np.ndarray]
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """``x = f(u)`` through a whole stack, ``[N, D]`` to ``[N, D]``, N static."""
-    forwards = [
-        LayerSampler(layer, masks).forward
-        if isinstance(layer, AutoregressiveLayer)
-        else layer.forward
-        for layer in reversed(layers)
-    ]
+def noise_to_data(stack: Stack, masks: dict[Any, np.ndarray]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """``x = f(u)`` through a whole stack, N static.
 
-    def forward(u: tf.Tensor) -> tf.Tensor:
-        x = tf.transpose(u)  # a feature is a row, so that each is contiguous
-        for layer_forward in forwards:
-            x = layer_forward(x)
+    Takes ``[N, k D + C]``: standard normal numbers, as many for each feature as the base needs,
+    and conditions; gives ``[N, D]``.
+    """
+    samplers = {
+        layer: LayerSampler(layer, masks)
+        for layer in stack.parts
+        if isinstance(layer, (AutoregressiveLayer, MixtureBase))
+    }
+    per_feature = 2 if isinstance(stack.base, MixtureBase) else 1
+
+    def forward(rows: tf.Tensor) -> tf.Tensor:
+        columns = tf.transpose(rows)  # a feature is a row, so that each is contiguous
+        used = per_feature * stack.event_size
+        condition = columns[used:] if columns.shape[0] > used else None
+        noise = tf.unstack(tf.reshape(columns[:used], [stack.event_size, per_feature, -1]), axis=1)
+        x = noise[0] if stack.base not in samplers else None
+        if x is None:
+            x = samplers[stack.base].forward(noise, condition)
+        for layer in reversed(stack.layers):
+            if layer in samplers:
+                x = samplers[layer].forward([x], condition)
+            else:
+                x = layer.forward(x, condition)
         return tf.transpose(x)
 
     return forward

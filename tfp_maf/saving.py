@@ -25,7 +25,7 @@ def save_flow(flow: flows.Flow, folder: str | Path) -> None:
     """Writes ``folder/model``, in the place of any earlier one once it is whole.
 
     The SavedModel has the functions ``log_prob(x [N, D])``, ``noise(x [N, D])`` and
-    ``sample(n, seed [2])``.
+    ``sample(n, seed [2])``; a conditional flow's take ``condition`` as well.
 
     Raises:
         OSError: the folder can't be written.
@@ -34,7 +34,8 @@ def save_flow(flow: flows.Flow, folder: str | Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     exported = tf.Module()
     exported.weights = list(flow.variables)
-    exported.log_prob, exported.noise, exported.sample = flow.functions
+    for name, function in flow.functions.items():
+        setattr(exported, name, function)
     temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{MODEL}."))
     try:
         try:

@@ -1,187 +1,153 @@
-"""A MAF stack as plain tensor operations on the flow's own variables.
-
-TFP's layers reach the compiler as hundreds of small operations. The same arithmetic,
-written out in few and large ones, takes less time (``tests/benchmarks``): each
-class here is one bijector of a :class:`~tfp_maf.flows.Flow`, its ``inverse`` that of TFP
-(``tests/test_stack.py`` compares them). Trained weights are looked up in ``values``, by
-``variable.ref()``, so that training may hand in its own.
-"""
+"""A whole flow as plain tensor operations: layers, and the density of the noise."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-import tf_keras
 
 from tfp_maf.batch_normalization import BatchNormalization
-from tfp_maf.blocks import Blocks
-from tfp_maf.closed_form import add_bias, affine, normalise
+from tfp_maf.closed_form import bounded
+from tfp_maf.coupling import CouplingNetwork
 from tfp_maf.layers import ShiftAndLogScale, kernel_masks
+from tfp_maf.mixture import MixtureMade, pick, uniform
+from tfp_maf.stack_layers import (
+    AutoregressiveLayer,
+    CouplingLayer,
+    Layer,
+    MaskedNetwork,
+    Normalisation,
+    Permutation,
+    Values,
+)
 
-tfb = tfp.bijectors
-
-# The parts of each variable, by variable.ref(): one tensor, or a kernel's blocks.
-Values = dict[Any, list[tf.Tensor]]
+tfb, tfd = tfp.bijectors, tfp.distributions
 
 
-class AutoregressiveLayer:
-    """``u = (x - shift) exp(-log_scale)`` (Papamakarios et al. 2017, equation 5)."""
+class StandardNormal(Layer):
+    """``N(0, I)``."""
 
-    def __init__(self, bijector: Any, masks: dict[Any, np.ndarray]):
-        (network,) = networks_of(bijector)
-        self.bound, self.activation = network.bound, tf_keras.activations.get(network.activation)
-        weights = network.network.trainable_variables
-        self.kernels, self.biases = weights[0::2], weights[1::2]
-        params = [1] * (len(self.kernels) - 1) + [network.network.params]
-        self.blocks = [
-            Blocks(masks[kernel.ref()], params=p)
-            for kernel, p in zip(self.kernels, params, strict=True)
-        ]
+    def log_prob(self, u: tf.Tensor, condition: tf.Tensor | None, values: Values) -> tf.Tensor:
+        """``[N, D]`` to ``[N]``."""
+        normal = 0.5 * u**2 + tf.constant(0.5 * np.log(2 * np.pi), u.dtype)
+        return -tf.reduce_sum(normal, axis=1)
+
+
+class MixtureBase(MaskedNetwork):
+    """:class:`~tfp_maf.mixture.MixtureMade`."""
+
+    def __init__(self, distribution: MixtureMade, masks: dict[Any, np.ndarray]):
+        super().__init__(distribution.mixtures, masks)
+        self.components, self.bound = distribution.mixtures.components, distribution.mixtures.bound
+
+    def log_prob(self, u: tf.Tensor, condition: tf.Tensor | None, values: Values) -> tf.Tensor:
+        """``[N, D]`` and ``[N, C]`` to ``[N]``."""
+        outputs = self.outputs(u, condition, values)
+        logits, means, raw = tf.unstack(
+            tf.reshape(outputs, [u.shape[0], 3, self.components, u.shape[1]]), axis=1
+        )
+        log_scales = bounded(raw, self.bound)
+        deviations = (u[:, None] - means) * tf.exp(-log_scales)
+        terms = logits - 0.5 * deviations**2 - log_scales
+        # Both maxima are constants to the gradient, as in tf.reduce_logsumexp.
+        log_p = tf.reduce_logsumexp(terms, axis=1) - tf.reduce_logsumexp(logits, axis=1)
+        return tf.reduce_sum(log_p - tf.constant(0.5 * np.log(2 * np.pi), u.dtype), axis=1)
+
+    def draw(self, outputs: tf.Tensor, noise: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Some features, from the components that the noise picks.
+
+        Args:
+            outputs: logits, means and raw log deviations ``[n, 3K, N]``.
+            noise: standard normal ``[n, N]``: deviations, and choices.
+        """
+        logits, means, raw = tf.split(outputs, 3, axis=1)
+        chosen = uniform(noise[1])
+        scale = tf.exp(bounded(pick(chosen, logits, raw, axis=1), self.bound))
+        return pick(chosen, logits, means, axis=1) + scale * noise[0]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A flow's arithmetic.
+
+    Attributes:
+        layers: from the data to the noise.
+        base: the density of the noise.
+        event_size: D; what a row has beyond is its condition.
+    """
+
+    layers: Sequence[Any]
+    base: Any
+    event_size: int
 
     @property
-    def signature(self) -> Any:
-        """Equal for layers that differ in their weights only."""
-        shapes = tuple(tuple(kernel.shape) for kernel in self.kernels)
-        return shapes, self.activation, self.bound
+    def parts(self) -> list[Any]:
+        """Layers and base."""
+        return [*self.layers, self.base]
 
-    def weights(self) -> list[tf.Tensor]:
-        """Kernels and biases, by turns."""
-        pairs = zip(self.kernels, self.biases, strict=True)
-        return [tf.convert_to_tensor(weight) for pair in pairs for weight in pair]
+    def split(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Rows ``[N, D + C]`` to events and condition."""
+        has_condition = rows.shape[1] > self.event_size
+        return rows[:, : self.event_size], rows[:, self.event_size :] if has_condition else None
 
-    def values(self, weights: Sequence[tf.Tensor] | None = None) -> Values:
-        """These weights, or the layer's own, as parts."""
-        weights = self.weights() if weights is None else weights
-        values: Values = {}
-        for i, blocks in enumerate(self.blocks):
-            kernel, bias = weights[2 * i : 2 * i + 2]
-            values[self.kernels[i].ref()] = blocks.split(kernel)
-            values[self.biases[i].ref()] = blocks.group(bias)
-        return values
+    def log_prob(
+        self, rows: tf.Tensor, values: Values | None = None, *, training: bool = False
+    ) -> tf.Tensor:
+        """``log p(x)``, ``[N, D + C]`` to ``[N]``: change of variables, layer by layer.
 
-    def inverse(
-        self, x: tf.Tensor, values: Values, *, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Data ``[N, D]`` to noise ``[N, D]`` and log-determinant's terms ``[N, D]``."""
-        h = x
-        for kernel, bias, blocks in zip(self.kernels, self.biases, self.blocks, strict=True):
-            h = add_bias(blocks.matmul(h, values[kernel.ref()]), values[bias.ref()][0])
-            if kernel is not self.kernels[-1]:
-                h = self.activation(h)
-        return affine(x, h, self.bound)
+        Args:
+            rows: events and their conditions, their number static.
+            values: of all weights; by default the flow's own.
+            training: whether batch normalisation uses the batch's statistics.
+        """
+        if values is None:
+            values = {ref: value for part in self.parts for ref, value in part.values().items()}
+        x, condition = self.split(rows)
+        total = tf.zeros([], x.dtype)
+        for layer in self.layers:
+            x, log_det = layer.inverse(x, condition, values, training=training)
+            total += tf.reduce_sum(log_det, axis=-1) if log_det.shape.rank else log_det
+        return total + self.base.log_prob(x, condition, values)
 
 
-class Normalisation:
-    """:class:`~tfp_maf.batch_normalization.BatchNormalization`, in training or after."""
-
-    def __init__(self, bijector: BatchNormalization):
-        self.layer = bijector.batchnorm
-
-    def values(self) -> Values:
-        """The layer's gamma and beta."""
-        return {v.ref(): [tf.convert_to_tensor(v)] for v in (self.layer.gamma, self.layer.beta)}
-
-    def inverse(
-        self, x: tf.Tensor, values: Values, *, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Data ``[N, D]`` to noise ``[N, D]`` and log-determinant, a scalar or ``[D]``."""
-        gamma, beta = (values[v.ref()][0] for v in (self.layer.gamma, self.layer.beta))
-        if training:
-            return normalise(x, gamma, beta, tf.constant(self.layer.epsilon, x.dtype))
-        variance = self.layer.moving_variance + tf.constant(self.layer.epsilon, x.dtype)
-        scale = gamma * tf.math.rsqrt(variance)
-        return scale * (x - self.layer.moving_mean) + beta, tf.math.log(scale)
-
-    def forward(self, u: tf.Tensor) -> tf.Tensor:
-        """Noise ``[D, N]`` to data ``[D, N]``, after training."""
-        gamma, beta, mean, variance = (
-            v[:, None]
-            for v in (
-                self.layer.gamma,
-                self.layer.beta,
-                self.layer.moving_mean,
-                self.layer.moving_variance,
-            )
-        )
-        deviation = tf.sqrt(variance + tf.constant(self.layer.epsilon, u.dtype))
-        return (u - beta) / gamma * deviation + mean
-
-
-class Permutation:
-    """``tfb.Permute``."""
-
-    def __init__(self, bijector: Any):
-        self.order = np.argsort(tf.get_static_value(bijector.permutation))
-        self.is_reversal = np.array_equal(self.order, np.arange(len(self.order))[::-1])
-
-    def values(self) -> Values:
-        """None."""
-        return {}
-
-    def inverse(
-        self, x: tf.Tensor, values: Values, *, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Data ``[N, D]`` to noise ``[N, D]`` and 0."""
-        # XLA gathers element by element, but reverses at the speed of a copy.
-        moved = x[:, ::-1] if self.is_reversal else tf.gather(x, self.order, axis=1)
-        return moved, tf.zeros([], x.dtype)
-
-    def forward(self, u: tf.Tensor) -> tf.Tensor:
-        """Noise ``[D, N]`` to data ``[D, N]``."""
-        return u[::-1] if self.is_reversal else tf.gather(u, np.argsort(self.order))
-
-
-Layer = AutoregressiveLayer | Normalisation | Permutation
-
-
-def networks_of(bijector: Any) -> list[ShiftAndLogScale]:
-    """The networks of ours that a bijector holds."""
-    return [module for module in bijector.submodules if isinstance(module, ShiftAndLogScale)]
+def modules_of(bijector: Any, kind: type) -> list[Any]:
+    """The networks of a kind that a bijector holds."""
+    return [module for module in bijector.submodules if isinstance(module, kind)]
 
 
 def as_layer(bijector: Any, masks: dict[Any, np.ndarray]) -> Layer | None:
-    """The bijector as a layer, or None where this file does not write its arithmetic out."""
+    """The bijector as a layer, or None where its arithmetic is not written out."""
     if isinstance(bijector, tfb.MaskedAutoregressiveFlow):
-        networks = networks_of(bijector)
-        if len(networks) != 1:
+        networks = modules_of(bijector, ShiftAndLogScale)
+        if len(networks) != 1 or not _has_our_masks(networks[0].network, masks):
             return None
-        expected = kernel_masks(networks[0].network)
-        if any(ref not in masks or (masks[ref] != mask).any() for ref, mask in expected.items()):
-            return None
-        return AutoregressiveLayer(bijector, masks)
+        return AutoregressiveLayer(networks[0], masks)
+    if isinstance(bijector, tfb.RealNVP):
+        networks = modules_of(bijector, CouplingNetwork)
+        return CouplingLayer(bijector, networks[0]) if len(networks) == 1 else None
     if isinstance(bijector, BatchNormalization):
         layer = bijector.batchnorm
         return Normalisation(bijector) if layer.center and layer.scale and layer.built else None
     return Permutation(bijector) if isinstance(bijector, tfb.Permute) else None
 
 
-def read_stack(bijectors: Sequence[Any], masks: dict[Any, np.ndarray]) -> list[Layer] | None:
-    """The bijectors, from the data to the noise, as layers; None if one is of another kind."""
+def _has_our_masks(network: Any, masks: dict[Any, np.ndarray]) -> bool:
+    expected = kernel_masks(network)
+    return all(ref in masks and (masks[ref] == mask).all() for ref, mask in expected.items())
+
+
+def read_stack(
+    bijectors: Sequence[Any], base: Any, masks: dict[Any, np.ndarray], *, event_size: int
+) -> Stack | None:
+    """The flow of these bijectors, from the data to the noise; None if one is of another kind."""
     layers = [as_layer(bijector, masks) for bijector in bijectors]
-    known = [layer for layer in layers if layer is not None]
-    return known if len(known) == len(layers) else None
-
-
-def log_prob(
-    layers: Sequence[Layer], x: tf.Tensor, values: Values | None = None, *, training: bool = False
-) -> tf.Tensor:
-    """``log p(x)``, ``[N, D]`` to ``[N]``: change of variables, layer by layer.
-
-    Args:
-        layers: from the data to the noise.
-        x: rows, their number static.
-        values: of all weights; by default the flow's own.
-        training: whether batch normalisation uses the batch's statistics.
-    """
-    if values is None:
-        values = {ref: parts for layer in layers for ref, parts in layer.values().items()}
-    total = tf.zeros([], x.dtype)
-    for layer in layers:
-        x, log_det = layer.inverse(x, values, training=training)
-        total += tf.reduce_sum(log_det, axis=-1) if log_det.shape.rank else log_det
-    normal = 0.5 * x**2 + tf.constant(0.5 * np.log(2 * np.pi), x.dtype)
-    return total - tf.reduce_sum(normal, axis=1)
+    if any(layer is None for layer in layers):
+        return None
+    if isinstance(base, MixtureMade):
+        return Stack(layers, MixtureBase(base, masks), event_size)
+    is_normal = isinstance(base, tfd.MultivariateNormalDiag)
+    return Stack(layers, StandardNormal(), event_size) if is_normal else None

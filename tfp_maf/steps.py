@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_maf import stack
-from tfp_maf.flows import Flow
+from tfp_maf.flow import Flow
 from tfp_maf.packing import Packing
+from tfp_maf.stack import Stack
 
-# (rows [N, D], start, stop) to the sum of the batches' mean log-likelihoods, and the
+# (rows [N, D + C], start, stop) to the sum of the batches' mean log-likelihoods, and the
 # first step whose loss is not finite, or -1.
 RunSteps = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -44,8 +44,8 @@ def compile_steps(
         jit_compile: whether XLA compiles the steps, packed where the flow allows it.
     """
     optimizer.build(flow.trainable_variables)
-    if jit_compile and flow.layers is not None:
-        return packed_steps(flow, flow.layers, optimizer, batch_size=batch_size, l2=l2)
+    if jit_compile and flow.stack is not None:
+        return packed_steps(flow, flow.stack, optimizer, batch_size=batch_size, l2=l2)
     return plain_steps(flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile)
 
 
@@ -66,9 +66,9 @@ def plain_steps(
     def run_steps(rows: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> Any:
         total, bad_step, step = tf.zeros([], flow.dtype), -1, start
         while step < stop:
-            batch = tf.slice(rows, [step * batch_size, 0], [batch_size, flow.event_size])
+            batch = tf.slice(rows, [step * batch_size, 0], [batch_size, rows.shape[1]])
             with tf.GradientTape() as tape:
-                log_prob = tf.reduce_mean(flow.training_distribution.log_prob(batch))
+                log_prob = tf.reduce_mean(flow.tfp_log_prob(batch, training=True))
                 loss = -log_prob
             gradients = [
                 penalised(gradient, v, mask, l2=l2, is_gamma=v.ref() in flow.gammas)
@@ -88,7 +88,7 @@ def plain_steps(
 
 def packed_steps(
     flow: Flow,
-    layers: Sequence[stack.Layer],
+    stack: Stack,
     optimizer: tf_keras.optimizers.Adam,
     *,
     batch_size: int,
@@ -101,7 +101,7 @@ def packed_steps(
     # as well, met by masked gradients.
     constraints = [v.constraint if v.ref() in flow.gammas else None for v in variables]
     is_gamma = [v.ref() in flow.gammas for v in variables]
-    packing = Packing(layers, variables, apart=list(zip(is_gamma, constraints, strict=True)))
+    packing = Packing(stack.parts, variables, apart=list(zip(is_gamma, constraints, strict=True)))
     ones = [flow.masks.get(v.ref(), np.ones(v.shape)) for v in variables]
     masks = packing.pack([tf.constant(mask, flow.dtype) for mask in ones])
     masks = [None if tf.reduce_all(mask == 1) else shared(mask) for mask in masks]
@@ -111,7 +111,7 @@ def packed_steps(
         with tf.GradientTape() as tape:
             tape.watch(weights)
             values = packing.values(weights)
-            log_prob = tf.reduce_mean(stack.log_prob(layers, batch, values, training=True))
+            log_prob = tf.reduce_mean(stack.log_prob(batch, values, training=True))
             loss = -log_prob
         gradients = [
             penalised(gradient, weight, mask, l2=l2, is_gamma=gamma)
@@ -134,7 +134,7 @@ def packed_steps(
     ) -> Any:
         total, bad_step, step = tf.zeros([], flow.dtype), -1, start
         while step < stop:
-            batch = tf.slice(rows, [step * batch_size, 0], [batch_size, flow.event_size])
+            batch = tf.slice(rows, [step * batch_size, 0], [batch_size, rows.shape[1]])
             count = tf.cast(done + step - start + 1, flow.dtype)
             log_prob, state = take_step(batch, state, count, rate)
             if bad_step < 0 and not tf.math.is_finite(log_prob):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,12 +16,13 @@ import tf_keras
 from tqdm import tqdm
 
 from tfp_maf import checks
-from tfp_maf.batch_statistics import set_batch_statistics
+from tfp_maf.batch_statistics import set_joined_statistics
 from tfp_maf.collector import paused_collector
 from tfp_maf.evaluation import evaluate
-from tfp_maf.flows import Flow
+from tfp_maf.flow import Flow
 from tfp_maf.history import History
-from tfp_maf.steps import compile_steps
+from tfp_maf.progress import Progress, fingerprint
+from tfp_maf.steps import RunSteps, compile_steps
 
 # Long enough that the host costs nothing, short enough for a living progress bar
 # and a prompt answer to Ctrl-C.
@@ -40,6 +42,8 @@ def fit(
     train: np.ndarray,
     validation: np.ndarray,
     *,
+    train_condition: Any = None,
+    validation_condition: Any = None,
     learning_rate: float = 1e-4,
     batch_size: int = 100,
     max_epochs: int = 1000,
@@ -62,6 +66,8 @@ def fit(
     Args:
         flow: changed in place.
         train, validation: rows ``[N, D]`` and ``[M, D]``, standardised.
+        train_condition, validation_condition: what a conditional flow is given for each row; see
+            :meth:`Flow.log_prob`.
         learning_rate: Adam's.
         batch_size: rows a step; rows are shuffled each epoch, and those left over
             after the last full batch wait for the next epoch's shuffle.
@@ -75,18 +81,21 @@ def fit(
         seed: of the shuffles; the initial weights have their own, in the flow.
         jit_compile: whether XLA compiles the steps; scoring between epochs is compiled anyway.
         progress: whether a progress bar is shown, on standard error.
-        checkpoint: file prefix to which the best weights so far are written.
+        checkpoint: a file in which the training is kept after each epoch, though not more often
+            than every ten seconds. If it is there, training goes on from it, and ends as if it had
+            never stopped.
 
     Returns:
         The :class:`History`.
 
     Raises:
         ValueError: data of another shape, not finite, or fewer rows than a batch;
-            an argument out of its range.
+            an argument out of its range; a checkpoint that is damaged or of another training.
+        OSError: the checkpoint can't be written.
         TrainingDiverged: a loss that is not finite; names the epoch and step.
     """
-    train = checks.rows(train, flow.event_size, dtype=flow.dtype, name="train")
-    validation = checks.rows(validation, flow.event_size, dtype=flow.dtype, name="validation")
+    train = flow.joined_rows(train, train_condition, name="train")
+    joined = flow.joined_rows(validation, validation_condition, name="validation")
     for name, count in [
         ("batch_size", batch_size),
         ("max_epochs", max_epochs),
@@ -113,64 +122,96 @@ def fit(
         learning_rate, global_clipnorm=clip_norm, jit_compile=False
     )
     run_steps = compile_steps(flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile)
-    rng = np.random.default_rng(seed)
-    num_steps = len(train) // batch_size
-    set_batch_statistics(flow, train)
-    history = History(untrained=evaluate(flow, validation).mean)
-    best_weights = flow.get_weights()
-    halved_at = 0
-    calls: list[float] = []
-    started = time.perf_counter()
+    # What must be the same for a training to go on as if it had never stopped.
+    settings = {
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "halve_after": halve_after,
+        "l2": l2,
+        "clip_norm": clip_norm,
+        "seed": seed,
+        "builder": flow.builder,
+        "arguments": dict(flow.arguments),
+        "train": fingerprint(train),
+        "validation": fingerprint(joined),
+    }
+    state = Progress(flow, optimizer, np.random.default_rng(seed), settings=settings)
+    if not state.restore(checkpoint):
+        set_joined_statistics(flow, train)
+        state.begin(evaluate(flow, validation, condition=validation_condition).mean)
+    history = state.history
+    started = time.perf_counter() - (history.seconds[-1] if history.seconds else 0.0)
     bar = tqdm(
         total=max_epochs,
+        initial=history.epochs,
         disable=not progress,
         bar_format="epoch {n:.1f}/{total_fmt} |{bar:20}| {elapsed}{postfix}",
     )
+    calls: list[float] = []
+    history.stopped = "max_epochs"
     try:
-        for epoch in range(1, max_epochs + 1):
-            rows = tf.constant(train[rng.permutation(len(train))])
-            total = 0.0
-            for start in range(0, num_steps, STEPS_PER_CALL):
-                stop = min(start + STEPS_PER_CALL, num_steps)
-                called = time.perf_counter()
-                with paused_collector():  # the first call traces and compiles
-                    log_prob, bad_step = run_steps(rows, tf.constant(start), tf.constant(stop))
-                total += float(log_prob)
-                calls.append((time.perf_counter() - called) / (stop - start) * 1e3)
-                if bad_step >= 0:
-                    history.stopped = "diverged"
-                    raise TrainingDiverged(
-                        f"the loss is not finite at epoch {epoch}, step {int(bad_step) + 1} of "
-                        f"{num_steps}; the weights of epoch {history.best_epoch} are restored. "
-                        f"Try a smaller learning_rate than {learning_rate:g}, or clip_norm=5",
-                        history,
-                    )
-                bar.update((stop - start) / num_steps)
-            set_batch_statistics(flow, train)
-            score = evaluate(flow, validation).mean
-            history.train.append(total / num_steps)
-            history.validation.append(score)
-            history.seconds.append(time.perf_counter() - started)
-            if score > history.best_validation:
-                history.best_epoch, best_weights = epoch, flow.get_weights()
-                if checkpoint is not None:
-                    tf.train.Checkpoint(weights=list(flow.variables)).write(str(checkpoint))
-            bar.set_postfix_str(
-                f"train {history.train[-1]:.3f}, validation {score:.3f}, "
-                f"best {history.best_validation:.3f} at epoch {history.best_epoch}"
-            )
-            if epoch - history.best_epoch >= patience:
-                history.stopped = "patience"
-                break
-            waited = epoch - max(history.best_epoch, halved_at)
-            if halve_after is not None and waited >= halve_after:
+        while history.epochs < max_epochs and history.waited < patience:
+            mean = _epoch(run_steps, state, train, batch_size, bar=bar, calls=calls)
+            set_joined_statistics(flow, train)
+            score = evaluate(flow, validation, condition=validation_condition).mean
+            state.end_epoch(mean, score, seconds=time.perf_counter() - started)
+            bar.set_postfix_str(str(history))
+            since = history.epochs - max(history.best_epoch, state.halved_at)
+            if halve_after is not None and since >= halve_after:
                 optimizer.learning_rate.assign(optimizer.learning_rate / 2)
-                halved_at = epoch
+                state.halved_at = history.epochs
+            state.keep(checkpoint)
+        if history.waited >= patience:
+            history.stopped = "patience"
+        state.keep(checkpoint, at_once=True)
     except KeyboardInterrupt:
         history.stopped = "interrupted"
     finally:
         bar.close()
-        flow.set_weights(best_weights)
+        flow.set_weights(state.best_weights)
         if len(calls) > 1:
             history.milliseconds_per_step = float(np.median(calls[1:]))
     return history
+
+
+def _epoch(
+    run_steps: RunSteps,
+    state: Progress,
+    train: np.ndarray,
+    batch_size: int,
+    *,
+    bar: tqdm,
+    calls: list[float],
+) -> float:
+    """One pass over the shuffled rows; the mean of the batches' log-likelihoods.
+
+    Args:
+        run_steps: as from :func:`compile_steps`.
+        state: gives the shuffle.
+        train: rows ``[N, D]``.
+        batch_size: rows a step.
+        bar: told of each call.
+        calls: gets the milliseconds a step of each call.
+    """
+    history, epoch = state.history, state.history.epochs + 1
+    rows = tf.constant(train[state.rng.permutation(len(train))])
+    num_steps = len(train) // batch_size
+    total = 0.0
+    for start in range(0, num_steps, STEPS_PER_CALL):
+        stop = min(start + STEPS_PER_CALL, num_steps)
+        called = time.perf_counter()
+        with paused_collector():  # the first call traces and compiles
+            log_prob, bad_step = run_steps(rows, tf.constant(start), tf.constant(stop))
+        total += float(log_prob)
+        calls.append((time.perf_counter() - called) / (stop - start) * 1e3)
+        if bad_step >= 0:
+            history.stopped = "diverged"
+            raise TrainingDiverged(
+                f"the loss is not finite at epoch {epoch}, step {int(bad_step) + 1} of "
+                f"{num_steps}; the weights of epoch {history.best_epoch} are restored. "
+                f"Try a smaller learning_rate than {state.settings['learning_rate']:g}, or "
+                f"clip_norm=5",
+                history,
+            )
+        bar.update((stop - start) / num_steps)
+    return total / num_steps

@@ -1,0 +1,236 @@
+"""Every model, taken through the same tests."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import chain_rows, jacobian
+
+import tfp_maf
+
+MODELS = {
+    "gaussian": (tfp_maf.build_gaussian, {}),
+    "made": (tfp_maf.build_made, {"hidden_units": (16, 12), "activation": "tanh"}),
+    "made_mog": (
+        tfp_maf.build_made_mog,
+        {"hidden_units": (16, 12), "components": 3, "activation": "tanh"},
+    ),
+    "realnvp": (tfp_maf.build_realnvp, {"hidden_units": (16, 12), "num_layers": 3}),
+    "maf": (tfp_maf.build_maf, {"hidden_units": (16, 12), "num_layers": 3}),
+    "maf_mog": (
+        tfp_maf.build_maf_mog,
+        {"hidden_units": (16, 12), "num_layers": 2, "components": 3},
+    ),
+    "nsf_autoregressive": (tfp_maf.build_nsf, {"hidden_units": (16, 12), "num_layers": 2}),
+    "nsf_coupling": (
+        tfp_maf.build_nsf,
+        {"hidden_units": (16, 12), "num_layers": 2, "coupling": True, "batch_norm": True},
+    ),
+}
+AUTOREGRESSIVE = ("gaussian", "made", "made_mog", "maf", "maf_mog", "nsf_autoregressive")
+CONDITIONS = {"plain": {}, "label": {"num_labels": 3}, "vector": {"condition_size": 2}}
+ONE_CONDITION = {"plain": None, "label": 1, "vector": [0.3, -0.5]}
+ROWS, _ = chain_rows(600, 5, seed=0)
+
+
+def condition_of(kind, n, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "plain": None,
+        "label": rng.integers(0, 3, n),
+        "vector": rng.normal(size=[n, 2]),
+    }[kind]
+
+
+def shaken(name, event_size=5, *, kind="plain", dtype="float64", seed=0, **options):
+    """A model whose every weight has moved, so that none is at a value of no effect."""
+    builder, own = MODELS[name]
+    options = own | CONDITIONS[kind] | options
+    flow = builder(event_size, **options, dtype=dtype, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    for variable in flow.trainable_variables:
+        mask = flow.masks.get(variable.ref(), 1.0)
+        variable.assign_add(mask * rng.uniform(-0.15, 0.25, variable.shape))
+    x, _ = chain_rows(400, event_size, seed=seed)
+    tfp_maf.set_batch_statistics(flow, x, condition=condition_of(kind, 400))
+    return flow
+
+
+every_model = pytest.mark.parametrize("name", MODELS)
+every_condition = pytest.mark.parametrize("kind", CONDITIONS)
+# Where each case takes seconds to compile: every model, and every way in of a condition.
+a_few = pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, "plain") for name in MODELS]
+    + [("maf", "label"), ("made_mog", "vector"), ("realnvp", "vector"), ("gaussian", "label")],
+)
+
+
+def keywords(flow, kind, n):
+    """Rows of events and condition, joined."""
+    condition = condition_of(kind, n)
+    return condition, tf.constant(flow.joined_rows(ROWS[:n], condition))
+
+
+@every_model
+@every_condition
+def test_the_fast_density_is_tfps(name, kind):
+    flow = shaken(name, kind=kind)
+    condition, rows = keywords(flow, kind, 50)
+    theirs = flow.tfp_log_prob(rows)
+    np.testing.assert_allclose(flow.log_prob(ROWS[:50], condition), theirs, atol=1e-9)
+    assert np.isfinite(theirs).all()
+
+
+@every_model
+@every_condition
+def test_gradients_reach_every_parameter(name, kind):
+    flow = shaken(name, kind=kind)
+    _, rows = keywords(flow, kind, 200)
+    with tf.GradientTape() as tape:
+        loss = -tf.reduce_mean(flow.tfp_log_prob(rows, training=True) * np.linspace(0.5, 2, 200))
+    for variable, gradient in zip(
+        flow.trainable_variables, tape.gradient(loss, flow.trainable_variables), strict=True
+    ):
+        assert gradient is not None, variable.name
+        reached = np.broadcast_to(flow.masks.get(variable.ref(), 1) != 0, variable.shape)
+        # A relu unit may be dead for all rows; most must live.
+        assert (np.abs(gradient.numpy())[reached] > 0).mean() > 0.5, variable.name
+
+
+@every_model
+@every_condition
+def test_round_trip_and_log_det(name, kind):
+    flow = shaken(name, kind=kind)
+    condition, rows = keywords(flow, kind, 20)
+    x, given = flow.split(rows)
+    options = flow._keywords(given).get("bijector_kwargs", {})
+    bijector = flow.distribution.bijector
+    u = bijector.inverse(x, **options)
+    np.testing.assert_allclose(bijector.forward(tf.identity(u), **options), x, atol=1e-8)
+    fresh = tf.identity(x)  # the bijector's cache would answer without a gradient
+    slogdet = np.linalg.slogdet(jacobian(lambda y: bijector.inverse(y, **options), fresh))[1]
+    base = {} if given is None or name not in ("made_mog", "maf_mog") else {"condition": given}
+    expected = flow.base.log_prob(u, **base) + slogdet
+    np.testing.assert_allclose(flow.log_prob(ROWS[:20], condition), expected, atol=1e-9)
+
+
+def density_on_grid(flow, condition):
+    """Points of the plane, dense in its middle, and how much probability each stands for."""
+    t = np.linspace(-10, 10, 901)
+    axis, spacing = np.sinh(t), np.cosh(t) * (t[1] - t[0])  # up to 11,000 deviations out
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    density = np.exp(flow._log_prob(flow.joined_rows(grid, condition)))
+    return grid, density * np.outer(spacing, spacing).ravel()
+
+
+@every_model
+@every_condition
+def test_integrates_to_one(name, kind):
+    flow = shaken(name, 2, kind=kind)
+    _, weights = density_on_grid(flow, ONE_CONDITION[kind])
+    assert weights.sum() == pytest.approx(1, abs=3e-3)
+
+
+@every_model
+def test_structure(name):
+    """Which outputs an input reaches, in one layer: none before it, or none of its own half."""
+    options = {} if name in ("gaussian", "made", "made_mog") else {"num_layers": 1}
+    if "nsf_coupling" in name or name in ("maf", "maf_mog", "realnvp"):
+        options["batch_norm"] = False
+    flow = shaken(name, **options)
+    x = tf.constant(ROWS[:30], tf.float64)
+    reached = np.abs(jacobian(flow._tfp_noise, x)).max(axis=0) > 1e-12
+    if name in AUTOREGRESSIVE:
+        if name == "maf_mog":  # its base sees the reversed order: its last layer alone is looked at
+            reached = np.abs(jacobian(flow.base.normal_scores, x)).max(axis=0) > 1e-12
+        np.testing.assert_array_equal(reached, np.tril(np.ones([5, 5], bool)))
+        return
+    # Noise: odd columns first, untouched, then the even ones, moved by them.
+    np.testing.assert_array_equal(reached[:2], np.eye(5, dtype=bool)[[1, 3]])
+    np.testing.assert_array_equal(reached[2:, 1::2], True)
+    np.testing.assert_array_equal(reached[2:, ::2], np.eye(3, dtype=bool))
+
+
+@every_model
+@every_condition
+def test_every_feature_hangs_on_the_condition(name, kind):
+    if kind == "plain":
+        pytest.skip("no condition")
+    flow = shaken(name, kind=kind)
+    one, other = [0, 1] if kind == "label" else [[0.0, 0.0], [1.0, 1.0]]
+    moved = np.abs(flow.noise(ROWS[:50], one) - flow.noise(ROWS[:50], other)).max(axis=0)
+    assert (moved > 1e-3).sum() >= (5 if name not in ("realnvp", "nsf_coupling") else 4)
+
+
+@every_model
+@every_condition
+def test_samples_have_the_density(name, kind):
+    """Means over many samples against integrals."""
+    flow = shaken(name, 2, kind=kind)
+    condition = ONE_CONDITION[kind]
+    grid, weights = density_on_grid(flow, condition)
+    samples = flow.sample(20_000, condition=condition, seed=0).numpy()
+    statistics = [np.sin, np.cos, np.tanh, lambda v: np.sin(v[:, :1] + 2 * v[:, 1:])]
+    for statistic in statistics:
+        expected = weights @ statistic(grid)
+        # Values within -1 and 1: five standard errors are at most 5 / sqrt(20,000).
+        np.testing.assert_allclose(statistic(samples).mean(axis=0), expected, atol=0.036)
+
+
+@a_few
+def test_the_fast_way_to_sample_is_tfps(name, kind):
+    flow = shaken(name, 40 if name.startswith(("ma", "real")) else 5, kind=kind)
+    condition = condition_of(kind, 30)
+    fast = flow.sample(30, condition=condition, seed=3)
+    with tf.GradientTape():  # where gradients may be wanted, TFP's
+        theirs = flow.sample(30, condition=condition, seed=3)
+    np.testing.assert_allclose(fast, theirs, atol=1e-8, rtol=1e-8)
+    np.testing.assert_allclose(
+        flow.sample(10, condition=None if condition is None else condition[:10], seed=3),
+        fast[:10],
+        atol=1e-12,
+    )
+
+
+@a_few
+def test_save_and_load(name, kind, tmp_path):
+    flow = shaken(name, kind=kind, dtype="float32")
+    flow.save(tmp_path)
+    again = tfp_maf.load_flow(tmp_path)
+    condition = condition_of(kind, 40)
+    np.testing.assert_array_equal(
+        again.log_prob(ROWS[:40], condition), flow.log_prob(ROWS[:40], condition)
+    )
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    given = []
+    if kind == "label":
+        given = [tf.constant(condition, tf.int32)]
+    if kind == "vector":
+        given = [tf.constant(condition, tf.float32)]
+    np.testing.assert_allclose(
+        served.log_prob(tf.constant(ROWS[:40]), *given),
+        flow.log_prob(ROWS[:40], condition),
+        atol=1e-4,
+        rtol=1e-5,
+    )
+    assert served.sample(40, tf.constant([1, 2]), *given).shape == [40, 5]
+
+
+@a_few
+def test_training_raises_the_likelihood(name, kind):
+    builder, own = MODELS[name]
+    flow = builder(5, **own, **CONDITIONS[kind])
+    given = condition_of(kind, 600)
+    part = (lambda rows: None) if given is None else (lambda rows: given[rows])
+    history = tfp_maf.fit(
+        flow,
+        ROWS[:500],
+        ROWS[500:],
+        train_condition=part(slice(500)),
+        validation_condition=part(slice(500, None)),
+        learning_rate=5e-3,
+        batch_size=50,
+        max_epochs=8,
+        progress=False,
+    )
+    assert history.best_validation > history.untrained + 0.3

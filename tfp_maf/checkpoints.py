@@ -1,0 +1,50 @@
+"""Where a training stands, in one file that is either whole or the one before it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.files import replaced_when_whole
+
+VALUES = "values"
+Arrays = dict[str, list[np.ndarray]]
+
+
+def write(path: Path, arrays: Arrays, values: dict[str, Any]) -> None:
+    """Writes an uncompressed ``.npz`` of lists of arrays and of plain values.
+
+    Raises:
+        OSError: it can't be written; what was there before still is.
+    """
+    named: dict[str, Any] = {
+        f"{name}/{i}": a for name, of_name in arrays.items() for i, a in enumerate(of_name)
+    }
+    named[VALUES] = np.frombuffer(json.dumps(values).encode(), np.uint8)
+    with replaced_when_whole(path, binary=True) as file:
+        np.savez(file, **named)
+
+
+def read(path: Path, names: Sequence[str]) -> tuple[Arrays, dict[str, Any]]:
+    """What :func:`write` wrote.
+
+    Raises:
+        OSError: no such file.
+        ValueError: damaged, or of something else; nothing in it is executed.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            values = json.loads(stored[VALUES].tobytes())
+            counts = {name: sum(key.startswith(f"{name}/") for key in stored) for name in names}
+            return {n: [stored[f"{n}/{i}"] for i in range(c)] for n, c in counts.items()}, values
+    except FileNotFoundError:
+        raise
+    except (ValueError, KeyError, EOFError, OSError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is damaged or not a training's checkpoint ({error}); remove it to begin again"
+        ) from None

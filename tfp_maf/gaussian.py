@@ -1,0 +1,114 @@
+"""A full-covariance Gaussian is a MADE without hidden units.
+
+``p(x_i | x_1..x_{i-1}) = N(w_i . x + b_i, s_i^2)``: the mean linear in the features before, the
+deviation constant. The first row of the paper's tables (Papamakarios et al. 2017, arXiv
+1705.07057), and, given a label, a Gaussian for each label.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_maf.flow import Flow
+
+
+class LinearConditionals(tf.Module):
+    """Shift and log_scale; all their parameters linear in the condition.
+
+    ``parameters = sum_k c_k parameters_k``: a label's vector of zeros with a one picks its own, to
+    another condition a one is added, so that the first ones are the offset.
+
+    Args:
+        event_size: D.
+        condition_size: C, 0 for none.
+        adds_one: whether a one is put before the condition.
+    """
+
+    def __init__(
+        self,
+        event_size: int,
+        *,
+        condition_size: int,
+        adds_one: bool,
+        rng: np.random.Generator,
+        dtype: str,
+    ):
+        super().__init__()
+        self.condition_size, self.adds_one = condition_size, adds_one
+        count = condition_size + adds_one
+        self.mask = np.triu(np.ones([event_size, event_size]), k=1)
+        limit = np.sqrt(3 / event_size) / event_size
+        weights = self.mask * rng.uniform(-limit, limit, [count, event_size, event_size])
+        self.weights = tf.Variable(weights, dtype=dtype, name="weights")
+        self.shift = tf.Variable(tf.zeros([count, event_size], dtype), name="shift")
+        self.log_scale = tf.Variable(tf.zeros([count, event_size], dtype), name="log_scale")
+
+    def __call__(
+        self, x: tf.Tensor, condition: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """``[N, D]`` to shift and log_scale ``[N, D]``."""
+        c = x[..., :1] * 0 + 1 if self.adds_one else x[..., :0]
+        if condition is not None:
+            c = tf.concat([c, condition], axis=-1)
+        weights = self.weights * tf.constant(self.mask, x.dtype)
+        by_parameter = tf.einsum("nd,kde->nke", x, weights) + self.shift
+        return tf.einsum("nk,nke->ne", c, by_parameter), tf.matmul(c, self.log_scale)
+
+
+def fit_gaussian(flow: Flow, x: np.ndarray, *, condition: Any = None) -> None:
+    """Maximum likelihood in closed form, for a flow of :func:`tfp_maf.build_gaussian`.
+
+    With labels, the mean and covariance of each label's rows. The covariance's Cholesky factor L,
+    with ``x - m = L u``, has the deviations on its diagonal, and ``I - diag(L) L^-1`` are the
+    weights. A flow given vectors has no closed form: :func:`tfp_maf.fit` trains it, as any other.
+
+    Raises:
+        ValueError: another flow, a label without enough rows, or a singular covariance: some
+            columns are linear in others.
+    """
+    linear = [m for m in flow.submodules if isinstance(m, LinearConditionals)]
+    if len(linear) != 1 or flow.conditioning.condition_size:
+        raise ValueError("fit_gaussian is for build_gaussian's flows, without condition or labels")
+    rows = flow.joined_rows(x, condition)
+    x, given = flow.split(np.asarray(rows, np.float64))
+    groups = np.ones([len(x), 1]) if given is None else given
+    parameters = []
+    for label in range(groups.shape[1]):
+        of_label = x[groups[:, label] == 1]
+        what = "" if given is None else f"label {label}: "
+        parameters.append(_conditionals(of_label, what))
+    for variable, values in zip(
+        (linear[0].weights, linear[0].shift, linear[0].log_scale),
+        zip(*parameters, strict=True),
+        strict=True,
+    ):
+        variable.assign(np.stack(values))
+
+
+def _conditionals(x: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights ``[D, D]``, shift and log_scale ``[D]`` of the Gaussian of rows ``[N, D]``."""
+    mean, factor = moments(x, what=what)
+    deviations = np.diag(factor)
+    weights = np.eye(len(mean)) - deviations[:, None] * np.linalg.inv(factor)
+    return np.tril(weights, k=-1).T, mean - weights @ mean, np.log(deviations)
+
+
+def moments(x: np.ndarray, *, what: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Mean ``[D]`` and the covariance's Cholesky factor ``[D, D]`` of float64 rows ``[N, D]``.
+
+    Raises:
+        ValueError: fewer than two rows, or a singular covariance; begins with ``what``.
+    """
+    if len(x) < 2:
+        raise ValueError(f"{what}{len(x)} rows are too few for a covariance")
+    covariance = np.atleast_2d(np.cov(x, rowvar=False, ddof=0))
+    try:
+        return x.mean(axis=0), np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            f"{what}some columns are linear combinations of others: together they have no "
+            f"density; drop one"
+        ) from None

@@ -1,0 +1,154 @@
+"""A MADE whose conditionals are mixtures of Gaussians.
+
+``p(x_i | x_1..x_{i-1}) = sum_k pi_k N(x_i; m_k, s_k^2)``, all of them functions of
+``x_1..x_{i-1}``: MADE MoG of Papamakarios et al. 2017 (arXiv 1705.07057), section 4, alone or as
+the density of a MAF's noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_maf.closed_form import bounded
+from tfp_maf.layers import MaskedParameters
+
+tfd = tfp.distributions
+
+
+class MixtureParameters(MaskedParameters):
+    """Logits of the weights, means and log deviations of each component.
+
+    Args:
+        components: K.
+        bound: log deviations stay within plus or minus this many nats; None is no bound.
+        options: of :class:`MaskedParameters`.
+    """
+
+    def __init__(
+        self,
+        event_size: int,
+        *,
+        components: int,
+        bound: float | None,
+        rng: np.random.Generator,
+        **options: Any,
+    ):
+        super().__init__(event_size, params=3 * components, rng=rng, **options)
+        self.components, self.bound = components, bound
+        # Components that start equal stay equal: nothing but its bias tells the first feature's
+        # apart. The authors draw the means' biases from N(0, 1), too.
+        bias = self.network.trainable_variables[-1 - bool(self.condition_size)]
+        means = np.zeros([event_size, 3, components])
+        means[:, 1] = rng.standard_normal([event_size, components])
+        bias.assign(means.reshape(-1))
+
+    def __call__(
+        self, y: tf.Tensor, condition: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """``[..., D]`` to logits, means and log deviations ``[..., D, K]``."""
+        logits, means, log_scales = tf.split(self.outputs(y, condition), 3, axis=-1)
+        return logits, means, bounded(log_scales, self.bound)
+
+
+class MixtureMade(tfp.distributions.Distribution):
+    """Events ``[D]``; sampled feature by feature.
+
+    Args:
+        parameters: gives the mixtures.
+        event_size: D.
+    """
+
+    def __init__(self, parameters: MixtureParameters, event_size: int, *, dtype: str):
+        self.mixtures, self.event_size = parameters, event_size
+        super().__init__(
+            dtype=tf.as_dtype(dtype),
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=False,
+            name="mixture_made",
+        )
+
+    def conditionals(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> Any:
+        """``p(x_i | x_1..x_{i-1})`` for all i, a batch ``[..., D]`` of ``tfd`` mixtures."""
+        logits, means, log_scales = self.mixtures(x, condition)
+        return tfd.MixtureSameFamily(
+            tfd.Categorical(logits=logits), tfd.Normal(means, tf.exp(log_scales))
+        )
+
+    def _log_prob(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        return tf.reduce_sum(self.conditionals(x, condition).log_prob(x), axis=-1)
+
+    def _sample_n(self, n: Any, seed: Any = None, condition: tf.Tensor | None = None) -> tf.Tensor:
+        noise = tf.random.stateless_normal(
+            [n, self.event_size, 2], tfp.random.sanitize_seed(seed), dtype=self.dtype
+        )
+        return self.from_noise(noise, condition)
+
+    def from_noise(self, noise: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """Standard normal ``[N, D, 2]`` to samples ``[N, D]``, in D passes.
+
+        The second number of each pair picks the component, the first is its deviation.
+        """
+        chosen = uniform(noise[..., 1])
+
+        def fill_next(i: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            logits, means, log_scales = self.mixtures(x, condition)
+            value = pick(chosen, logits, means, axis=-1)
+            value += noise[..., 0] * tf.exp(pick(chosen, logits, log_scales, axis=-1))
+            return i + 1, tf.where(tf.range(self.event_size) == i, value, x)
+
+        zeros = tf.zeros_like(noise[..., 0])
+        return tf.while_loop(
+            lambda i, _: i < self.event_size, fill_next, [0, zeros], parallel_iterations=1
+        )[1]
+
+    def normal_scores(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """``Phi^-1(F(x_i | x_1..x_{i-1}))``, ``[N, D]`` to ``[N, D]``."""
+        logits, means, log_scales = self.mixtures(x, condition)
+        z = (x[..., None] - means) * tf.exp(-log_scales)
+        weights = tf.nn.softmax(logits)
+        # Each tail by itself: 1 - F would round to zero where F is near one.
+        below, above = (tf.reduce_sum(weights * uniform(sign * z), axis=-1) for sign in (1, -1))
+        tiny = tf.constant(np.finfo(x.dtype.as_numpy_dtype).tiny, x.dtype)
+        score = tf.math.ndtri(tf.maximum(tf.minimum(below, above), tiny))
+        return tf.where(below < above, score, -score)
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([])
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return tf.constant([], tf.int32)
+
+    def _event_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([self.event_size])
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return tf.constant([self.event_size])
+
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict[str, Any]:
+        return {}
+
+
+def uniform(normal: tf.Tensor) -> tf.Tensor:
+    """Standard normal numbers to uniform ones."""
+    return 0.5 * tf.math.erfc(-normal * tf.constant(np.sqrt(0.5), normal.dtype))
+
+
+def pick(chosen: tf.Tensor, logits: tf.Tensor, values: tf.Tensor, *, axis: int) -> tf.Tensor:
+    """The value of the component in whose part of (0, 1) ``chosen`` falls.
+
+    Args:
+        chosen: uniform, of the shape of ``values`` without ``axis``.
+        logits, values: components along ``axis``.
+        axis: which.
+    """
+    ends = tf.cumsum(tf.nn.softmax(logits, axis=axis), axis=axis)
+    passed = tf.cast(tf.expand_dims(chosen, axis) >= ends, tf.int32)
+    count = values.shape[axis]
+    index = tf.minimum(tf.reduce_sum(passed, axis=axis), count - 1)  # ends may stop short of 1
+    return tf.reduce_sum(values * tf.one_hot(index, count, axis=axis, dtype=values.dtype), axis)

@@ -1,0 +1,117 @@
+"""How far a training has come, and the file in which it is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from tfp_maf import checkpoints
+from tfp_maf.flow import Flow
+from tfp_maf.history import History
+
+KEEP_EVERY = 10.0  # seconds: short epochs are not all worth a file
+
+
+def fingerprint(rows: np.ndarray) -> list[int]:
+    """Shape and CRC-32 of an array, to know it again."""
+    return [*rows.shape, zlib.crc32(np.ascontiguousarray(rows).data)]
+
+
+class Progress:
+    """All that a training needs to go on: weights, moments, best weights, history, shuffles.
+
+    Args:
+        flow, optimizer: whose variables are kept.
+        rng: of the shuffles.
+        settings: plain values; a checkpoint with others is refused.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        optimizer: tf_keras.optimizers.Adam,
+        rng: np.random.Generator,
+        *,
+        settings: dict[str, Any],
+    ):
+        self.flow, self.optimizer, self.rng = flow, optimizer, rng
+        self.settings = json.loads(json.dumps(settings))  # as they come back: no tuples
+        self.history = History(untrained=float("nan"))
+        self.best_weights = flow.get_weights()
+        self.halved_at = 0
+        self._kept = -KEEP_EVERY
+
+    def begin(self, untrained: float) -> None:
+        """With the flow as it is, whose validation score that is."""
+        self.history = History(untrained=untrained)
+        self.best_weights = self.flow.get_weights()
+
+    def end_epoch(self, train: float, validation: float, *, seconds: float) -> None:
+        """Notes an epoch's scores, and the weights if they are the best so far."""
+        best = self.history.best_validation
+        self.history.train.append(train)
+        self.history.validation.append(validation)
+        self.history.seconds.append(seconds)
+        if validation > best:
+            self.history.best_epoch = self.history.epochs
+            self.best_weights = self.flow.get_weights()
+
+    def keep(self, path: str | Path | None, *, at_once: bool = False) -> None:
+        """Writes the checkpoint, if one is wanted and the last one is old enough.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        if path is None or (not at_once and time.monotonic() - self._kept < KEEP_EVERY):
+            return
+        arrays = {
+            "weights": self.flow.get_weights(),
+            "best": self.best_weights,
+            "optimizer": [v.numpy() for v in self.optimizer.variables],
+        }
+        values = {
+            "settings": self.settings,
+            "history": dataclasses.asdict(self.history),
+            "halved_at": self.halved_at,
+            "shuffles": self.rng.bit_generator.state,
+        }
+        checkpoints.write(Path(path), arrays, values)
+        self._kept = time.monotonic()
+
+    def restore(self, path: str | Path | None) -> bool:
+        """Goes back to what :meth:`keep` wrote; False if there is nothing yet.
+
+        Raises:
+            ValueError: the file is damaged, or of a training with other settings or data.
+        """
+        if path is None or not Path(path).exists():
+            return False
+        path = Path(path)
+        arrays, values = checkpoints.read(path, ("weights", "best", "optimizer"))
+        try:
+            stored = values["settings"]
+            differing = [n for n in self.settings if stored.get(n) != self.settings[n]]
+            if differing:
+                raise ValueError(
+                    f"another {differing[0]} ({stored.get(differing[0])}, now "
+                    f"{self.settings[differing[0]]})"
+                )
+            for variable, value in zip(self.optimizer.variables, arrays["optimizer"], strict=True):
+                variable.assign(value)
+            self.flow.set_weights(arrays["weights"])
+            self.history = History(**values["history"])
+            self.halved_at = int(values["halved_at"])
+            self.rng.bit_generator.state = values["shuffles"]
+            self.best_weights = arrays["best"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is not of this training: {error}; remove it to begin again"
+            ) from None
+        return True

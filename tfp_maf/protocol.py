@@ -1,0 +1,194 @@
+"""The paper's protocol, model by model, resumable at any moment.
+
+Papamakarios et al. 2017 (arXiv 1705.07057), section 4: Adam, batches of 100, L2, stop after 30
+epochs without a better validation score, batch normalisation's statistics from the whole training
+set, test log-likelihood ± two standard errors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.files import replaced_when_whole
+from data_prep.splits import Splits
+from tfp_maf.evaluation import Evaluation, evaluate, log_prob
+from tfp_maf.flow import Flow
+from tfp_maf.gaussian import fit_gaussian
+from tfp_maf.history import History
+from tfp_maf.paper import MODELS
+from tfp_maf.progress import fingerprint
+from tfp_maf.training import TrainingDiverged, fit
+
+PACKAGES = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
+TRAINING, METRICS = "training.npz", "metrics.json"
+
+
+class Interrupted(Exception):
+    """Ctrl-C while a model trained; all of it is kept."""
+
+
+def train_model(
+    name: str,
+    splits: Splits,
+    folder: Path,
+    *,
+    hidden_units: tuple[int, ...],
+    activation: str,
+    seed: int,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """Trains one model, goes on with it, or finds it done; its metrics.
+
+    Args:
+        name: of :data:`tfp_maf.paper.MODELS`.
+        splits: what to train on.
+        folder: gets ``training.npz`` while it trains; ``model/``, ``history.csv`` and
+            ``metrics.json`` when done.
+        hidden_units, activation: of its networks.
+        seed: of weights and shuffles.
+        options: of :func:`tfp_maf.fit`, in place of the paper's.
+
+    Raises:
+        Interrupted: by Ctrl-C; the same call goes on.
+        ValueError: the folder holds a model of other settings or data.
+    """
+    model = MODELS[name]
+    labels = splits.labels if model.is_conditional else None
+    if model.is_conditional and labels is None:
+        raise ValueError(f"{name}: {splits.source} has no labels to be conditional on")
+    flow = model.build(
+        splits.train.shape[1],
+        hidden_units=hidden_units,
+        activation=activation,
+        num_labels=labels.count if labels else 0,
+        seed=seed,
+    )
+    options = {"learning_rate": model.learning_rate} | options
+    is_trained = flow.builder != "build_gaussian"
+    settings = {
+        "builder": flow.builder,
+        "arguments": dict(flow.arguments),
+        "training": options if is_trained else "maximum likelihood in closed form",
+        "data": {part: fingerprint(getattr(splits, part)) for part in ("train", "test")},
+        "seed": seed,
+    }
+    done = _read_metrics(folder, json.loads(json.dumps(settings)))
+    if done is not None:
+        return done
+    folder.mkdir(parents=True, exist_ok=True)
+    given = {part: getattr(labels, part) if labels else None for part in ("train", "validation")}
+    if is_trained:
+        history = _fit(flow, splits, folder, seed=seed, options=options, given=given)
+        seconds = history.seconds[-1] if history.seconds else 0.0
+    else:
+        began = time.perf_counter()
+        fit_gaussian(flow, splits.train, condition=given["train"])
+        score = evaluate(flow, splits.validation, condition=given["validation"]).mean
+        seconds = time.perf_counter() - began
+        history = History(score, stopped="closed form")
+    flow.save(folder)
+    with replaced_when_whole(folder / "history.csv") as file:
+        history.frame.to_csv(file, index=False)
+    metrics = settings | {"seconds": seconds} | _metrics(flow, splits, history)
+    write_json(folder / METRICS, metrics)
+    (folder / TRAINING).unlink(missing_ok=True)
+    return metrics
+
+
+def _read_metrics(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The metrics of a model trained earlier, if there is one, of these settings."""
+    path = folder / METRICS
+    if not path.is_file():
+        return None
+    try:
+        metrics = json.loads(path.read_text())
+        differing = [name for name, value in settings.items() if metrics[name] != value]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error!r}); remove {folder} to train again") from None
+    if differing:
+        raise ValueError(
+            f"{folder} has a model of other {differing[0]}: {metrics[differing[0]]}, not "
+            f"{settings[differing[0]]}; give another --out"
+        )
+    return metrics
+
+
+def _fit(
+    flow: Flow,
+    splits: Splits,
+    folder: Path,
+    *,
+    seed: int,
+    options: dict[str, Any],
+    given: dict[str, Any],
+) -> History:
+    try:
+        history = fit(
+            flow,
+            splits.train,
+            splits.validation,
+            train_condition=given["train"],
+            validation_condition=given["validation"],
+            seed=seed,
+            checkpoint=folder / TRAINING,
+            **options,
+        )
+    except TrainingDiverged as error:
+        return error.history
+    if history.stopped == "interrupted":
+        raise Interrupted
+    return history
+
+
+def _metrics(flow: Flow, splits: Splits, history: History) -> dict[str, Any]:
+    labels = splits.labels if flow.conditioning.num_labels else None
+    values: dict[str, Any] = {
+        "parameters": sum(int(np.prod(v.shape)) for v in flow.trainable_variables),
+        "masked": sum(
+            int(np.prod(v.shape) - np.broadcast_to(flow.masks[v.ref()], v.shape).sum())
+            for v in flow.trainable_variables
+            if v.ref() in flow.masks
+        ),
+        "epochs": history.epochs,
+        "best_epoch": history.best_epoch,
+        "stopped": history.stopped,
+        "validation": history.best_validation,
+        "versions": {"python": platform.python_version()}
+        | {package: metadata.version(package) for package in PACKAGES},
+    }
+    if labels is None:
+        test = log_prob(flow, splits.test)
+    else:
+        given = log_prob(flow, splits.test, condition=labels.test)
+        values["test_given_label"] = dataclasses.asdict(Evaluation.of(given))
+        test, predicted = marginal(flow, splits.test, labels.count)
+        values["accuracy"] = float((predicted == labels.test).mean())
+    values["test"] = dataclasses.asdict(Evaluation.of(test)) | {"worst": float(test.min())}
+    if splits.space is not None:
+        bits = splits.space.bits_per_dimension(test, splits.test)
+        values["bits_per_dimension"] = dataclasses.asdict(Evaluation.of(bits))
+    return values
+
+
+def marginal(flow: Flow, x: np.ndarray, num_labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """``log p(x) = log sum_y p(x | y) / num_labels`` ``[N]``, and the likeliest labels ``[N]``.
+
+    How the authors score conditional models: all labels equally likely (their code's
+    ``evaluate_logprob``).
+    """
+    by_label = np.stack([log_prob(flow, x, condition=label) for label in range(num_labels)])
+    return np.logaddexp.reduce(by_label, axis=0) - np.log(num_labels), by_label.argmax(axis=0)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Writes a JSON file, whole or not at all."""
+    with replaced_when_whole(path) as file:
+        file.write(json.dumps(values, indent=2) + "\n")

@@ -1,0 +1,70 @@
+"""The paper's table with ours beside it, as Markdown and as a figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from tfp_maf.paper import MODELS, DataSet
+
+Metrics = dict[str, dict[str, Any]]
+
+
+def markdown(models: Metrics, dataset: DataSet, *, title: str, notes: list[str]) -> str:
+    """A table, a row a model in the paper's order.
+
+    Args:
+        models: each model's metrics, by name.
+        dataset: has the paper's numbers.
+        title: the heading.
+        notes: sentences below the table.
+    """
+    has_bits = any("bits_per_dimension" in metrics for metrics in models.values())
+    head = ["model", "test, nats", "published", "parameters", "epochs", "seconds"]
+    if has_bits:
+        head.insert(2, "bits a dimension")
+    rows = [head, ["---"] * len(head)]
+    for name, metrics in models.items():
+        published = dataset.test.get(name)
+        row = [
+            MODELS[name].label,
+            _with_error(metrics["test"]),
+            "" if published is None else f"{published:g}",
+            f"{metrics['parameters'] - metrics['masked']:,}",
+            f"{metrics['best_epoch']} of {metrics['epochs']}" if metrics["epochs"] else "-",
+            f"{metrics['seconds']:,.0f}",
+        ]
+        if has_bits:
+            row.insert(2, f"{metrics['bits_per_dimension']['mean']:.3f}")
+        rows.append(row)
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([f"# {title}", "", *lines, "", *notes]) + "\n"
+
+
+def _with_error(evaluation: dict[str, Any]) -> str:
+    return f"{evaluation['mean']:.2f} ± {evaluation['two_standard_errors']:.2f}"
+
+
+def figure(models: Metrics, dataset: DataSet, *, title: str) -> Figure:
+    """Test log-likelihoods, ours with error bars and the published ones, a line a model."""
+    drawn = Figure(figsize=(7, 0.7 + 0.35 * len(models)), layout="constrained")
+    axis = drawn.subplots()
+    places = range(len(models))
+    axis.errorbar(
+        [metrics["test"]["mean"] for metrics in models.values()],
+        places,
+        xerr=[metrics["test"]["two_standard_errors"] for metrics in models.values()],
+        fmt="o",
+        color="C0",
+        label="tfp_maf, ± two standard errors",
+    )
+    published = [(dataset.test[name], i) for i, name in enumerate(models) if name in dataset.test]
+    if published:
+        axis.plot(*zip(*published, strict=True), "x", color="C1", label="published")
+    axis.set_yticks(places, [MODELS[name].label for name in models])
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    axis.set(xlabel="test log-likelihood, nats an event", title=title)
+    axis.legend()
+    return drawn

@@ -1,0 +1,81 @@
+"""Neural spline flows: monotone rational-quadratic splines in place of shift and scale.
+
+Durkan, Bekasov, Murray and Papamakarios 2019 (arXiv 1906.04032), section 3: between ``-B`` and
+``B`` each feature goes through a spline of K bins, whose widths, heights and inner slopes a network
+gives; outside, the identity. On ``tfb.RationalQuadraticSpline``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_maf.coupling import DenseNetwork
+from tfp_maf.layers import MaskedParameters
+
+tfb = tfp.bijectors
+
+# The authors' code's; a bin or slope of zero would have no inverse.
+SMALLEST_BIN = SMALLEST_SLOPE = 1e-3
+
+
+def spline(outputs: tf.Tensor, *, bins: int, bound: float) -> Any:
+    """The bijector of raw outputs ``[..., 3 bins - 1]``, noise to data.
+
+    Zeros give the identity. The way from data to noise, which training takes, is the spline's
+    forward one, that needs no root (equation 4).
+    """
+    widths, heights, slopes = tf.split(outputs, [bins, bins, bins - 1], axis=-1)
+    room = 2 * bound - bins * SMALLEST_BIN
+    # softplus(0 + one) = 1 - SMALLEST_SLOPE
+    one = tf.constant(np.log(np.expm1(1 - SMALLEST_SLOPE)), outputs.dtype)
+    return tfb.Invert(
+        tfb.RationalQuadraticSpline(
+            bin_widths=tf.nn.softmax(widths) * room + SMALLEST_BIN,
+            bin_heights=tf.nn.softmax(heights) * room + SMALLEST_BIN,
+            knot_slopes=tf.nn.softplus(slopes + one) + SMALLEST_SLOPE,
+            range_min=-bound,
+        )
+    )
+
+
+class AutoregressiveSplines(MaskedParameters):
+    """A spline for each feature from the features before it, for ``tfb.MaskedAutoregressiveFlow``.
+
+    Args:
+        bins: K.
+        bound: B, in the units of the data, standard deviations.
+        options: of :class:`~tfp_maf.layers.MaskedParameters`.
+    """
+
+    def __init__(self, event_size: int, *, bins: int, bound: float, **options: Any):
+        super().__init__(event_size, params=3 * bins - 1, **options)
+        self.bins, self.bound = bins, bound
+
+    def __call__(self, y: tf.Tensor, condition: tf.Tensor | None = None) -> Any:
+        """``[..., D]`` to a bijector of ``[..., D]``."""
+        return spline(self.outputs(y, condition), bins=self.bins, bound=self.bound)
+
+
+class CouplingSplines(tf.Module):
+    """A spline for each moved feature from the features kept, for ``tfb.RealNVP``.
+
+    Args:
+        n_in, n_out: features that it sees, and features that it moves.
+        bins, bound: see :class:`AutoregressiveSplines`.
+        options: of :class:`~tfp_maf.coupling.DenseNetwork`.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, bins: int, bound: float, **options: Any):
+        super().__init__()
+        self.n_out, self.bins, self.bound = n_out, bins, bound
+        self.network = DenseNetwork(n_in, n_out * (3 * bins - 1), **options)
+
+    def __call__(self, x: tf.Tensor, output_units: int, condition: tf.Tensor | None = None) -> Any:
+        """``[..., n_in]`` to a bijector of ``[..., n_out]``."""
+        outputs = self.network(x, condition)
+        shape = tf.concat([tf.shape(outputs)[:-1], [self.n_out, 3 * self.bins - 1]], axis=0)
+        return spline(tf.reshape(outputs, shape), bins=self.bins, bound=self.bound)
