@@ -29,9 +29,14 @@ class ImageSpace:
     shape: tuple[int, ...]
     alpha: float
 
-    def to_logits(self, levels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        """Grey levels 0 to 255 ``[N, D]`` to float32 ``[N, D]``, blurred by ``rng``."""
-        x = np.empty(levels.shape, np.float32)
+    def to_logits(
+        self, levels: np.ndarray, rng: np.random.RandomState, *, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Grey levels 0 to 255 ``[N, D]`` to float32 ``[N, D]``, blurred by ``rng``.
+
+        They are written to ``out``, if it is given.
+        """
+        x = np.empty(levels.shape, np.float32) if out is None else out
         # The authors draw all numbers at once; a row at a time gives the same ones.
         for row, level in zip(x, levels, strict=True):
             y = self.alpha + (1 - 2 * self.alpha) * (level + rng.rand(levels.shape[1])) / LEVELS

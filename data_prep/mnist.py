@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import text_files
+from data_prep import pickles, text_files
 from data_prep.images import ImageSpace
 from data_prep.splits import Labels, Scaler, Splits
 
@@ -25,6 +25,7 @@ SPACE = ImageSpace(shape=(28, 28), alpha=1e-6)
 NUM_LABELS = 10
 UNSIGNED_BYTE = 8  # IDX's code for the type of the values
 GZIP = b"\x1f\x8b"
+PREPARED = "mnist.pkl.gz"
 
 
 def load(folder: str | Path, *, seed: int = 42) -> Splits:
@@ -33,7 +34,8 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
     The last sixth of the published training images validates.
 
     Args:
-        folder: where the four files are, as published or unzipped.
+        folder: where the four files are, as published or unzipped, or the authors'
+            ``mnist.pkl.gz``.
         seed: of the blur; the authors' is 42.
 
     Returns:
@@ -45,8 +47,11 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
     """
     folder = Path(folder)
     rng = np.random.RandomState(seed)
-    images, labels = _read_pair(folder, "train")
-    test_images, test_labels = _read_pair(folder, "test")
+    if (folder / PREPARED).is_file():
+        (images, labels), (test_images, test_labels) = _read_prepared(folder / PREPARED)
+    else:
+        images, labels = _read_pair(folder, "train")
+        test_images, test_labels = _read_pair(folder, "test")
     n_validation = len(images) // 6
     if n_validation < 1 or len(test_images) < 1:
         raise ValueError(f"{folder}: {len(images)} training images are too few to split")
@@ -88,6 +93,23 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
             f"has {len(data)}; get it again"
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(sizes)
+
+
+def _read_prepared(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images ``[N, 784]`` and labels ``[N]``, for training (and validation), and for the test."""
+    try:
+        with gzip.open(path) as file:
+            parts = pickles.load(file, path)
+        pairs = [(np.asarray(x), np.asarray(labels)) for x, labels in parts]
+    except (OSError, EOFError, zlib.error, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}; get it again") from None
+    if len(pairs) != 3 or any(x.shape != (len(labels), 784) for x, labels in pairs):
+        raise ValueError(f"{path} should hold three pairs of images and labels")
+    # Grey levels over 256.
+    levels = [(np.rint(x * 256).astype(np.uint8), labels.astype(np.int64)) for x, labels in pairs]
+    (train, validation), test = levels[:2], levels[2]
+    joined = [np.concatenate(both) for both in zip(train, validation, strict=True)]
+    return [(joined[0], joined[1]), test]
 
 
 def _read_pair(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import text_files
+from data_prep import table, text_files
 from data_prep.splits import Scaler, Splits, last_tenths
 
 FILE = "household_power_consumption.txt"
@@ -24,6 +24,17 @@ HEADER = (
 # value, so the authors drop both.
 METERS = ("Global_active_power", "Voltage", "Sub_metering_1", "Sub_metering_2", "Sub_metering_3")
 COLUMNS = (*METERS, "Time_of_day")
+PREPARED = "data.npy"
+PREPARED_COLUMNS = (
+    "Global_active_power",
+    "Global_reactive_power",
+    "Voltage",
+    "Global_intensity",
+    "Sub_metering_1",
+    "Sub_metering_2",
+    "Sub_metering_3",
+    "Time_of_day",
+)
 CHUNK = 200_000
 
 
@@ -35,7 +46,7 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
     the mean and deviation of train and validation.
 
     Args:
-        path: the file, or the folder it is in.
+        path: the file, the authors' ``data.npy``, or the folder that one is in.
         seed: of shuffle and noise; the authors' is 42.
 
     Returns:
@@ -46,9 +57,12 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
         OSError: no such file.
         ValueError: another format, a truncated file or text in a number column.
     """
-    path = text_files.published_file(Path(path), FILE, header=HEADER)
-    text_files.require_whole_last_line(path, ";", HEADER.count(";") + 1)
-    x, dropped = _read(path)
+    path = Path(path)
+    if path.is_dir() and not any((path / name).is_file() for name in (FILE, PREPARED)):
+        raise FileNotFoundError(f"{path} has no {FILE}; tfp-maf download power --to {path} gets it")
+    if (path / PREPARED).is_file() and not (path / FILE).is_file():
+        path = path / PREPARED
+    x, dropped = _read_prepared(path) if path.name == PREPARED else _read_published(path)
     rng = np.random.RandomState(seed)
     rng.shuffle(x)
     x += _recording_noise(rng, len(x))
@@ -65,8 +79,20 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
     )
 
 
-def _read(path: Path) -> tuple[np.ndarray, int]:
+def _read_prepared(path: Path) -> tuple[np.ndarray, int]:
+    """The authors' ``data.npy``: the same rows, with reactive power and intensity still there."""
+    text_files.require_file(path)
+    x = table.read_array(path)
+    if x.shape[1] != len(PREPARED_COLUMNS):
+        raise ValueError(f"{path} should have {len(PREPARED_COLUMNS)} columns, has {x.shape[1]}")
+    frame = pd.DataFrame(x, columns=list(PREPARED_COLUMNS))
+    return text_files.numbers(frame[list(COLUMNS)], path), 0
+
+
+def _read_published(path: Path) -> tuple[np.ndarray, int]:
     """Rows ``[N, 6]`` in file order, and how many had a ``?``."""
+    path = text_files.published_file(path, FILE, header=HEADER)
+    text_files.require_whole_last_line(path, ";", HEADER.count(";") + 1)
     parts, dropped = [], 0
     for chunk in text_files.read_chunks(path, sep=";", chunksize=CHUNK, dtype=str):
         # The publisher marks a missing minute by '?' in all meters but the last, left empty.

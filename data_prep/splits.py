@@ -34,10 +34,26 @@ class Scaler:
         mean = x.mean(axis=0, dtype=np.float64)
         scale = x.std(axis=0, dtype=np.float64, ddof=ddof)
         # A constant's computed deviation need not be exactly zero.
-        constant = [name for name, c in zip(columns, (x == x[:1]).all(axis=0), strict=True) if c]
-        if constant:
+        return cls.checked(columns, mean, scale, constant=(x == x[:1]).all(axis=0))
+
+    @classmethod
+    def checked(
+        cls, columns: Sequence[str], mean: np.ndarray, scale: np.ndarray, *, constant: np.ndarray
+    ) -> Scaler:
+        """Of a mean and deviation ``[D]`` computed elsewhere.
+
+        Args:
+            columns: names.
+            mean, scale: float64 ``[D]``.
+            constant: which columns have one value only, ``[D]``.
+
+        Raises:
+            ValueError: such a column, or one whose values are too large or too close.
+        """
+        if constant.any():
+            names = [name for name, c in zip(columns, constant, strict=True) if c]
             raise ValueError(
-                f"column {', '.join(map(repr, constant))} is constant and has no density; drop it"
+                f"column {', '.join(map(repr, names))} is constant and has no density; drop it"
             )
         if not np.isfinite(scale).all():
             name = columns[int(np.argmin(np.isfinite(scale)))]

@@ -151,6 +151,16 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_npy(path: Path) -> pd.DataFrame:
+    array = read_array(path)
+    return pd.DataFrame(array, columns=[f"x{i}" for i in range(1, array.shape[1] + 1)])
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The numbers ``[N, D]`` in a ``.npy`` file.
+
+    Raises:
+        ValueError: damaged, or of another shape or type; nothing in it is executed.
+    """
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
@@ -161,7 +171,7 @@ def _read_npy(path: Path) -> pd.DataFrame:
         raise ValueError(
             f"{path} should hold numbers of shape [N, D], but has {array.dtype} {list(array.shape)}"
         )
-    return pd.DataFrame(array, columns=[f"x{i}" for i in range(1, array.shape[1] + 1)])
+    return array
 
 
 def _has_numbers(column: pd.Series) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,20 @@ def require_file(path: Path) -> None:
         raise FileNotFoundError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty")
+
+
+def find(folder: Path, names: Sequence[str]) -> Path:
+    """The first of these files that is in the folder, or the folder itself if it is such a file.
+
+    Raises:
+        OSError: none is.
+    """
+    if folder.is_file() and folder.name in names:
+        return folder
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"{folder} has no {' or '.join(names)}; tfp-maf download gets it")
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import struct
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -53,3 +55,22 @@ def trained():
     flow = tfp_maf.build_maf(4, num_layers=2, hidden_units=(16, 12))
     history = tfp_maf.fit(flow, x[:800], x[800:], learning_rate=1e-2, max_epochs=2, progress=False)
     return flow, x, history
+
+
+def idx(array: np.ndarray) -> bytes:
+    """An IDX file of unsigned bytes: zero, zero, type, dimensions; sizes; values."""
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture
+def digits(tmp_path) -> tuple[Path, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """A folder with a little MNIST of noise, and its images ``[N, 784]`` and labels by part."""
+    rng = np.random.default_rng(5)
+    parts = {}
+    for part, prefix, n in [("train", "train", 60), ("test", "t10k", 10)]:
+        images, labels = rng.integers(0, 256, [n, 28, 28]), rng.integers(0, 10, n)
+        (tmp_path / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
+        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(labels))
+        parts[part] = images.reshape(n, 784), labels
+    return tmp_path, parts

@@ -110,7 +110,7 @@ def test_user_units(lines, write):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="household_power_consumption.txt: no such file"):
+    with pytest.raises(FileNotFoundError, match="tfp-maf download power --to"):
         power.load(tmp_path)  # a folder without it
 
 

@@ -97,6 +97,23 @@ def train(
 
 
 @cli.command()
+@click.argument("dataset", type=click.Choice([*DATASETS, "prepared"]))
+@click.option("--to", help="The folder. [default: data/DATASET]")
+def download(dataset: str, to: str | None) -> int:
+    """Get DATASET from its publisher; "prepared" is all, as the paper's authors prepared them.
+
+    A broken transfer goes on where it was when the command is given again.
+    """
+    from data_prep.download import SOURCES, download
+
+    folder = to or ("data" if dataset == "prepared" else f"data/{dataset}")
+    click.echo(f"licence: {SOURCES[dataset].licence}")
+    for path in download(dataset, folder, progress=True):
+        click.echo(path)
+    return 0
+
+
+@cli.command()
 @click.argument("dataset", type=click.Choice(DATASETS))
 @click.option("--data", help="The folder with its files. [default: data/DATASET]")
 @click.option("--out", help="A folder; the same one again goes on. [default: results/DATASET]")

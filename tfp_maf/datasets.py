@@ -10,12 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import gas, mnist, power, simulate, table
+from data_prep import bsds300, cifar10, gas, hepmass, miniboone, mnist, power, simulate, table
 from data_prep.splits import Splits
 from tfp_maf.experiments import EXPERIMENTS, STAND_IN_ROWS, Experiment
 
 DATA_FOLDER = Path("data")
-LOADERS: dict[str, Callable[..., Splits]] = {"mnist": mnist.load}
+FILES = {"power": (power.FILE, power.PREPARED), "gas": (gas.FILE, gas.PREPARED)}
+LOADERS: dict[str, Callable[..., Splits]] = {
+    "power": power.load,
+    "hepmass": hepmass.load,
+    "miniboone": miniboone.load,
+    "bsds300": bsds300.load,
+    "mnist": mnist.load,
+    "cifar10": cifar10.load,
+}
 
 
 def find_experiment(target: str) -> Experiment:
@@ -44,11 +52,11 @@ def load_splits(
     """The splits of an experiment.
 
     Args:
-        experiment: ``"gas"``, ``"power"`` or ``"table"``.
-        source: the raw file, or the folder it is in; by default ``data/``. For gas, without
-            a file there, the simulated stand-in.
+        experiment: ``"table"``, or one of the paper's data sets.
+        source: the raw file, or the folder it is in; by default ``data/EXPERIMENT``. For gas,
+            without a file there, the simulated stand-in.
         drop: a table's columns to leave out.
-        seed: of a table's shuffle and of the stand-in; gas and power keep the authors' order.
+        seed: of a table's shuffle and of the stand-in; the paper's sets keep the authors'.
 
     Raises:
         OSError, ValueError: no such file, or another format.
@@ -57,18 +65,19 @@ def load_splits(
         return table.load(str(source), drop=drop, seed=seed)
     if drop:
         raise ValueError(f"--drop is for tables; {experiment} has its own columns")
-    if experiment in LOADERS:
-        return LOADERS[experiment](source or DATA_FOLDER / experiment)
-    if experiment == "power":
-        if source is None and not (DATA_FOLDER / power.FILE).is_file():
-            raise FileNotFoundError(
-                f"no {DATA_FOLDER / power.FILE}: get UCI's data set 235, 'Individual household "
-                f"electric power consumption', unzip it there, or give its path with --data"
-            )
-        return power.load(source or DATA_FOLDER)
-    if source is None and not (DATA_FOLDER / gas.FILE).is_file():
+    folder = source or _folder(experiment)
+    if experiment != "gas":
+        return LOADERS[experiment](folder or DATA_FOLDER / experiment)
+    if folder is None:
         return _stand_in(seed)
-    return gas.load(source or DATA_FOLDER, progress=progress)
+    return gas.load(folder, progress=progress)
+
+
+def _folder(experiment: str) -> Path | None:
+    """``data/EXPERIMENT`` or ``data``, where a data set's first file is in it."""
+    folders = (DATA_FOLDER / experiment, DATA_FOLDER)
+    files = FILES.get(experiment, ())
+    return next((f for f in folders if any((f / name).is_file() for name in files)), None)
 
 
 def _stand_in(seed: int) -> Splits:

@@ -12,7 +12,7 @@ from typing import Any
 from data_prep.files import replaced_when_whole
 from data_prep.splits import Splits
 from tfp_maf import plotting, results
-from tfp_maf.datasets import load_splits
+from tfp_maf.datasets import DATA_FOLDER, load_splits
 from tfp_maf.flow import Flow
 from tfp_maf.paper import DATASETS, MODELS, UNCONDITIONAL
 from tfp_maf.protocol import Interrupted, train_model, write_json
@@ -39,7 +39,7 @@ def reproduce(
 
     Args:
         name: of :data:`tfp_maf.paper.DATASETS`.
-        data: the folder with its files; ``data/`` by default.
+        data: the folder with its files; ``data/NAME`` by default.
         out: the folder to write to; ``results/NAME`` by default. The same one again goes on.
         models: names; by default all that are not conditional.
         seed: of weights and shuffles.
@@ -49,7 +49,7 @@ def reproduce(
     dataset = DATASETS[name]
     chosen = list(models) or list(UNCONDITIONAL)
     folder = make_folder(out or Path("results") / name)
-    splits = load_splits(name, data, seed=seed)
+    splits = load_splits(name, data or str(DATA_FOLDER / name), seed=seed)
     rows = {part: len(getattr(splits, part)) for part in ("train", "validation", "test")}
     say(f"{splits.source}: {rows['train']:,} / {rows['validation']:,} / {rows['test']:,} rows")
     done = _read(folder / "results.json", name)

@@ -1,0 +1,60 @@
+"""What a table's columns are like, from one pass over chunks of it.
+
+Tables that would not fit in memory twice are read twice: once for this, once to be standardised,
+chunk by chunk, into the float32 array that is kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Running:
+    """Count, mean, covariance and smallest values of rows ``[N, D]`` seen so far.
+
+    Chunks are merged by ``C = C_a + C_b + d d' n_a n_b / (n_a + n_b)`` for the difference d of
+    their means (Chan, Golub and LeVeque 1983), which loses no digits to large means.
+    """
+
+    def __init__(self, columns: int):
+        self.rows = 0
+        self.mean = np.zeros(columns)
+        self.minimum = np.full(columns, np.inf)
+        self.maximum = np.full(columns, -np.inf)
+        self.repeats_of_minimum = np.zeros(columns, np.int64)
+        self._products = np.zeros([columns, columns])
+
+    def add(self, x: np.ndarray) -> None:
+        """Sees float64 rows ``[n, D]``."""
+        if len(x) == 0:
+            return
+        mean = x.mean(axis=0)
+        difference, total = mean - self.mean, self.rows + len(x)
+        centred = x - mean
+        self._products += centred.T @ centred
+        self._products += np.outer(difference, difference) * (self.rows * len(x) / total)
+        self.mean += difference * (len(x) / total)
+        self.rows = total
+        smallest = x.min(axis=0)
+        lower = smallest < self.minimum
+        self.minimum = np.minimum(self.minimum, smallest)
+        self.repeats_of_minimum[lower] = 0
+        self.repeats_of_minimum += (x == self.minimum).sum(axis=0)
+        self.maximum = np.maximum(self.maximum, x.max(axis=0))
+
+    def deviation(self, *, ddof: int) -> np.ndarray:
+        """Standard deviation ``[D]``."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.sqrt(np.diag(self._products) / (self.rows - ddof))
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Which columns have one value only, ``[D]``."""
+        return self.minimum == self.maximum
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """Pearson's, ``[D, D]``; NaN for constant columns."""
+        root = np.sqrt(np.diag(self._products))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self._products / np.outer(root, root)

@@ -1,0 +1,240 @@
+"""Against a server on 127.0.0.1 that can cut off, corrupt and stall."""
+
+import hashlib
+import http.server
+import io
+import re
+import tarfile
+import threading
+import time
+import zipfile
+
+import pytest
+
+from data_prep import download
+from data_prep.download import Remote, Source
+
+CONTENT = bytes(range(256)) * 2000  # 512 kB
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves ``files``; ``cut`` lists after how many bytes the next answers break off."""
+
+    files: dict = {}
+    cut: list = []
+    stall = 0.0
+    ranges = True
+    asked: list = []
+
+    def do_GET(self):
+        body = self.files.get(self.path)
+        wanted = self.headers.get("Range")
+        type(self).asked.append(wanted)
+        if body is None:
+            self.send_error(404)
+            return
+        start = int(re.findall(r"\d+", wanted)[0]) if wanted and self.ranges else 0
+        if start >= len(body) and wanted:
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(body)}")
+            self.end_headers()
+            return
+        self.send_response(206 if wanted and self.ranges else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        time.sleep(self.stall)
+        stop = self.cut.pop(0) if self.cut else len(body)
+        self.wfile.write(body[start : start + stop])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    Server.files, Server.cut, Server.asked, Server.stall, Server.ranges = {}, [], [], 0.0, True
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{running.server_port}"
+    running.shutdown()
+    running.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def source(server, monkeypatch):
+    """Puts one file into the table of sources, as the server has it."""
+
+    def source(name, content=CONTENT, *, served=None, **options):
+        Server.files[f"/{name}"] = content if served is None else served
+        options = {"hash": f"sha256:{hashlib.sha256(content).hexdigest()}"} | options
+        remote = Remote(f"{server}/{name}", name, **options)
+        monkeypatch.setitem(download.SOURCES, "mine", Source((remote,), "a licence"))
+
+    return source
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_whole(source, tmp_path):
+    source("x.bin", size=len(CONTENT))
+    (path,) = download.download("mine", tmp_path / "new" / "folder")
+    assert path.read_bytes() == CONTENT
+    assert files_in(path.parent) == ["x.bin"]
+
+
+def test_once(source, tmp_path):
+    source("x.bin")
+    download.download("mine", tmp_path)
+    download.download("mine", tmp_path)
+    assert len(Server.asked) == 1
+
+
+def test_a_broken_transfer_goes_on(source, tmp_path):
+    source("x.bin")
+    Server.cut = [131_072, 65_536]
+    for have in (131_072, 196_608):
+        with pytest.raises(OSError, match="connection broke; the same command goes on"):
+            download.download("mine", tmp_path)
+        assert files_in(tmp_path) == ["x.bin.part"]
+        assert (tmp_path / "x.bin.part").stat().st_size == have
+    (path,) = download.download("mine", tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert Server.asked == [None, "bytes=131072-", "bytes=196608-"]
+    assert files_in(tmp_path) == ["x.bin"]
+
+
+def test_a_server_without_ranges(source, tmp_path):
+    source("x.bin")
+    Server.ranges, Server.cut = False, [100_000]
+    with pytest.raises(OSError, match="connection broke"):
+        download.download("mine", tmp_path)
+    (path,) = download.download("mine", tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("extra", [b"", b"more"])
+def test_a_part_that_is_whole_or_too_long(source, tmp_path, extra):
+    source("x.bin")
+    (tmp_path / "x.bin.part").write_bytes(CONTENT + extra)
+    (path,) = download.download("mine", tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_corrupt(source, tmp_path):
+    source("x.bin", served=CONTENT[:-1] + b"?")
+    with pytest.raises(ValueError, match="not the file that was published"):
+        download.download("mine", tmp_path)
+    assert files_in(tmp_path) == []
+
+
+def test_a_corrupt_part_is_not_kept_for_ever(source, tmp_path):
+    source("x.bin")
+    (tmp_path / "x.bin.part").write_bytes(b"!" * 1000)
+    with pytest.raises(ValueError, match="not the file that was published"):
+        download.download("mine", tmp_path)
+    (path,) = download.download("mine", tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_another_size(source, tmp_path):
+    source("x.bin", size=len(CONTENT) + 1)
+    with pytest.raises(ValueError, match="512000 bytes, not the 512001 that were published"):
+        download.download("mine", tmp_path)
+    assert files_in(tmp_path) == []
+
+
+def test_slow(source, tmp_path, monkeypatch):
+    source("x.bin")
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    Server.stall = 0.6
+    with pytest.raises(OSError, match=r"nothing came for 0\.2 seconds|no connection"):
+        download.download("mine", tmp_path)
+    assert "x.bin" not in files_in(tmp_path)
+
+
+def test_not_there(source, tmp_path):
+    source("x.bin")
+    Server.files = {}
+    with pytest.raises(OSError, match=r"x\.bin: the server says 404"):
+        download.download("mine", tmp_path)
+
+
+def test_nobody_answers(source, tmp_path, monkeypatch):
+    remote = Remote("http://127.0.0.1:9/x.bin", "x.bin")
+    monkeypatch.setitem(download.SOURCES, "mine", Source((remote,), "-"))
+    with pytest.raises(OSError, match="no connection"):
+        download.download("mine", tmp_path)
+
+
+def test_unknown_set(tmp_path):
+    with pytest.raises(ValueError, match="no data set 'iris'; there are power, gas"):
+        download.download("iris", tmp_path)
+
+
+def zip_of(**members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, content in members.items():
+            file.writestr(name.replace("__", "/"), content)
+    return buffer.getvalue()
+
+
+def tar_of(members):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as file:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_an_archives_members(source, tmp_path):
+    source("x.zip", zip_of(deep__wanted=b"yes", other=b"no"), members=("wanted",))
+    (path,) = download.download("mine", tmp_path)
+    assert path.read_bytes() == b"yes"
+    assert files_in(tmp_path) == ["wanted"]
+    download.download("mine", tmp_path)
+    assert len(Server.asked) == 1
+
+
+def test_a_whole_archive(source, tmp_path):
+    source("x.tar.gz", tar_of({"data/power/data.npy": b"1", "data/gas/x.pickle": b"2"}))
+    paths = download.download("mine", tmp_path)
+    assert [str(p.relative_to(tmp_path)) for p in paths] == ["power/data.npy", "gas/x.pickle"]
+    assert files_in(tmp_path) == ["gas", "power"]
+
+
+@pytest.mark.parametrize("name", ["../out", "/tmp/out", "data/../../out"])
+def test_an_archive_that_leaves_its_folder(source, tmp_path, name):
+    source("x.tar.gz", tar_of({name: b"bad"}))
+    with pytest.raises(ValueError, match="leaves the folder"):
+        download.download("mine", tmp_path / "in")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
+def test_a_damaged_archive(source, tmp_path, name):
+    whole = zip_of(a=b"1" * 1000) if name == "x.zip" else tar_of({"a": b"1" * 1000})
+    source(name, whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="is damaged"):
+        download.download("mine", tmp_path)
+
+
+def test_an_archive_without_what_is_wanted(source, tmp_path):
+    source("x.zip", zip_of(other=b"no"), members=("wanted",))
+    with pytest.raises(ValueError, match="has no wanted"):
+        download.download("mine", tmp_path)
+
+
+def test_the_table_is_complete():
+    from tfp_maf.cli import DATASETS
+
+    assert set(download.SOURCES) == {*DATASETS, "prepared"}
+    for source in download.SOURCES.values():
+        assert source.licence
+        assert all(remote.url.startswith("https://") for remote in source.files)

@@ -1,0 +1,155 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from test_cli import fails, tfp_maf_command
+
+import tfp_maf
+from data_prep import mnist, power
+from tfp_maf import cli, paper, protocol
+
+TRAINED = ("gaussian", "made", "made_mog", "realnvp_5", "maf_mog_5")  # others take long to compile
+QUICK = ["--hidden-units", "8", "--max-epochs", "2"]
+
+
+@pytest.fixture(scope="module")
+def power_folder(tmp_path_factory):
+    """A day of a made-up household, in the publisher's format."""
+    folder = tmp_path_factory.mktemp("power")
+    rng = np.random.default_rng(0)
+    rows = np.abs(rng.normal(size=[1200, 7])) * [1, 1, 240, 1, 9, 9, 9]
+    lines = [
+        f"16/12/2006;{m // 60:02}:{m % 60:02}:00;" + ";".join(f"{v:.3f}" for v in row)
+        for m, row in enumerate(rows)
+    ]
+    (folder / power.FILE).write_text("\n".join([power.HEADER, *lines]) + "\n")
+    return folder
+
+
+def reproduce(folder, out, models, *options):
+    return tfp_maf_command(
+        "reproduce", "power", "--data", folder, "--out", out, "--models", models, *QUICK, *options
+    )
+
+
+@pytest.fixture(scope="module")
+def done(power_folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results")
+    assert reproduce(power_folder, out, ",".join(TRAINED)) == 0
+    return out
+
+
+@pytest.mark.parametrize("name", paper.MODELS)
+def test_every_model_can_be_built(name):
+    model = paper.MODELS[name]
+    flow = model.build(6, hidden_units=(8, 8), activation="relu", num_labels=3, seed=0)
+    assert flow.conditioning.size == (3 if name.endswith("_conditional") else 0)
+    assert flow.trainable_variables
+
+
+def test_every_model_has_a_row_beside_the_papers(done):
+    table = (done / "results.md").read_text()
+    rows = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]+?) \|", table, re.MULTILINE)[2:]
+    assert [label for label, *_ in rows] == [paper.MODELS[name].label for name in TRAINED]
+    assert [float(value) for *_, value in rows] == [
+        paper.DATASETS["power"].test[name] for name in TRAINED
+    ]
+    results = json.loads((done / "results.json").read_text())
+    assert tuple(results["models"]) == TRAINED
+    for name, metrics in results["models"].items():
+        assert f"{metrics['test']['mean']:.2f} ± " in table
+        assert np.isfinite(metrics["test"]["mean"])
+        assert metrics["command"].startswith("tfp-maf")
+        assert metrics["epochs"] == (0 if name == "gaussian" else 2)
+        assert (done / name / "model").is_dir()
+        assert not (done / name / protocol.TRAINING).exists()
+    assert (done / "results.png").stat().st_size > 1000
+
+
+def test_the_numbers_are_those_of_the_saved_flows(done, power_folder):
+    splits = power.load(power_folder)
+    results = json.loads((done / "results.json").read_text())["models"]
+    for name in ("gaussian", "realnvp_5", "maf_mog_5"):
+        found = tfp_maf.evaluate(tfp_maf.load_flow(done / name), splits.test)
+        assert found.mean == pytest.approx(results[name]["test"]["mean"], abs=1e-5)
+    gaussian = tfp_maf.baselines.gaussian(splits.train, splits.test)
+    assert results["gaussian"]["test"]["mean"] == pytest.approx(gaussian.mean, abs=1e-3)
+
+
+def test_what_is_done_is_not_done_again(done, power_folder, monkeypatch):
+    before = (done / "results.json").read_text()
+    monkeypatch.setattr(protocol, "fit", None)
+    assert reproduce(power_folder, done, "made,realnvp_5") == 0
+    assert (done / "results.json").read_text() == before
+
+
+def test_another_seed_in_the_same_folder_is_refused(done, power_folder, capsys):
+    arguments = ["reproduce", "power", "--data", power_folder, "--out", done, "--models", "made"]
+    line = fails(capsys, *arguments, *QUICK, "--seed", 1)
+    assert re.search(r"has a model of other (arguments|seed).*give another --out", line)
+
+
+def test_interrupted_it_goes_on(power_folder, tmp_path, monkeypatch, capsys):
+    def interrupted(*args, **options):
+        history = tfp_maf.fit(*args, **(options | {"max_epochs": 1, "progress": False}))
+        history.stopped = "interrupted"
+        return history
+
+    with monkeypatch.context() as patch:
+        patch.setattr(protocol, "fit", interrupted)
+        assert reproduce(power_folder, tmp_path, "gaussian,made") == 130
+    assert "the same command goes on" in capsys.readouterr().out
+    assert (tmp_path / "made" / protocol.TRAINING).exists()
+    assert reproduce(power_folder, tmp_path, "gaussian,made") == 0
+    results = json.loads((tmp_path / "results.json").read_text())["models"]
+    assert results["made"]["epochs"] == 2
+
+
+def test_images_have_bits_and_samples(digits, tmp_path):
+    folder, _ = digits
+    out = tmp_path / "out"
+    arguments = ["reproduce", "mnist", "--data", folder, "--out", out, *QUICK]
+    models = "made,made_mog_conditional"
+    assert tfp_maf_command(*arguments, "--models", models) == 2  # 50 rows, fewer than a batch
+    # Twice the test images as training rows.
+    import gzip
+
+    from conftest import idx
+
+    rng = np.random.default_rng(0)
+    images = idx(rng.integers(0, 256, [150, 28, 28]))
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(rng.integers(0, 10, 150)))
+    assert tfp_maf_command(*arguments, "--models", models) == 0
+    results = json.loads((out / "results.json").read_text())["models"]
+    assert "bits a dimension" in (out / "results.md").read_text()
+    for name in models.split(","):
+        assert (out / f"samples_{name}.png").stat().st_size > 1000
+    conditional = results["made_mog_conditional"]
+    flow = tfp_maf.load_flow(out / "made_mog_conditional")
+    splits = mnist.load(folder)
+    by_label = np.stack(
+        [flow.log_prob(splits.test, np.full(10, label)).numpy() for label in range(10)]
+    ).astype(float)
+    expected = np.log(np.exp(by_label - by_label.max()).mean(axis=0)) + by_label.max()
+    assert conditional["test"]["mean"] == pytest.approx(expected.mean(), rel=1e-5)
+    assert conditional["accuracy"] == (by_label.argmax(axis=0) == splits.labels.test).mean()
+
+
+def test_errors(power_folder, tmp_path, capsys):
+    base = ["reproduce", "power", "--data", power_folder, "--out", tmp_path / "o"]
+    assert "no model 'vae'; there are gaussian" in fails(capsys, *base, "--models", "vae")
+    line = fails(capsys, *base, "--models", "made_conditional")
+    assert "made_conditional" in line
+    assert "has no labels" in line
+    missing = ["reproduce", "hepmass", "--data", tmp_path / "none", "--out", tmp_path / "o"]
+    assert "1000_train.csv" in fails(capsys, *missing)
+    (tmp_path / "o").mkdir(exist_ok=True)
+    (tmp_path / "o" / "results.json").write_text("{")
+    assert "results.json is damaged" in fails(capsys, *base, "--models", "gaussian", *QUICK)
+
+
+def test_the_command_names_all_data_sets_and_models():
+    assert set(cli.DATASETS) == set(paper.DATASETS)
+    assert tuple(paper.UNCONDITIONAL) == cli.MODELS
