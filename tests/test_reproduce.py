@@ -43,7 +43,9 @@ def done(power_folder, tmp_path_factory):
 @pytest.mark.parametrize("name", paper.MODELS)
 def test_every_model_can_be_built(name):
     model = paper.MODELS[name]
-    flow = model.build(6, hidden_units=(8, 8), activation="relu", num_labels=3, seed=0)
+    flow = model.build(
+        6, hidden_units=(8, 8), activation="relu", log_scale_bound="auto", num_labels=3, seed=0
+    )
     assert flow.conditioning.size == (3 if name.endswith("_conditional") else 0)
     assert flow.trainable_variables
 
@@ -60,7 +62,8 @@ def test_every_model_has_a_row_beside_the_papers(done):
     for name, metrics in results["models"].items():
         assert f"{metrics['test']['mean']:.2f} ± " in table
         assert np.isfinite(metrics["test"]["mean"])
-        assert metrics["command"].startswith("tfp-maf")
+        options = "--seed 0 --hidden-units 8 --max-epochs 2"
+        assert metrics["command"] == f"tfp-maf reproduce power --models {name} {options}"
         assert metrics["epochs"] == (0 if name == "gaussian" else 2)
         assert (done / name / "model").is_dir()
         assert not (done / name / protocol.TRAINING).exists()

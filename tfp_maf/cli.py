@@ -126,6 +126,9 @@ def download(dataset: str, to: str | None) -> int:
 @SEED
 @click.option("--hidden-units", callback=_hidden_units, metavar="N,N", help="Such as 512,512.")
 @click.option("--activation", help="Of MADE and MAF: Keras's name, such as relu.")
+@click.option(
+    "--log-scale-bound", callback=_positive, type=float, help="Nats that a layer may scale by."
+)
 @click.option("--learning-rate", callback=_positive, type=float, help="Adam's, for all models.")
 @click.option("--clip-norm", callback=_positive, type=float, help="The most that gradients have.")
 @click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
@@ -138,13 +141,18 @@ def reproduce(
     seed: int,
     hidden_units: tuple[int, ...] | None,
     activation: str | None,
+    log_scale_bound: float | None,
     **options: Any,
 ) -> int:
     """Train the paper's models on DATASET and write its table, ours beside the published one.
 
     Interrupted, the same command goes on where it was.
     """
-    options = {name: value for name, value in options.items() if value is not None}
+    networks = {
+        "hidden_units": hidden_units,
+        "activation": activation,
+        "log_scale_bound": log_scale_bound,
+    }
     _commands()
     from tfp_maf.reproduce import reproduce as run
 
@@ -154,9 +162,8 @@ def reproduce(
         out=out,
         models=models,
         seed=seed,
-        hidden_units=hidden_units,
-        activation=activation,
-        options=options,
+        networks={name: value for name, value in networks.items() if value is not None},
+        options={name: value for name, value in options.items() if value is not None},
     )
 
 

@@ -40,8 +40,7 @@ def train_model(
     splits: Splits,
     folder: Path,
     *,
-    hidden_units: tuple[int, ...],
-    activation: str,
+    networks: dict[str, Any],
     seed: int,
     options: dict[str, Any],
 ) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def train_model(
         splits: what to train on.
         folder: gets ``training.npz`` while it trains; ``model/``, ``history.csv`` and
             ``metrics.json`` when done.
-        hidden_units, activation: of its networks.
+        networks: ``hidden_units``, ``activation`` and ``log_scale_bound``.
         seed: of weights and shuffles.
         options: of :func:`tfp_maf.fit`, in place of the paper's.
 
@@ -66,8 +65,7 @@ def train_model(
         raise ValueError(f"{name}: {splits.source} has no labels to be conditional on")
     flow = model.build(
         splits.train.shape[1],
-        hidden_units=hidden_units,
-        activation=activation,
+        **networks,
         num_labels=labels.count if labels else 0,
         seed=seed,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tfp_maf.quiet import say
 from tfp_maf.runs import make_folder
 from tfp_maf.saving import load_flow
 
+NETWORKS = ("hidden_units", "activation", "log_scale_bound")
 SAMPLES = 50
 SAMPLES_PER_LABEL = 8
 
@@ -31,8 +31,7 @@ def reproduce(
     out: str | None,
     models: Sequence[str],
     seed: int,
-    hidden_units: tuple[int, ...] | None,
-    activation: str | None,
+    networks: dict[str, Any],
     options: dict[str, Any],
 ) -> int:
     """Trains each model unless it is done already, and writes table and figures; exit status.
@@ -43,10 +42,11 @@ def reproduce(
         out: the folder to write to; ``results/NAME`` by default. The same one again goes on.
         models: names; by default all that are not conditional.
         seed: of weights and shuffles.
-        hidden_units, activation: in place of the data set's.
+        networks: ``hidden_units``, ``activation``, ``log_scale_bound``, in place of the data set's.
         options: of :func:`tfp_maf.fit`, in place of the paper's.
     """
     dataset = DATASETS[name]
+    used = {n: getattr(dataset, n) for n in NETWORKS} | networks
     chosen = list(models) or list(UNCONDITIONAL)
     folder = make_folder(out or Path("results") / name)
     splits = load_splits(name, data or str(DATA_FOLDER / name), seed=seed)
@@ -60,8 +60,7 @@ def reproduce(
                 model,
                 splits,
                 folder / model,
-                hidden_units=hidden_units or dataset.hidden_units,
-                activation=activation or dataset.activation,
+                networks=used,
                 seed=seed,
                 options=options,
             )
@@ -72,6 +71,9 @@ def reproduce(
         say(
             f"  test {test['mean']:.2f} ± {test['two_standard_errors']:.2f} nats after "
             f"{done[model]['epochs']} epochs, {done[model]['stopped']}"
+        )
+        done[model]["command"] = _command(
+            name, model, seed=seed, networks=networks, options=options
         )
         done = {model: done[model] for model in MODELS if model in done}
         _write(folder, name, splits, done, rows)
@@ -95,12 +97,20 @@ def _read(path: Path, name: str) -> dict[str, Any]:
     return dict(models)
 
 
+def _command(
+    name: str, model: str, *, seed: int, networks: dict[str, Any], options: dict[str, Any]
+) -> str:
+    """What trains this model alone; folders are the reader's own."""
+    words = ["tfp-maf", "reproduce", name, "--models", model, "--seed", str(seed)]
+    for option, value in (networks | options).items():
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        words += [f"--{option.replace('_', '-')}", text]
+    return shlex.join(words)
+
+
 def _write(
     folder: Path, name: str, splits: Splits, done: dict[str, Any], rows: dict[str, int]
 ) -> None:
-    command = shlex.join(["tfp-maf", *sys.argv[1:]])
-    for metrics in done.values():
-        metrics.setdefault("command", command)
     write_json(folder / "results.json", {"dataset": name, "rows": rows, "models": done})
     title = f"{name.upper()}, {rows['train']:,} training and {rows['test']:,} test rows"
     notes = ["Mean test log-likelihood ± two standard errors; parameters without masked ones."]
