@@ -150,7 +150,7 @@ def _folder(source: Path) -> tuple[list, dict[str, str]]:
     if not source.is_dir():
         raise FileNotFoundError(f"{source}: no such folder of recordings")
     paths = sorted(path for path in source.rglob("*.wav") if NOISE not in path.parts)
-    lists = {}
+    lists: dict[str, str] = {}
     for name, part in LISTS.items():
         if (source / name).is_file():
             lists |= dict.fromkeys((source / name).read_text().split(), part)
@@ -159,7 +159,7 @@ def _folder(source: Path) -> tuple[list, dict[str, str]]:
 
 def _archive(source: Path) -> tuple[Iterator, dict[str, str]]:
     """The archive's files, one after the other: it is read twice, once for the lists."""
-    lists = {}
+    lists: dict[str, str] = {}
     try:
         with tarfile.open(source) as archive:
             for member in archive:
