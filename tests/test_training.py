@@ -197,6 +197,17 @@ def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
     np.testing.assert_array_equal(stopped.log_prob(X), whole.log_prob(X))
 
 
+def test_input_noise_widens_the_density_and_leaves_the_rows_alone():
+    # Without batch norm, whose statistics are those of the rows themselves.
+    narrow, wide = (small(batch_norm=False) for _ in range(2))
+    rows = TRAIN.copy()
+    quick_fit(narrow, rows, max_epochs=30, learning_rate=0.02)
+    quick_fit(wide, rows, VALIDATION * 2, max_epochs=30, learning_rate=0.02, input_noise=2.0)
+    np.testing.assert_array_equal(rows, TRAIN)
+    spread = [flow.sample(2000, seed=0).numpy().std() for flow in (narrow, wide)]
+    assert spread[1] > 1.5 * spread[0]
+
+
 def test_a_finished_training_is_not_done_again(tmp_path, monkeypatch):
     flow, again = small(), small()
     done = quick_fit(flow, checkpoint=tmp_path / "t.npz")
@@ -210,6 +221,7 @@ def test_a_finished_training_is_not_done_again(tmp_path, monkeypatch):
     ("change", "message"),
     [
         ({"seed": 1}, "another seed"),
+        ({"input_noise": 0.1}, "another input_noise"),
         ({"learning_rate": 1e-3}, "another learning_rate"),
         ({"train": TRAIN[::-1]}, "another train"),
     ],
@@ -281,6 +293,7 @@ NAN = np.where(np.arange(3) == 1, np.nan, X[:100])
         (TRAIN, VALIDATION, {"learning_rate": float("nan")}, "learning_rate"),
         (TRAIN, VALIDATION, {"l2": -1}, "l2"),
         (TRAIN, VALIDATION, {"clip_norm": 0}, "clip_norm"),
+        (TRAIN, VALIDATION, {"input_noise": -0.1}, "input_noise"),
     ],
 )
 def test_what_can_not_be_trained(train, validation, options, message):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tfp_maf.collector import paused_collector
 
 if TYPE_CHECKING:
+    from tfp_maf.anomaly import AnomalyDetector
     from tfp_maf.batch_normalization import BatchNormalization
     from tfp_maf.batch_statistics import set_batch_statistics
     from tfp_maf.evaluation import Evaluation, evaluate
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AnomalyDetector": "anomaly",
     "BatchNormalization": "batch_normalization",
     "Evaluation": "evaluation",
     "Flow": "flow",
@@ -54,6 +56,7 @@ _HOME = {
 _MODULES = {*_HOME.values(), "baselines", "experiments", "masked_dense", "plotting"}
 
 __all__ = [
+    "AnomalyDetector",
     "BatchNormalization",
     "Evaluation",
     "Flow",

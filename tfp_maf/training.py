@@ -51,6 +51,7 @@ def fit(
     halve_after: int | None = None,
     l2: float = 1e-6,
     clip_norm: float | None = None,
+    input_noise: float = 0.0,
     seed: int = 0,
     jit_compile: bool = True,
     progress: bool = True,
@@ -78,7 +79,9 @@ def fit(
             paper, keeps it.
         l2: weight of the penalty, in which batch norm's gamma counts as log gamma.
         clip_norm: gradients are scaled down to this global norm; None leaves them.
-        seed: of the shuffles; the initial weights have their own, in the flow.
+        input_noise: standard deviation of normal noise that each step's rows get anew, against
+            overfitting; validation rows get none.
+        seed: of the shuffles and that noise; the initial weights have their own, in the flow.
         jit_compile: whether XLA compiles the steps; scoring between epochs is compiled anyway.
         progress: whether a progress bar is shown, on standard error.
         checkpoint: a file in which the training is kept after each epoch, though not more often
@@ -106,6 +109,7 @@ def fit(
         checks.positive_integer("halve_after", halve_after)
     checks.positive("learning_rate", learning_rate)
     checks.positive("l2", l2, or_zero=True)
+    checks.positive("input_noise", input_noise, or_zero=True)
     if clip_norm is not None:
         checks.positive("clip_norm", clip_norm)
     if len(train) < batch_size:
@@ -129,6 +133,7 @@ def fit(
         "halve_after": halve_after,
         "l2": l2,
         "clip_norm": clip_norm,
+        "input_noise": input_noise,
         "seed": seed,
         "builder": flow.builder,
         "arguments": dict(flow.arguments),
@@ -194,7 +199,13 @@ def _epoch(
         calls: gets the milliseconds a step of each call.
     """
     history, epoch = state.history, state.history.epochs + 1
-    rows = tf.constant(train[state.rng.permutation(len(train))])
+    shuffled = train[state.rng.permutation(len(train))]
+    noise = state.settings["input_noise"]
+    if noise:
+        size = state.flow.event_size
+        drawn = state.rng.standard_normal([len(shuffled), size], dtype=np.float32)
+        shuffled[:, :size] += noise * drawn
+    rows = tf.constant(shuffled)
     num_steps = len(train) // batch_size
     total = 0.0
     for start in range(0, num_steps, STEPS_PER_CALL):

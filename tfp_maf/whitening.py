@@ -1,0 +1,46 @@
+"""Principal components of unit variance: the directions in which rows differ most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """``z = (x - mean) directions``: of mean 0 and covariance I on the rows it was fitted to.
+
+    What the kept directions do not span is dropped.
+
+    Attributes:
+        mean: float64 ``[D]``.
+        directions: float64 ``[D, components]``, each divided by its standard deviation.
+    """
+
+    mean: np.ndarray
+    directions: np.ndarray
+
+    @classmethod
+    def fit(cls, x: np.ndarray, *, components: int | None = None) -> Whitening:
+        """To rows ``[N, D]``; by default all directions in which they differ at all.
+
+        Raises:
+            ValueError: fewer than two rows, or fewer such directions than are wanted.
+        """
+        x = np.asarray(x, np.float64)
+        if len(x) < 2:
+            raise ValueError(f"{len(x)} rows are too few to whiten")
+        mean = x.mean(axis=0)
+        _, singular, axes = np.linalg.svd(x - mean, full_matrices=False)
+        deviations = singular / np.sqrt(len(x))
+        # Less than a millionth of the widest is the rounding of float32 columns.
+        rank = int((singular > 1e-6 * singular.max()).sum())
+        kept = rank if components is None else components
+        if not 1 <= kept <= rank:
+            raise ValueError(f"{components} components wanted, but the rows differ in {rank} only")
+        return cls(mean, (axes[:kept] / deviations[:kept, None]).T)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """``[N, D]`` to float32 ``[N, components]``."""
+        return ((np.asarray(x, np.float64) - self.mean) @ self.directions).astype(np.float32)
