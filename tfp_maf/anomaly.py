@@ -103,11 +103,7 @@ class AnomalyDetector:
         x = _rows(x, None, "x")
         validation = _rows(validation, x.shape[1], "validation")
         checks.positive("weight", weight, or_zero=True)
-        rows = (
-            x
-            if augmented is None
-            else np.concatenate([x, _rows(augmented, x.shape[1], "augmented")])
-        )
+        rows = [x] if augmented is None else [x, _rows(augmented, x.shape[1], "augmented")]
         whitening = Whitening.fit(x, components=components)
 
         def flows_of(rows: np.ndarray, held_out: np.ndarray) -> list[Flow]:
