@@ -58,10 +58,13 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
         ValueError: another format, a truncated file or text in a number column.
     """
     path = Path(path)
-    if path.is_dir() and not any((path / name).is_file() for name in (FILE, PREPARED)):
-        raise FileNotFoundError(f"{path} has no {FILE}; tfp-maf download power --to {path} gets it")
-    if (path / PREPARED).is_file() and not (path / FILE).is_file():
-        path = path / PREPARED
+    if path.is_dir():
+        found = [path / name for name in (FILE, PREPARED) if (path / name).is_file()]
+        if not found:
+            raise FileNotFoundError(
+                f"{path} has no {FILE}; tfp-maf download power --to {path} gets it"
+            )
+        path = found[0]
     x, dropped = _read_prepared(path) if path.name == PREPARED else _read_published(path)
     rng = np.random.RandomState(seed)
     rng.shuffle(x)

@@ -49,7 +49,7 @@ def _hidden_units(_: Any, __: Any, value: str | None) -> tuple[int, ...] | None:
 
 def _models(_: Any, __: Any, value: str | None) -> tuple[str, ...]:
     """``maf_5,made`` to names, all known."""
-    names = tuple(value.split(",")) if value is not None else ()
+    names = tuple(dict.fromkeys(value.split(","))) if value is not None else ()
     for name in names:
         if name.removesuffix("_conditional") not in MODELS:
             raise click.BadParameter(f"no model {name!r}; there are {', '.join(MODELS)}")
@@ -97,10 +97,12 @@ def train(
 
 
 @cli.command()
-@click.argument("dataset", type=click.Choice([*DATASETS, "prepared"]))
+@click.argument("dataset", metavar="DATASET", type=click.Choice([*DATASETS, "prepared"]))
 @click.option("--to", help="The folder. [default: data/DATASET]")
 def download(dataset: str, to: str | None) -> int:
-    """Get DATASET from its publisher; "prepared" is all, as the paper's authors prepared them.
+    """Get DATASET from its publisher: power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
+
+    "prepared" is all seven, as the paper's authors prepared them.
 
     A broken transfer goes on where it was when the command is given again.
     """
@@ -114,7 +116,7 @@ def download(dataset: str, to: str | None) -> int:
 
 
 @cli.command()
-@click.argument("dataset", type=click.Choice(DATASETS))
+@click.argument("dataset", metavar="DATASET", type=click.Choice(DATASETS))
 @click.option("--data", help="The folder with its files. [default: data/DATASET]")
 @click.option("--out", help="A folder; the same one again goes on. [default: results/DATASET]")
 @click.option(
@@ -145,6 +147,8 @@ def reproduce(
     **options: Any,
 ) -> int:
     """Train the paper's models on DATASET and write its table, ours beside the published one.
+
+    DATASET: power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
 
     Interrupted, the same command goes on where it was.
     """

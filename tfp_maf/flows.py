@@ -20,7 +20,7 @@ from tfp_maf.flow import Flow
 from tfp_maf.gaussian import LinearConditionals
 from tfp_maf.layers import ShiftAndLogScale, kernel_masks
 from tfp_maf.mixture import MixtureMade, MixtureParameters
-from tfp_maf.splines import AutoregressiveSplines, CouplingSplines
+from tfp_maf.splines import SMALLEST_BIN, AutoregressiveSplines, CouplingSplines
 
 tfb = tfp.bijectors
 
@@ -283,6 +283,9 @@ def _checked(arguments: dict[str, Any]) -> dict[str, Any]:
     Conditioning(arguments["condition_size"], arguments["num_labels"])
     if "bound" in arguments:
         checks.positive("bound", arguments["bound"])
+        most = int(2 * arguments["bound"] / SMALLEST_BIN)
+        if arguments["bins"] > most // 2:
+            raise ValueError(f"bins must be at most {most // 2} within {arguments['bound']}")
     bound = arguments.get("log_scale_bound")
     if bound not in ("auto", None):
         checks.positive("log_scale_bound", bound)
