@@ -35,6 +35,7 @@ class Remote:
         hash: ``"sha256:..."`` or ``"md5:..."``; None where nobody publishes one.
         size: bytes; None where not known.
         members: of an archive, what to take out of it: last parts of paths; empty for all.
+        renamed: beginnings of paths in an archive taken whole, and what they become.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Remote:
     hash: str | None = None
     size: int | None = None
     members: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_archive(self) -> bool:
@@ -159,6 +161,7 @@ SOURCES = {
                 "https://zenodo.org/records/1161203/files/data.tar.gz",
                 "data.tar.gz",
                 "md5:9b9c9b0375315ad270eba4ce80c093ab",
+                renamed=(("data/BSDS300/", "bsds300/"), ("data/", "")),
             ),
         ),
         "CC BY 4.0, G. Papamakarios 2018, Zenodo record 1161203",
@@ -223,7 +226,7 @@ def _get(remote: Remote, folder: Path, *, progress: bool) -> list[Path]:
         ) from None
     if not remote.is_archive:
         return [path]
-    files = unpack(path, folder, members=remote.members)
+    files = unpack(path, folder, members=remote.members, renamed=remote.renamed)
     path.unlink()
     return files
 
@@ -287,38 +290,49 @@ def _append(
         raise requests.exceptions.ChunkedEncodingError("it ended early")
 
 
-def unpack(archive: Path, folder: Path, *, members: tuple[str, ...] = ()) -> list[Path]:
+def unpack(
+    archive: Path,
+    folder: Path,
+    *,
+    members: tuple[str, ...] = (),
+    renamed: tuple[tuple[str, str], ...] = (),
+) -> list[Path]:
     """Takes files out of a zip or tar archive, never to a place outside of ``folder``.
 
     Args:
         archive: ``.zip``, ``.tar.gz`` or ``.tgz``.
         folder: where to.
         members: names of files wanted, wherever they are in the archive, put into ``folder``
-            itself; by default all, at their places, without a first folder ``data``.
+            itself; by default all, at their places.
+        renamed: see :class:`Remote`; the first that fits.
 
     Raises:
         ValueError: damaged, or a member is missing or would leave the folder.
     """
+
+    def targets(names: list[str]) -> list[tuple[str, Path]]:
+        return _targets(names, folder, members, archive, renamed)
+
     try:
         if archive.suffix == ".zip":
             with zipfile.ZipFile(archive) as file:
                 names = [n for n in file.namelist() if not n.endswith("/")]
-                return [
-                    _write_member(file.open(name), target)
-                    for name, target in _targets(names, folder, members, archive)
-                ]
+                return [_write_member(file.open(name), target) for name, target in targets(names)]
         with tarfile.open(archive) as file:
             names = [member.name for member in file.getmembers() if member.isfile()]
             return [
-                _write_member(file.extractfile(name), target)
-                for name, target in _targets(names, folder, members, archive)
+                _write_member(file.extractfile(name), target) for name, target in targets(names)
             ]
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
         raise ValueError(f"{archive} is damaged: {error}; remove it and try again") from None
 
 
 def _targets(
-    names: list[str], folder: Path, members: tuple[str, ...], archive: Path
+    names: list[str],
+    folder: Path,
+    members: tuple[str, ...],
+    archive: Path,
+    renamed: tuple[tuple[str, str], ...],
 ) -> list[tuple[str, Path]]:
     """Which names of the archive go where."""
     if members:
@@ -327,7 +341,11 @@ def _targets(
         if missing:
             raise ValueError(f"{archive} has no {missing[0]}")
         return [(by_last[member], folder / member) for member in members]
-    targets = [(name, folder / name.removeprefix("./").removeprefix("data/")) for name in names]
+    targets = []
+    for name in names:
+        place = name.removeprefix("./")
+        old, new = next((pair for pair in renamed if place.startswith(pair[0])), ("", ""))
+        targets.append((name, folder / (new + place.removeprefix(old))))
     for name, target in targets:
         if not target.resolve().is_relative_to(folder.resolve()):
             raise ValueError(f"{archive} is not to be trusted: {name!r} leaves the folder")

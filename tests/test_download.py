@@ -203,7 +203,8 @@ def test_an_archives_members(source, tmp_path):
 
 
 def test_a_whole_archive(source, tmp_path):
-    source("x.tar.gz", tar_of({"data/power/data.npy": b"1", "data/gas/x.pickle": b"2"}))
+    content = tar_of({"data/power/data.npy": b"1", "./data/gas/x.pickle": b"2"})
+    source("x.tar.gz", content, renamed=(("data/", ""),))
     paths = download.download("mine", tmp_path)
     assert [str(p.relative_to(tmp_path)) for p in paths] == ["power/data.npy", "gas/x.pickle"]
     assert files_in(tmp_path) == ["gas", "power"]
