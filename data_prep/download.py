@@ -315,14 +315,12 @@ def unpack(
 
     try:
         if archive.suffix == ".zip":
-            with zipfile.ZipFile(archive) as file:
-                names = [n for n in file.namelist() if not n.endswith("/")]
-                return [_write_member(file.open(name), target) for name, target in targets(names)]
-        with tarfile.open(archive) as file:
-            names = [member.name for member in file.getmembers() if member.isfile()]
-            return [
-                _write_member(file.extractfile(name), target) for name, target in targets(names)
-            ]
+            with zipfile.ZipFile(archive) as zipped:
+                names = [name for name in zipped.namelist() if not name.endswith("/")]
+                return [_write_member(zipped.open(n), target) for n, target in targets(names)]
+        with tarfile.open(archive) as tarred:
+            names = [member.name for member in tarred.getmembers() if member.isfile()]
+            return [_write_member(tarred.extractfile(n), target) for n, target in targets(names)]
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
         raise ValueError(f"{archive} is damaged: {error}; remove it and try again") from None
 

@@ -263,6 +263,17 @@ def test_a_conditional_flow_needs_conditions():
         quick_fit(small(), train_condition=np.zeros(500, int))
 
 
+def test_each_epoch_can_be_looked_at():
+    seen = []
+    flow = small()
+    history = quick_fit(
+        flow,
+        on_epoch=lambda h: seen.append((h.epochs, tfp_maf.evaluate(flow, VALIDATION).mean)),
+    )
+    assert [epoch for epoch, _ in seen] == [1, 2, 3]
+    np.testing.assert_allclose([score for _, score in seen], history.validation)
+
+
 def test_progress_goes_to_standard_error(capsys):
     tfp_maf.fit(small(), TRAIN, VALIDATION, batch_size=50, max_epochs=2)
     out, err = capsys.readouterr()

@@ -14,6 +14,15 @@ import click
 import tfp_maf
 
 RUN = click.argument("run")
+# What `train audio` does unless told otherwise.
+AUDIO = {
+    "word": "happy",
+    "recipe": "aligned",
+    "background": (),
+    "false_alarms": 0.05,
+    "strict": False,
+    "split": 0,
+}
 # Names only: what they stand for, in tfp_maf.paper, takes TensorFlow to import.
 DATASETS = ("power", "gas", "hepmass", "miniboone", "bsds300", "mnist", "cifar10")
 MODELS = (
@@ -85,15 +94,49 @@ def cli() -> None:
 @click.option("--batch-size", type=click.IntRange(2), help="Rows a step.")
 @click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
 @click.option("--patience", type=click.IntRange(1), help="Epochs without progress before the end.")
+@click.option("--word", help="audio: the word to recognise. [default: happy]")
+@click.option(
+    "--recipe",
+    type=click.Choice(["post", "aligned", "ratio"]),
+    help="audio: the post's; the word aligned; less a background. [default: aligned]",
+)
+@click.option(
+    "--background",
+    callback=lambda _, __, value: None if value is None else tuple(value.split(",")),
+    metavar="WORD,WORD",
+    help="audio, ratio: other words as background. [default: the word, scrambled]",
+)
+@click.option(
+    "--false-alarms",
+    type=click.FloatRange(0.001, 0.5),
+    help="audio: share of the word's clips that may be refused. [default: .05]",
+)
+@click.option("--strict", is_flag=True, default=None, help="audio: refuse unreadable recordings.")
+@click.option("--split", type=int, help="audio: seed of the split by speaker. [default: 0]")
 def train(
     target: str, data: str | None, out: str | None, drop: tuple[str, ...], seed: int, **options: Any
 ) -> int:
     """Train a flow on TARGET: gas, power, or a table's path (.csv, .tsv, .parquet, .npy).
 
+    Or on `audio`: recordings of one spoken word, WORD/SPEAKER_nohash_N.wav, to flag what is
+    not that word; without --data, on made-up ones.
+
     Options not given are the experiment's own.
     """
-    overrides = {name: value for name, value in options.items() if value is not None}
-    return _commands().train(target, data=data, out=out, drop=drop, seed=seed, overrides=overrides)
+    given = {name: value for name, value in options.items() if value is not None}
+    of_audio = {name: given.pop(name) for name in AUDIO if name in given}
+    if target != "audio":
+        if of_audio:
+            raise click.UsageError(
+                f"--{next(iter(of_audio)).replace('_', '-')} is for `train audio`"
+            )
+        return _commands().train(target, data=data, out=out, drop=drop, seed=seed, overrides=given)
+    unfit = [name for name in given if name in ("num_layers", "hidden_units", "activation")]
+    unfit += ["drop"] if drop else []
+    if unfit:
+        name = unfit[0].replace("_", "-")
+        raise click.UsageError(f"--{name} is not for `train audio`")
+    return _spoken().train_audio(**(AUDIO | of_audio), data=data, out=out, seed=seed, options=given)
 
 
 @cli.command()
@@ -169,6 +212,25 @@ def reproduce(
         networks={name: value for name, value in networks.items() if value is not None},
         options={name: value for name, value in options.items() if value is not None},
     )
+
+
+@cli.command()
+@RUN
+@click.argument("files", nargs=-1, required=True)
+def listen(run: str, files: tuple[str, ...]) -> int:
+    """Score WAV FILES with a RUN of `train audio`: the word, or not."""
+    return _spoken().listen(run, files)
+
+
+def _spoken() -> Any:
+    _commands()
+    try:
+        from tfp_maf import spoken
+    except ImportError as error:
+        if error.name not in ("sklearn", "scipy", "soundfile"):
+            raise
+        raise ValueError(f"{error.name} is missing: pip install 'tfp_maf[audio]'") from None
+    return spoken
 
 
 @cli.command()

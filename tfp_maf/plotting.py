@@ -145,3 +145,47 @@ def plot_images(images: np.ndarray, *, columns: int, title: str) -> Figure:
         axis.imshow(image, cmap="gray", vmin=0, vmax=1)
     figure.suptitle(title)
     return figure
+
+
+def plot_scores(target: np.ndarray, others: np.ndarray, *, word: str, threshold: float) -> Figure:
+    """Histograms of the scores of a class and of others, and the threshold between them."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    low, high = np.percentile(np.concatenate([target, others]), [1, 100])
+    bins = np.linspace(low, high, 40).tolist()
+    for i, (scores, name) in enumerate([(target, word), (others, "others")]):
+        axis.hist(
+            np.clip(scores, low, high), bins, density=True, alpha=0.6, color=f"C{i}", label=name
+        )
+    axis.axvline(threshold, color="black", linestyle="--", linewidth=1, label="threshold")
+    axis.set(xlabel="score, nats", ylabel="density")
+    axis.legend()
+    return figure
+
+
+def plot_roc(scores: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """For each name's scores of targets and others: targets found against others let in."""
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axis = figure.subplots()
+    for name, (target, others) in scores.items():
+        thresholds = np.sort(np.concatenate([target, others]))[::-1]
+        found = [(target >= t).mean() for t in thresholds]
+        let_in = [(others >= t).mean() for t in thresholds]
+        axis.plot([0, *let_in, 1], [0, *found, 1], label=name)
+    axis.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
+    axis.set(xlabel="share of others let in", ylabel="share of targets found", aspect="equal")
+    axis.legend(loc="lower right")
+    return figure
+
+
+def plot_spectrograms(mels: Sequence[np.ndarray], *, titles: Sequence[str]) -> Figure:
+    """Log-mel ``[frames, bands]`` of clips, four a row."""
+    rows = -(-len(mels) // 4)
+    figure = Figure(figsize=(10, 2.4 * rows), layout="constrained")
+    axes = figure.subplots(rows, 4, squeeze=False).ravel()
+    for axis, mel, title in zip(axes, mels, titles, strict=False):
+        axis.imshow(
+            mel.T, origin="lower", aspect="auto", cmap="viridis", extent=(0, len(mel) / 100, 0, 40)
+        )
+        axis.set(title=title, xlabel="s", ylabel="mel band")
+    return figure

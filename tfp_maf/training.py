@@ -7,6 +7,7 @@ of 100, L2 of 1e-6, stop after 30 epochs without a better validation log-likelih
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def fit(
     jit_compile: bool = True,
     progress: bool = True,
     checkpoint: str | Path | None = None,
+    on_epoch: Callable[[History], None] | None = None,
 ) -> History:
     """Maximises ``mean log p(x) - l2/2 * sum of squared parameters`` over ``train``.
 
@@ -87,6 +89,7 @@ def fit(
         checkpoint: a file in which the training is kept after each epoch, though not more often
             than every ten seconds. If it is there, training goes on from it, and ends as if it had
             never stopped.
+        on_epoch: called after each epoch, the flow as it is then.
 
     Returns:
         The :class:`History`.
@@ -161,6 +164,8 @@ def fit(
             score = evaluate(flow, validation, condition=validation_condition).mean
             state.end_epoch(mean, score, seconds=time.perf_counter() - started)
             bar.set_postfix_str(str(history))
+            if on_epoch is not None:
+                on_epoch(history)
             since = history.epochs - max(history.best_epoch, state.halved_at)
             if halve_after is not None and since >= halve_after:
                 optimizer.learning_rate.assign(optimizer.learning_rate / 2)
