@@ -5,8 +5,6 @@ import gzip
 import hashlib
 import io
 import pickle
-import tarfile
-import zipfile
 
 import h5py
 import numpy as np
@@ -14,30 +12,12 @@ import pandas as pd
 import pytest
 from conftest import idx
 from PIL import Image
-from test_download import Server, server  # noqa: F401
+from test_download import Server, server, tar_of, zip_of  # noqa: F401
 
 from data_prep import bsds300, download, gas, hepmass, miniboone, power, simulate
 from tfp_maf.datasets import LOADERS
 
 RNG = np.random.default_rng(0)
-
-
-def zipped(members):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name, content in members.items():
-            file.writestr(name, content)
-    return buffer.getvalue()
-
-
-def tarred(members):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as file:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            file.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def power_text():
@@ -97,12 +77,12 @@ def published(name, folder):
     photographs = [f"train/{i}.jpg" for i in range(10)] + ["test/1.jpg", "test/2.jpg"]
     cifar = {each: batch() for each in batches}
     return {
-        "power": lambda: {"power.zip": zipped({power.FILE: power_text()})},
+        "power": lambda: {"power.zip": zip_of({power.FILE: power_text()})},
         "gas": lambda: {
-            "gas.zip": zipped({gas.FILE: gas_text(folder), "ethylene_methane.txt": b"-"})
+            "gas.zip": zip_of({gas.FILE: gas_text(folder), "ethylene_methane.txt": b"-"})
         },
         "hepmass": lambda: {
-            "hepmass.zip": zipped(
+            "hepmass.zip": zip_of(
                 {
                     "1000_train.csv.gz": gzip.compress(hepmass_csv(hepmass_names)),
                     "1000_test.csv.gz": gzip.compress(hepmass_csv([*hepmass_names, "mass"])),
@@ -110,9 +90,9 @@ def published(name, folder):
                 }
             )
         },
-        "miniboone": lambda: {"miniboone.zip": zipped({miniboone.FILE: neutrino_text()})},
+        "miniboone": lambda: {"miniboone.zip": zip_of({miniboone.FILE: neutrino_text()})},
         "bsds300": lambda: {
-            "BSDS300-images.tgz": tarred(
+            "BSDS300-images.tgz": tar_of(
                 {f"BSDS300/images/{each}": photograph() for each in photographs}
             )
         },
@@ -125,12 +105,12 @@ def published(name, folder):
             ]
         },
         "cifar10": lambda: {
-            "cifar-10-python.tar.gz": tarred(
+            "cifar-10-python.tar.gz": tar_of(
                 {f"cifar-10-batches-py/{each}": content for each, content in cifar.items()}
             )
         },
         "prepared": lambda: {
-            "data.tar.gz": tarred(
+            "data.tar.gz": tar_of(
                 {
                     "data/power/data.npy": array(RNG.normal(size=[50, 8])),
                     "data/miniboone/data.npy": array(RNG.normal(size=[50, 43])),

@@ -1,0 +1,160 @@
+"""The parts that the paper's models are made of, as the builders put them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow_probability as tfp
+
+from tfp_maf import checks
+from tfp_maf.batch_normalization import BatchNormalization, batch_normalization_layer
+from tfp_maf.conditions import Conditioning
+from tfp_maf.flow import Flow
+from tfp_maf.layers import ShiftAndLogScale, kernel_masks
+from tfp_maf.mixture import MixtureMade, MixtureParameters
+from tfp_maf.splines import SMALLEST_BIN
+
+tfb = tfp.bijectors
+
+# A whole stack may scale by at most e^30 (1e13): squared, a row 1e6 standard deviations out
+# then still fits float32.
+LOG_SCALE_BUDGET = 30.0
+
+
+def checked(arguments: dict[str, Any]) -> dict[str, Any]:
+    """A builder's arguments, all in their ranges."""
+    arguments = dict(arguments)
+    for name in ("event_size", "num_layers", "components", "bins"):
+        if name in arguments:
+            checks.positive_integer(name, arguments[name])
+    if "hidden_units" in arguments:
+        arguments["hidden_units"] = list(arguments["hidden_units"])
+        for units in arguments["hidden_units"]:
+            checks.positive_integer("hidden_units", units)
+    for name in ("activation", "scale_activation", "shift_activation"):
+        if name in arguments:
+            checks.activation(arguments[name], name=name)
+    checks.one_of("dtype", arguments["dtype"], ("float32", "float64"))
+    checks.one_of("order", arguments.get("order", "paper"), ("paper", "post"))
+    Conditioning(arguments["condition_size"], arguments["num_labels"])
+    if "bound" in arguments:
+        checks.positive("bound", arguments["bound"])
+        most = int(2 * arguments["bound"] / SMALLEST_BIN)
+        if arguments["bins"] > most // 2:
+            raise ValueError(f"bins must be at most {most // 2} within {arguments['bound']}")
+    bound = arguments.get("log_scale_bound")
+    if bound not in ("auto", None):
+        checks.positive("log_scale_bound", bound)
+    return arguments
+
+
+def log_scale_bound_of(arguments: dict[str, Any]) -> float | None:
+    """A layer's, in nats; None is no bound."""
+    if arguments["log_scale_bound"] == "auto":
+        return min(8.0, LOG_SCALE_BUDGET / arguments.get("num_layers", 1))
+    return arguments["log_scale_bound"]
+
+
+def network_options(arguments: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """What every network is given."""
+    return {
+        "hidden_units": arguments["hidden_units"],
+        "rng": rng,
+        "dtype": arguments["dtype"],
+        "condition_size": arguments["condition_size"] + arguments["num_labels"],
+    }
+
+
+def autoregressive_layers(
+    arguments: dict[str, Any], rng: np.random.Generator
+) -> tuple[list[Any], dict[Any, np.ndarray]]:
+    """The bijectors of a MAF in the paper's order, and their masks."""
+    bijectors: list[Any] = []
+    masks: dict[Any, np.ndarray] = {}
+    for layer in range(arguments["num_layers"]):
+        network = ShiftAndLogScale(
+            arguments["event_size"],
+            bound=log_scale_bound_of(arguments),
+            activation=arguments["activation"],
+            **network_options(arguments, rng),
+        )
+        masks.update(kernel_masks(network.network))
+        bijectors.append(tfb.MaskedAutoregressiveFlow(network))
+        bijectors += after_layer(arguments, is_last=layer == arguments["num_layers"] - 1)
+    return bijectors, masks
+
+
+def after_layer(arguments: dict[str, Any], *, is_last: bool) -> list[Any]:
+    """Batch normalisation, and a reversal of the columns before the next layer."""
+    reversal = tfb.Permute(list(reversed(range(arguments["event_size"]))))
+    return batch_norm_of(arguments) + ([] if is_last else [reversal])
+
+
+def batch_norm_of(arguments: dict[str, Any]) -> list[Any]:
+    """A batch normalisation bijector, or none."""
+    if not arguments["batch_norm"]:
+        return []
+    norm = batch_normalization_layer(dtype=arguments["dtype"])
+    norm.build([None, arguments["event_size"]])
+    return [BatchNormalization(norm, training=False)]
+
+
+def coupling_layers(
+    arguments: dict[str, Any], make: Callable[[int, int], dict[str, Any]]
+) -> list[Any]:
+    """Columns 1, 3, 5, ... move 0, 2, 4, ..., then the other way round, by turns.
+
+    Args:
+        make: (columns seen, columns moved) to ``tfb.RealNVP``'s keyword argument.
+    """
+    event_size = arguments["event_size"]
+    if event_size < 2:
+        raise ValueError("event_size must be at least 2: one column has no other to move it")
+    odd, even = list(range(1, event_size, 2)), list(range(0, event_size, 2))
+    # From noise to data, Permute gives x[i] = u[order[i]]: here the odd columns are put first.
+    bijectors: list[Any] = [tfb.Permute(np.argsort(odd + even))]
+    for layer in range(arguments["num_layers"]):
+        seen, moved = (odd, even) if layer % 2 == 0 else (even, odd)
+        masked = len(odd) if layer % 2 == 0 else -len(even)  # negative: the last ones
+        bijectors.append(tfb.RealNVP(num_masked=masked, **make(len(seen), len(moved))))
+        bijectors += batch_norm_of(arguments)
+    return bijectors
+
+
+def mixture_base(
+    arguments: dict[str, Any], rng: np.random.Generator, masks: dict[Any, np.ndarray]
+) -> MixtureMade:
+    """A MADE MoG as the density of the noise; adds its masks."""
+    parameters = MixtureParameters(
+        arguments["event_size"],
+        components=arguments["components"],
+        bound=log_scale_bound_of(arguments | {"num_layers": 1}),
+        activation=arguments["activation"],
+        **network_options(arguments, rng),
+    )
+    masks.update(kernel_masks(parameters.network))
+    return MixtureMade(parameters, arguments["event_size"], dtype=arguments["dtype"])
+
+
+def make_flow(
+    builder: str,
+    bijectors: list[Any],
+    arguments: dict[str, Any],
+    *,
+    masks: dict[Any, np.ndarray] | None = None,
+    base: Any = None,
+) -> Flow:
+    """The flow of these bijectors, from the data to the noise."""
+    return Flow(
+        arguments["event_size"],
+        bijectors,
+        builder=builder,
+        arguments=arguments,
+        masks=masks or {},
+        base=base,
+        conditioning=Conditioning(arguments["condition_size"], arguments["num_labels"]),
+        row_by_row=True,
+        dtype=arguments["dtype"],
+    )
