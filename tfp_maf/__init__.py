@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tfp_maf.gaussian import fit_gaussian
     from tfp_maf.history import History
     from tfp_maf.saving import load_flow
+    from tfp_maf.sequence import SequenceFlow
     from tfp_maf.training import TrainingDiverged, fit
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ _HOME = {
     "Evaluation": "evaluation",
     "Flow": "flow",
     "History": "history",
+    "SequenceFlow": "sequence",
     "TrainingDiverged": "training",
     "build_gaussian": "flows",
     "build_made": "flows",
@@ -61,6 +63,7 @@ __all__ = [
     "Evaluation",
     "Flow",
     "History",
+    "SequenceFlow",
     "TrainingDiverged",
     "build_gaussian",
     "build_made",
