@@ -86,6 +86,8 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
             raise ValueError(f"{path} is not a batch of CIFAR-10: no data and labels") from None
     if images.ndim != 2 or images.shape[1] != PIXELS or images.dtype != np.uint8:
         raise ValueError(f"{path} has {images.dtype} {list(images.shape)}, not images of bytes")
-    if labels.shape != images.shape[:1] or (len(labels) and not 0 <= labels.max() < NUM_LABELS):
+    if labels.shape != images.shape[:1] or not (
+        labels.min(initial=0) >= 0 and labels.max(initial=0) < NUM_LABELS
+    ):
         raise ValueError(f"{path} has labels that don't fit its {len(images)} images")
     return images, labels.astype(np.int64)

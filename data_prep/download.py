@@ -6,10 +6,12 @@ where a broken transfer stopped.
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +21,12 @@ import pooch
 import requests
 from tqdm import tqdm
 
+from data_prep.files import replaced_when_whole
+
 pooch.get_logger().setLevel("WARNING")  # it would print what the progress bar shows
 TIMEOUT = 30  # seconds without a byte
 PIECE = 2**16
+UNPACKED = ".{}.unpacked"  # lists what came out of an archive
 UCI = "https://archive.ics.uci.edu/static/public"
 
 
@@ -198,10 +203,9 @@ def download(name: str, folder: str | Path, *, progress: bool = False) -> list[P
 
 
 def _get(remote: Remote, folder: Path, *, progress: bool) -> list[Path]:
-    if remote.members:
-        unpacked = [folder / member for member in remote.members]
-        if all(path.is_file() for path in unpacked):
-            return unpacked
+    unpacked = _unpacked(folder, remote)
+    if unpacked:
+        return unpacked
     try:
         path = Path(
             pooch.retrieve(
@@ -227,8 +231,19 @@ def _get(remote: Remote, folder: Path, *, progress: bool) -> list[Path]:
     if not remote.is_archive:
         return [path]
     files = unpack(path, folder, members=remote.members, renamed=remote.renamed)
+    with replaced_when_whole(folder / UNPACKED.format(remote.name)) as file:
+        file.write("\n".join(str(each.relative_to(folder)) for each in files) + "\n")
     path.unlink()
     return files
+
+
+def _unpacked(folder: Path, remote: Remote) -> list[Path]:
+    """What an earlier call took out of the archive, if all of it is still there."""
+    listing = folder / UNPACKED.format(remote.name)
+    if not listing.is_file():
+        return []
+    files = [folder / line for line in listing.read_text().splitlines()]
+    return files if all(path.is_file() for path in files) else []
 
 
 def _reason(error: requests.RequestException) -> str:
@@ -318,10 +333,13 @@ def unpack(
             with zipfile.ZipFile(archive) as zipped:
                 names = [name for name in zipped.namelist() if not name.endswith("/")]
                 return [_write_member(zipped.open(n), target) for n, target in targets(names)]
+        with gzip.open(archive) as stream:  # to its end, where the checksum is
+            while stream.read(PIECE):
+                pass
         with tarfile.open(archive) as tarred:
             names = [member.name for member in tarred.getmembers() if member.isfile()]
             return [_write_member(tarred.extractfile(n), target) for n, target in targets(names)]
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{archive} is damaged: {error}; remove it and try again") from None
 
 
@@ -353,7 +371,11 @@ def _targets(
 def _write_member(stream: Any, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.part")
-    with stream, temporary.open("wb") as file:
-        shutil.copyfileobj(stream, file)
-    os.replace(temporary, target)
+    try:
+        with stream, temporary.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     return target

@@ -20,6 +20,7 @@ from data_prep.splits import Scaler, Splits, last_tenths
 
 FILE, PREPARED = "ethylene_CO.txt", "ethylene_CO.pickle"
 HEADER = "Time (seconds), CO conc (ppm), Ethylene conc (ppm), sensor readings (16 channels)"
+PREPARED_OTHERS = ("Time", "Meth", "Eth")  # of the authors' pickle, besides the sensors
 # The post calls the file's columns X1 to X19: time, two concentrations, sensors.
 COLUMNS = tuple(f"X{i}" for i in range(1, 20))
 SENSORS = COLUMNS[3:]
@@ -120,7 +121,10 @@ def _read_prepared(path: Path) -> np.ndarray:
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         raise ValueError(f"{path}: row {bad[0][0] + 1}, column {columns[bad[0][1]]!r} is missing")
-    return values[:, 3:]
+    sensors = [i for i, name in enumerate(columns) if name not in PREPARED_OTHERS]
+    if len(sensors) != len(SENSORS):
+        raise ValueError(f"{path} should have columns {', '.join(PREPARED_OTHERS)} and 16 sensors")
+    return values[:, sensors]
 
 
 def _sensors(path: Path, doing: str, *, progress: bool) -> Iterator[np.ndarray]:

@@ -48,7 +48,11 @@ def load(folder: str | Path, *, progress: bool = False) -> Splits:
         seen.add(chunk)
     if seen.rows < 10:
         raise ValueError(f"{train_path} has {seen.rows} signal rows, too few to split")
+    if not any(len(chunk) for chunk in _signal(test_path, progress=False)):
+        raise ValueError(f"{test_path} has no signal rows")
     places = np.flatnonzero(seen.repeats_of_minimum <= MOST_REPEATS)
+    if len(places) == 0:
+        raise ValueError(f"{train_path}: all features are discrete")
     columns = [FEATURES[i] for i in places]
     with text_files.named(train_path):
         scaler = Scaler.checked(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from data_prep import table, text_files
 from data_prep.running import Running
@@ -39,7 +40,7 @@ def load(folder: str | Path) -> Splits:
     """
     path = text_files.find(Path(folder), (FILE, PREPARED))
     if path.name == PREPARED:
-        x = table.read_array(path)
+        x = text_files.numbers(pd.DataFrame(table.read_array(path)), path)
         names = tuple(f"x{i}" for i in range(1, x.shape[1] + 1))
         notes: tuple[str, ...] = ()
     else:
@@ -59,7 +60,7 @@ def load(folder: str | Path) -> Splits:
 
 def _published(path: Path) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     counts = text_files.first_line(path).split()
-    if len(counts) != 2 or not all(count.isdigit() for count in counts):
+    if len(counts) != 2 or not all(count.isascii() and count.isdigit() for count in counts):
         raise ValueError(
             f"{path} is not UCI's {FILE}: its first line should hold the numbers of signal and "
             f"background rows"

@@ -101,10 +101,14 @@ def _read_prepared(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
         with gzip.open(path) as file:
             parts = pickles.load(file, path)
         pairs = [(np.asarray(x), np.asarray(labels)) for x, labels in parts]
-    except (OSError, EOFError, zlib.error, TypeError) as error:
+    except (OSError, EOFError, zlib.error, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}; get it again") from None
     if len(pairs) != 3 or any(x.shape != (len(labels), 784) for x, labels in pairs):
         raise ValueError(f"{path} should hold three pairs of images and labels")
+    if any(x.min(initial=0) < 0 or x.max(initial=0) >= 1 for x, _ in pairs):
+        raise ValueError(f"{path} should hold grey levels between 0 and 1")
+    if any(labels.min(initial=0) < 0 or labels.max(initial=0) > 9 for _, labels in pairs):
+        raise ValueError(f"{path} has labels that are no digits")
     # Grey levels over 256.
     levels = [(np.rint(x * 256).astype(np.uint8), labels.astype(np.int64)) for x, labels in pairs]
     (train, validation), test = levels[:2], levels[2]

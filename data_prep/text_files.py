@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +121,10 @@ def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
         raise ValueError(f"{path} has no columns") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text file") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(
+            f"{path} is a damaged or truncated gzip file ({error}); get it again"
+        ) from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         detail = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise ValueError(f"{path}: rows differ in their number of fields: {detail}") from None

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import random
 import re
 import tarfile
 import threading
@@ -197,7 +198,7 @@ def test_an_archives_members(source, tmp_path):
     source("x.zip", zip_of({"deep/wanted": b"yes", "other": b"no"}), members=("wanted",))
     (path,) = download.download("mine", tmp_path)
     assert path.read_bytes() == b"yes"
-    assert files_in(tmp_path) == ["wanted"]
+    assert files_in(tmp_path) == [".x.zip.unpacked", "wanted"]
     download.download("mine", tmp_path)
     assert len(Server.asked) == 1
 
@@ -207,7 +208,7 @@ def test_a_whole_archive(source, tmp_path):
     source("x.tar.gz", content, renamed=(("data/", ""),))
     paths = download.download("mine", tmp_path)
     assert [str(p.relative_to(tmp_path)) for p in paths] == ["power/data.npy", "gas/x.pickle"]
-    assert files_in(tmp_path) == ["gas", "power"]
+    assert files_in(tmp_path) == [".x.tar.gz.unpacked", "gas", "power"]
 
 
 @pytest.mark.parametrize("name", ["../out", "/tmp/out", "data/../../out"])
@@ -239,3 +240,24 @@ def test_the_table_is_complete():
     for source in download.SOURCES.values():
         assert source.licence
         assert all(remote.url.startswith("https://") for remote in source.files)
+
+
+def test_an_archive_damaged_inside(source, tmp_path):
+    """A flipped byte in the middle: only the checksum at the end tells."""
+    content = bytes(random.Random(0).randbytes(20_000))
+    whole = bytearray(tar_of({"a": content[:10_000], "b": content[10_000:]}))
+    whole[len(whole) * 3 // 4] ^= 1
+    source("x.tar.gz", bytes(whole))
+    with pytest.raises(ValueError, match="is damaged"):
+        download.download("mine", tmp_path)
+    assert "b" not in files_in(tmp_path)
+
+
+def test_an_unpacked_archive_is_not_got_again(source, tmp_path):
+    source("x.tar.gz", tar_of({"a": b"1", "b": b"2"}))
+    first = download.download("mine", tmp_path)
+    assert download.download("mine", tmp_path) == first
+    assert len(Server.asked) == 1
+    (tmp_path / "a").unlink()
+    assert download.download("mine", tmp_path) == first
+    assert len(Server.asked) == 2

@@ -234,3 +234,56 @@ def test_training_raises_the_likelihood(name, kind):
         progress=False,
     )
     assert history.best_validation > history.untrained + 0.3
+
+
+def test_a_condition_of_another_length_is_refused_for_many_rows_too():
+    flow = tfp_maf.build_made(2, hidden_units=(8,), num_labels=3)
+    x = np.zeros([100, 2])
+    with pytest.raises(ValueError, match="condition has 200 rows, but there are 100 events"):
+        tfp_maf.evaluate(flow, x, condition=np.zeros(200, int), chunk_size=50)
+    labels = np.where(np.arange(100) == 70, 5, 0)
+    with pytest.raises(ValueError, match="label 5 at row 70"):
+        tfp_maf.evaluate(flow, x, condition=labels, chunk_size=50)
+
+
+def test_a_label_that_is_none_has_no_density_inside_a_function():
+    flow = tfp_maf.build_made(2, hidden_units=(8,), num_labels=3)
+    inside = tf.function(flow.log_prob)
+    found = inside(tf.zeros([2, 2]), tf.constant([1, 7]))
+    assert np.isfinite(found[0])
+    assert np.isnan(found[1])
+
+
+def test_a_watched_tensor_has_a_gradient_and_graphs_draw_anew():
+    flow = tfp_maf.build_maf(2, num_layers=1, hidden_units=(8,))
+    x = tf.constant(ROWS[:5, :2])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        log_prob = flow.log_prob(x)
+    assert np.abs(tape.gradient(log_prob, x)).min() > 0
+    draw = tf.function(lambda: flow.sample(2))
+    assert (draw().numpy() != draw().numpy()).all()
+
+
+def test_numpys_numbers_are_as_good_as_pythons(tmp_path):
+    flow = tfp_maf.build_maf(
+        np.int64(2), num_layers=np.int32(1), hidden_units=np.array([4]), num_labels=np.int64(2)
+    )
+    flow.save(tmp_path)
+    labels = np.arange(100) % 2
+    tfp_maf.fit(
+        flow,
+        ROWS[:100, :2],
+        ROWS[:50, :2],
+        train_condition=labels,
+        validation_condition=labels[:50],
+        batch_size=np.int64(50),
+        learning_rate=np.float32(1e-3),
+        max_epochs=1,
+        progress=False,
+        checkpoint=tmp_path / "t.npz",
+    )
+    with pytest.raises(ValueError, match=r"hidden_units must be like \(100, 100\)"):
+        tfp_maf.build_maf(2, hidden_units=100)
+    with pytest.raises(ValueError, match="bins must be at most 3000"):
+        tfp_maf.build_nsf(2, bins=4000)

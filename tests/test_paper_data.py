@@ -487,3 +487,29 @@ def test_power_as_the_authors_prepared_it(tmp_path):
     ours, theirs = power.load(tmp_path), power.load(tmp_path / "p")
     np.testing.assert_array_equal(ours.train, theirs.train)
     np.testing.assert_array_equal(ours.test, theirs.test)
+
+
+def test_a_pickle_whose_array_points_into_memory(tmp_path):
+    """A dtype of objects that says it has none: NumPy would follow the bytes as pointers."""
+
+    def short(text):
+        return b"U" + bytes([len(text)]) + text
+
+    def number(value):
+        return b"J" + value.to_bytes(4, "little", signed=True)
+
+    dtype = b"cnumpy\ndtype\n(" + short(b"O8") + number(0) + number(1) + b"tR"
+    dtype += b"(" + number(3) + short(b"|") + b"NNN" + number(-1) + number(-1) + number(0) + b"tb"
+    body = b"cnumpy.core.multiarray\nscalar\n(" + dtype + short(b"A" * 8) + b"tR."
+    (tmp_path / "data_batch_1").write_bytes(b"\x80\x02" + body)
+    with (tmp_path / "data_batch_1").open("rb") as file, pytest.raises(ValueError, match="'O8'"):
+        pickles.load(file, tmp_path / "data_batch_1")
+
+
+def test_hepmass_truncated(hepmass_folder):
+    folder, _, _ = hepmass_folder
+    path = folder / "1000_train.csv.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"1000_train\.csv\.gz is a damaged or truncated gzip"):
+        hepmass.load(folder)

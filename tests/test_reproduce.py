@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -140,6 +141,27 @@ def test_images_have_bits_and_samples(digits, tmp_path):
     assert conditional["accuracy"] == (by_label.argmax(axis=0) == splits.labels.test).mean()
 
 
+def test_a_diverged_model_says_so(power_folder, tmp_path, capsys):
+    assert reproduce(power_folder, tmp_path, "made", "--learning-rate", "1e12") == 2
+    assert "diverged: the loss is not finite at epoch 1" in capsys.readouterr().out
+    assert "| diverged |" in (tmp_path / "results.md").read_text()
+
+
+def test_the_table_has_one_data_set_only(done, power_folder, tmp_path, capsys):
+    lines = (power_folder / power.FILE).read_text().splitlines()
+    (tmp_path / power.FILE).write_text("\n".join(lines[:-100]) + "\n")
+    assert reproduce(tmp_path, tmp_path / "o", "gaussian") == 0
+    shutil.copytree(done / "made", tmp_path / "o" / "made")
+    assert reproduce(tmp_path, tmp_path / "o", "gaussian") == 0
+    assert "made is of other data or another seed" in capsys.readouterr().out
+    assert "MADE" not in (tmp_path / "o" / "results.md").read_text()
+
+
+def test_splines_are_not_for_logits_of_pixels(digits, tmp_path, capsys):
+    arguments = ["reproduce", "mnist", "--data", digits[0], "--out", tmp_path / "o"]
+    assert "splines act between -3 and 3" in fails(capsys, *arguments, "--models", "nsf_ar")
+
+
 def test_errors(power_folder, tmp_path, capsys):
     base = ["reproduce", "power", "--data", power_folder, "--out", tmp_path / "o"]
     assert "no model 'vae'; there are gaussian" in fails(capsys, *base, "--models", "vae")
@@ -148,9 +170,9 @@ def test_errors(power_folder, tmp_path, capsys):
     assert "has no labels" in line
     missing = ["reproduce", "hepmass", "--data", tmp_path / "none", "--out", tmp_path / "o"]
     assert "1000_train.csv" in fails(capsys, *missing)
-    (tmp_path / "o").mkdir(exist_ok=True)
-    (tmp_path / "o" / "results.json").write_text("{")
-    assert "results.json is damaged" in fails(capsys, *base, "--models", "gaussian", *QUICK)
+    (tmp_path / "o" / "made").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "o" / "made" / "metrics.json").write_text("{")
+    assert "metrics.json is damaged" in fails(capsys, *base, "--models", "gaussian", *QUICK)
 
 
 def test_the_command_names_all_data_sets_and_models():

@@ -25,12 +25,17 @@ LOG_SCALE_BUDGET = 30.0
 
 def checked(arguments: dict[str, Any]) -> dict[str, Any]:
     """A builder's arguments, all in their ranges."""
-    arguments = dict(arguments)
+    # NumPy's numbers are as good as Python's, but json writes only these.
+    arguments = {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
     for name in ("event_size", "num_layers", "components", "bins"):
         if name in arguments:
             checks.positive_integer(name, arguments[name])
     if "hidden_units" in arguments:
-        arguments["hidden_units"] = list(arguments["hidden_units"])
+        if np.ndim(arguments["hidden_units"]) != 1:
+            raise ValueError(
+                f"hidden_units must be like (100, 100), got {arguments['hidden_units']!r}"
+            )
+        arguments["hidden_units"] = np.asarray(arguments["hidden_units"]).tolist()
         for units in arguments["hidden_units"]:
             checks.positive_integer("hidden_units", units)
     for name in ("activation", "scale_activation", "shift_activation"):
@@ -41,9 +46,9 @@ def checked(arguments: dict[str, Any]) -> dict[str, Any]:
     Conditioning(arguments["condition_size"], arguments["num_labels"])
     if "bound" in arguments:
         checks.positive("bound", arguments["bound"])
-        most = int(2 * arguments["bound"] / SMALLEST_BIN)
-        if arguments["bins"] > most // 2:
-            raise ValueError(f"bins must be at most {most // 2} within {arguments['bound']}")
+        most = arguments["bound"] / SMALLEST_BIN  # half of what would leave no room
+        if arguments["bins"] > most:
+            raise ValueError(f"bins must be at most {most:.0f} within {arguments['bound']}")
     bound = arguments.get("log_scale_bound")
     if bound not in ("auto", None):
         checks.positive("log_scale_bound", bound)

@@ -141,7 +141,7 @@ def train(
 
 @cli.command()
 @click.argument("dataset", metavar="DATASET", type=click.Choice([*DATASETS, "prepared"]))
-@click.option("--to", help="The folder. [default: data/DATASET]")
+@click.option("--to", help="The folder. [default: data/DATASET, data for prepared]")
 def download(dataset: str, to: str | None) -> int:
     """Get DATASET from its publisher: power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
 
@@ -170,7 +170,7 @@ def download(dataset: str, to: str | None) -> int:
 )
 @SEED
 @click.option("--hidden-units", callback=_hidden_units, metavar="N,N", help="Such as 512,512.")
-@click.option("--activation", help="Of MADE and MAF: Keras's name, such as relu.")
+@click.option("--activation", help="Of all but Real NVP: Keras's name, such as relu.")
 @click.option(
     "--log-scale-bound", callback=_positive, type=float, help="Nats that a layer may scale by."
 )

@@ -37,7 +37,9 @@ class Conditioning:
         """Numbers that the networks see, C; 0 for an unconditional density."""
         return self.condition_size or self.num_labels
 
-    def rows(self, condition: Any, n: int, *, dtype: str, name: str = "condition") -> np.ndarray:
+    def rows(
+        self, condition: Any, n: int, *, dtype: str, name: str = "condition", first_row: int = 0
+    ) -> np.ndarray:
         """``[n, C]`` of labels ``[n]`` or vectors ``[n, C]``, or of one for all rows.
 
         Raises:
@@ -52,16 +54,16 @@ class Conditioning:
             what = "labels" if self.num_labels else f"vectors of {self.condition_size} numbers"
             raise ValueError(f"the flow is conditional: {name} must give {what}")
         if self.num_labels:
-            return np.eye(self.num_labels, dtype=dtype)[self._labels(condition, n, name)]
+            return np.eye(self.num_labels, dtype=dtype)[self._labels(condition, n, name, first_row)]
         array = np.asarray(condition)
         if array.ndim == 1:
             array = np.broadcast_to(array, [n, len(array)])
-        array = checks.rows(array, self.condition_size, dtype=dtype, name=name)
+        array = checks.rows(array, self.condition_size, dtype=dtype, name=name, first_row=first_row)
         if len(array) != n:
             raise ValueError(f"{name} has {len(array)} rows, but there are {n} events")
         return array
 
-    def _labels(self, condition: Any, n: int, name: str) -> np.ndarray:
+    def _labels(self, condition: Any, n: int, name: str, first_row: int) -> np.ndarray:
         labels = np.asarray(condition)
         if labels.ndim == 0:
             labels = np.broadcast_to(labels, [n])
@@ -72,25 +74,34 @@ class Conditioning:
         bad = np.flatnonzero((labels < 0) | (labels >= self.num_labels))
         if len(bad):
             raise ValueError(
-                f"{name} has label {labels[bad[0]]} at row {bad[0]} (counted from 0); labels are "
-                f"0 to {self.num_labels - 1}"
+                f"{name} has label {labels[bad[0]]} at row {first_row + bad[0]} (counted from 0); "
+                f"labels are 0 to {self.num_labels - 1}"
             )
         return labels
 
     def chunk(self, condition: Any, rows: slice) -> Any:
         """The part of a condition that belongs to some rows: all of it, if it is one for all."""
-        per_row = np.ndim(condition) == (1 if self.num_labels else 2)
-        return condition[rows] if per_row else condition
+        return condition[rows] if self._is_per_row(condition) else condition
+
+    def check_length(self, condition: Any, n: int) -> None:
+        """Raises ValueError unless a condition is one for all rows, or one for each of ``n``."""
+        if self._is_per_row(condition) and len(condition) != n:
+            raise ValueError(f"condition has {len(condition)} rows, but there are {n} events")
+
+    def _is_per_row(self, condition: Any) -> bool:
+        return np.ndim(condition) == (1 if self.num_labels else 2)
 
     def tensor(self, condition: tf.Tensor, dtype: str) -> tf.Tensor:
         """The same inside a ``tf.function``, where values can't be looked at."""
-        if self.num_labels:
-            return tf.one_hot(condition, self.num_labels, dtype=dtype)
-        return tf.cast(condition, dtype)
+        if not self.num_labels:
+            return tf.cast(condition, dtype)
+        # A label that is none gives NaN, not the density of no label at all.
+        known = (condition >= 0) & (condition < self.num_labels)
+        off = tf.where(known, tf.constant(0, dtype), tf.constant(np.nan, dtype))
+        return tf.one_hot(condition, self.num_labels, dtype=dtype) + off[..., None]
 
-    @property
-    def specification(self) -> tf.TensorSpec:
+    def specification(self, dtype: str) -> tf.TensorSpec:
         """Of :meth:`tensor`'s argument."""
         if self.num_labels:
             return tf.TensorSpec([None], tf.int32, name="condition")
-        return tf.TensorSpec([None, self.condition_size], tf.float32, name="condition")
+        return tf.TensorSpec([None, self.condition_size], dtype, name="condition")

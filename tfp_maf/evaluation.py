@@ -60,6 +60,7 @@ def log_prob(
         raise ValueError(
             f"x must have shape [N, {flow.event_size}], at least one row, got {list(np.shape(x))}"
         )
+    flow.conditioning.check_length(condition, len(x))
     result = np.empty(len(x), np.float64)
     starts = range(0, len(x), chunk_size)
     for start in tqdm(starts, unit="chunk", disable=not progress or len(starts) == 1):

@@ -118,6 +118,11 @@ class Flow(tf.Module):
         # Inside a tf.function the number of rows may be unknown.
         if tf.is_tensor(rows) or len(rows) == 0:
             return self._log_prob(rows)
+        if tf.is_tensor(x) and record.could_possibly_record():
+            # A tape may watch x, which the checked copy is not.
+            return self._log_prob(
+                tf.concat([tf.cast(x, self.dtype), rows[:, x.shape[1] :]], axis=1)
+            )
         return self._fast_log_prob(rows)
 
     def noise(self, x: Any, condition: Any = None) -> tf.Tensor:
@@ -142,9 +147,18 @@ class Flow(tf.Module):
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         conditions = self.conditioning.rows(condition, n, dtype=self.dtype)
+        if not tf.executing_eagerly():
+            # NumPy's noise would be the same at every call of the traced function.
+            shape = [n, self.noise_size]
+            noise = (
+                tf.random.normal(shape, dtype=self.dtype)
+                if seed is None
+                else tf.random.stateless_normal(shape, [seed, 0], dtype=self.dtype)
+            )
+            return self._data(tf.concat([noise, conditions], axis=1))
         rng = np.random.default_rng(seed)
         # The one-pass way has no gradient.
-        gradients = not tf.executing_eagerly() or record.could_possibly_record()
+        gradients = record.could_possibly_record()
         data = self._data if gradients else self._fast_data
         chunks = []
         for start in range(0, n, SAMPLE_CHUNK):
@@ -167,7 +181,7 @@ class Flow(tf.Module):
         """
         x = tf.TensorSpec([None, self.event_size], self.dtype)
         n, seed = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
-        spec = [self.conditioning.specification] if self.conditioning.size else []
+        spec = [self.conditioning.specification(self.dtype)] if self.conditioning.size else []
 
         def rows(x: tf.Tensor, condition: Sequence[tf.Tensor]) -> tf.Tensor:
             parts = [self.conditioning.tensor(c, self.dtype) for c in condition]
@@ -230,7 +244,9 @@ class Flow(tf.Module):
             return tf.concat([x, self.conditioning.tensor(condition, self.dtype)], axis=1)
         x = checks.rows(x, self.event_size, dtype=self.dtype, name=name, first_row=first_row)
         label = "condition" if name == "x" else f"{name}_condition"
-        conditions = self.conditioning.rows(condition, len(x), dtype=self.dtype, name=label)
+        conditions = self.conditioning.rows(
+            condition, len(x), dtype=self.dtype, name=label, first_row=first_row
+        )
         return np.concatenate([x, conditions], axis=1) if self.conditioning.size else x
 
     def split(self, rows: Any, *, size: int | None = None) -> tuple[Any, Any]:

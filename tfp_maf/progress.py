@@ -24,6 +24,11 @@ def fingerprint(rows: np.ndarray) -> list[int]:
     return [*rows.shape, zlib.crc32(np.ascontiguousarray(rows).data)]
 
 
+def _plain(value: Any) -> Any:
+    """A NumPy number as Python's; anything else by its text."""
+    return value.item() if isinstance(value, np.generic) else repr(value)
+
+
 class Progress:
     """All that a training needs to go on: weights, moments, best weights, history, shuffles.
 
@@ -42,7 +47,7 @@ class Progress:
         settings: dict[str, Any],
     ):
         self.flow, self.optimizer, self.rng = flow, optimizer, rng
-        self.settings = json.loads(json.dumps(settings))  # as they come back: no tuples
+        self.settings = json.loads(json.dumps(settings, default=_plain))  # as they come back
         self.history = History(untrained=float("nan"))
         self.best_weights = flow.get_weights()
         self.halved_at = 0
@@ -103,10 +108,21 @@ class Progress:
                     f"another {differing[0]} ({stored.get(differing[0])}, now "
                     f"{self.settings[differing[0]]})"
                 )
+            history = History(**values["history"])
+            if not 0 <= history.best_epoch <= history.epochs:
+                raise ValueError(f"best epoch {history.best_epoch} of {history.epochs}")
+            for name, variables in (
+                ("optimizer", self.optimizer.variables),
+                ("weights", self.flow.variables),
+                ("best", self.flow.variables),
+            ):
+                for variable, value in zip(variables, arrays[name], strict=True):
+                    if tuple(variable.shape) != value.shape:
+                        raise ValueError(f"{name} of shape {value.shape}, not {variable.shape}")
             for variable, value in zip(self.optimizer.variables, arrays["optimizer"], strict=True):
                 variable.assign(value)
             self.flow.set_weights(arrays["weights"])
-            self.history = History(**values["history"])
+            self.history = history
             self.halved_at = int(values["halved_at"])
             self.rng.bit_generator.state = values["shuffles"]
             self.best_weights = arrays["best"]

@@ -25,6 +25,7 @@ from tfp_maf.gaussian import fit_gaussian
 from tfp_maf.history import History
 from tfp_maf.paper import MODELS
 from tfp_maf.progress import fingerprint
+from tfp_maf.quiet import say
 from tfp_maf.training import TrainingDiverged, fit
 
 PACKAGES = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
@@ -32,7 +33,7 @@ TRAINING, METRICS = "training.npz", "metrics.json"
 
 
 class Interrupted(Exception):
-    """Ctrl-C while a model trained; all of it is kept."""
+    """Ctrl-C while a model trained; all but the last seconds of it is kept."""
 
 
 def train_model(
@@ -61,8 +62,6 @@ def train_model(
     """
     model = MODELS[name]
     labels = splits.labels if model.is_conditional else None
-    if model.is_conditional and labels is None:
-        raise ValueError(f"{name}: {splits.source} has no labels to be conditional on")
     flow = model.build(
         splits.train.shape[1],
         **networks,
@@ -75,7 +74,7 @@ def train_model(
         "builder": flow.builder,
         "arguments": dict(flow.arguments),
         "training": options if is_trained else "maximum likelihood in closed form",
-        "data": {part: fingerprint(getattr(splits, part)) for part in ("train", "test")},
+        "data": data_fingerprint(splits),
         "seed": seed,
     }
     done = _read_metrics(folder, json.loads(json.dumps(settings)))
@@ -99,6 +98,14 @@ def train_model(
     write_json(folder / METRICS, metrics)
     (folder / TRAINING).unlink(missing_ok=True)
     return metrics
+
+
+def data_fingerprint(splits: Splits) -> dict[str, list[int]]:
+    """To know the same rows, and labels, again."""
+    parts = {part: getattr(splits, part) for part in ("train", "validation", "test")}
+    if splits.labels is not None:
+        parts |= {f"{part}_labels": getattr(splits.labels, part) for part in tuple(parts)}
+    return {part: fingerprint(rows) for part, rows in parts.items()}
 
 
 def _read_metrics(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
@@ -140,6 +147,7 @@ def _fit(
             **options,
         )
     except TrainingDiverged as error:
+        say(f"  diverged: {error}")
         return error.history
     if history.stopped == "interrupted":
         raise Interrupted
@@ -169,6 +177,12 @@ def _metrics(flow: Flow, splits: Splits, history: History) -> dict[str, Any]:
         values["test_given_label"] = dataclasses.asdict(Evaluation.of(given))
         test, predicted = marginal(flow, splits.test, labels.count)
         values["accuracy"] = float((predicted == labels.test).mean())
+    bad = np.flatnonzero(~np.isfinite(test))
+    if len(bad):
+        raise ValueError(
+            f"{splits.source}: test row {bad[0] + 1} is too far from the training data: its "
+            f"log_prob is {test[bad[0]]}"
+        )
     values["test"] = dataclasses.asdict(Evaluation.of(test)) | {"worst": float(test.min())}
     if splits.space is not None:
         bits = splits.space.bits_per_dimension(test, splits.test)
@@ -189,4 +203,4 @@ def marginal(flow: Flow, x: np.ndarray, num_labels: int) -> tuple[np.ndarray, np
 def write_json(path: Path, values: Any) -> None:
     """Writes a JSON file, whole or not at all."""
     with replaced_when_whole(path) as file:
-        file.write(json.dumps(values, indent=2) + "\n")
+        file.write(json.dumps(values, indent=2, allow_nan=False) + "\n")

@@ -14,12 +14,19 @@ from tfp_maf import plotting, results
 from tfp_maf.datasets import DATA_FOLDER, load_splits
 from tfp_maf.flow import Flow
 from tfp_maf.paper import DATASETS, MODELS, UNCONDITIONAL
-from tfp_maf.protocol import Interrupted, train_model, write_json
+from tfp_maf.protocol import (
+    METRICS,
+    Interrupted,
+    data_fingerprint,
+    train_model,
+    write_json,
+)
 from tfp_maf.quiet import say
 from tfp_maf.runs import make_folder
 from tfp_maf.saving import load_flow
 
 NETWORKS = ("hidden_units", "activation", "log_scale_bound")
+COMMAND = "command.json"
 SAMPLES = 50
 SAMPLES_PER_LABEL = 8
 
@@ -47,54 +54,71 @@ def reproduce(
     """
     dataset = DATASETS[name]
     used = {n: getattr(dataset, n) for n in NETWORKS} | networks
-    chosen = list(models) or list(UNCONDITIONAL)
     folder = make_folder(out or Path("results") / name)
     splits = load_splits(name, data or str(DATA_FOLDER / name), seed=seed)
     rows = {part: len(getattr(splits, part)) for part in ("train", "validation", "test")}
     say(f"{splits.source}: {rows['train']:,} / {rows['validation']:,} / {rows['test']:,} rows")
-    done = _read(folder / "results.json", name)
+    chosen = list(models) or [m for m in UNCONDITIONAL if _why_not(m, splits) is None]
+    for model in chosen:
+        unfit = _why_not(model, splits)
+        if unfit is not None:
+            raise ValueError(f"{model}: {unfit}")
+    status = 0
     for model in chosen:
         say(f"{MODELS[model].label}:")
         try:
-            done[model] = train_model(
-                model,
-                splits,
-                folder / model,
-                networks=used,
-                seed=seed,
-                options=options,
+            metrics = train_model(
+                model, splits, folder / model, networks=used, seed=seed, options=options
             )
         except Interrupted:
-            say("interrupted: the same command goes on from here")
+            say("interrupted: the same command goes on, from at most some seconds before")
             return 130
-        test = done[model]["test"]
+        test = metrics["test"]
         say(
             f"  test {test['mean']:.2f} ± {test['two_standard_errors']:.2f} nats after "
-            f"{done[model]['epochs']} epochs, {done[model]['stopped']}"
+            f"{metrics['epochs']} epochs, {metrics['stopped']}"
         )
-        done[model]["command"] = _command(
-            name, model, seed=seed, networks=networks, options=options
-        )
-        done = {model: done[model] for model in MODELS if model in done}
-        _write(folder, name, splits, done, rows)
+        status = 2 if metrics["stopped"] == "diverged" else status
+        command = _command(name, model, seed=seed, networks=networks, options=options)
+        write_json(folder / model / COMMAND, {"command": command})
+        _write(folder, name, splits, rows, seed=seed)
         if splits.space is not None:
             _write_samples(folder, model, load_flow(folder / model), splits)
     say(f"written to {folder}")
-    return 0
+    return status
 
 
-def _read(path: Path, name: str) -> dict[str, Any]:
-    """The models of an earlier table in the same folder."""
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text())
-        dataset, models = values["dataset"], values["models"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error!r}); remove it") from None
-    if dataset != name:
-        raise ValueError(f"{path} is of {dataset}, not {name}; give another --out")
-    return dict(models)
+def _why_not(model: str, splits: Splits) -> str | None:
+    """Why a model is not for a data set."""
+    if MODELS[model].is_conditional and splits.labels is None:
+        return f"{splits.source} has no labels to be conditional on"
+    if model.startswith("nsf") and splits.space is not None:
+        return "splines act between -3 and 3, but most logits of pixels lie outside"
+    return None
+
+
+def _done(folder: Path, splits: Splits, *, seed: int) -> dict[str, Any]:
+    """The metrics of all models in the folder, of the same data and seed, in the paper's order.
+
+    Read from each model's own files, so that several commands may write to one folder.
+    """
+    expected = {"data": json.loads(json.dumps(data_fingerprint(splits))), "seed": seed}
+    done = {}
+    for model in MODELS:
+        path = folder / model / METRICS
+        if not path.is_file():
+            continue
+        try:
+            metrics = json.loads(path.read_text())
+            if any(metrics[name] != value for name, value in expected.items()):
+                say(f"{path.parent} is of other data or another seed: not in the table")
+                continue
+            _ = metrics["test"]["mean"], metrics["parameters"], metrics["epochs"]
+            command = folder / model / COMMAND
+            done[model] = metrics | (json.loads(command.read_text()) if command.is_file() else {})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged ({error!r}); remove {path.parent}") from None
+    return done
 
 
 def _command(
@@ -108,12 +132,15 @@ def _command(
     return shlex.join(words)
 
 
-def _write(
-    folder: Path, name: str, splits: Splits, done: dict[str, Any], rows: dict[str, int]
-) -> None:
+def _write(folder: Path, name: str, splits: Splits, rows: dict[str, int], *, seed: int) -> None:
+    done = _done(folder, splits, seed=seed)
     write_json(folder / "results.json", {"dataset": name, "rows": rows, "models": done})
     title = f"{name.upper()}, {rows['train']:,} training and {rows['test']:,} test rows"
-    notes = ["Mean test log-likelihood ± two standard errors; parameters without masked ones."]
+    notes = [
+        "Mean test log-likelihood ± two standard errors; epochs: best of all; parameters without",
+        "masked ones. The published figures are of the authors' own choice of networks; ours and",
+        "the command of each row are in results.json.",
+    ]
     table = results.markdown(done, DATASETS[name], title=title, notes=notes)
     with replaced_when_whole(folder / "results.md") as file:
         file.write(table)

@@ -32,7 +32,7 @@ def markdown(models: Metrics, dataset: DataSet, *, title: str, notes: list[str])
             _with_error(metrics["test"]),
             "" if published is None else f"{published:g}",
             f"{metrics['parameters'] - metrics['masked']:,}",
-            f"{metrics['best_epoch']} of {metrics['epochs']}" if metrics["epochs"] else "-",
+            _epochs(metrics),
             f"{metrics['seconds']:,.0f}",
         ]
         if has_bits:
@@ -40,6 +40,13 @@ def markdown(models: Metrics, dataset: DataSet, *, title: str, notes: list[str])
         rows.append(row)
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([f"# {title}", "", *lines, "", *notes]) + "\n"
+
+
+def _epochs(metrics: dict[str, Any]) -> str:
+    if metrics["stopped"] in ("closed form", "diverged"):
+        return str(metrics["stopped"])
+    ended = "" if metrics["stopped"] == "patience" else f", {metrics['stopped']}"
+    return f"{metrics['best_epoch']} of {metrics['epochs']}{ended}"
 
 
 def _with_error(evaluation: dict[str, Any]) -> str:

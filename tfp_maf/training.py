@@ -108,6 +108,7 @@ def fit(
         ("patience", patience),
     ]:
         checks.positive_integer(name, count)
+    batch_size = int(batch_size)  # NumPy's would be int64 tensors, where steps are int32
     if halve_after is not None:
         checks.positive_integer("halve_after", halve_after)
     checks.positive("learning_rate", learning_rate)
