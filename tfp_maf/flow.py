@@ -147,18 +147,13 @@ class Flow(tf.Module):
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         conditions = self.conditioning.rows(condition, n, dtype=self.dtype)
-        if not tf.executing_eagerly():
+        if seed is None and not tf.executing_eagerly():
             # NumPy's noise would be the same at every call of the traced function.
-            shape = [n, self.noise_size]
-            noise = (
-                tf.random.normal(shape, dtype=self.dtype)
-                if seed is None
-                else tf.random.stateless_normal(shape, [seed, 0], dtype=self.dtype)
-            )
+            noise = tf.random.normal([n, self.noise_size], dtype=self.dtype)
             return self._data(tf.concat([noise, conditions], axis=1))
         rng = np.random.default_rng(seed)
         # The one-pass way has no gradient.
-        gradients = record.could_possibly_record()
+        gradients = not tf.executing_eagerly() or record.could_possibly_record()
         data = self._data if gradients else self._fast_data
         chunks = []
         for start in range(0, n, SAMPLE_CHUNK):

@@ -54,10 +54,11 @@ def reproduce(
     """
     dataset = DATASETS[name]
     used = {n: getattr(dataset, n) for n in NETWORKS} | networks
-    folder = make_folder(out or Path("results") / name)
+    folder = Path(out or Path("results") / name)
     splits = load_splits(name, data or str(DATA_FOLDER / name), seed=seed)
     rows = {part: len(getattr(splits, part)) for part in ("train", "validation", "test")}
     say(f"{splits.source}: {rows['train']:,} / {rows['validation']:,} / {rows['test']:,} rows")
+    make_folder(folder)
     chosen = list(models) or [m for m in UNCONDITIONAL if _why_not(m, splits) is None]
     for model in chosen:
         unfit = _why_not(model, splits)
