@@ -9,7 +9,7 @@ from test_cli import fails, tfp_maf_command
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 from data_prep import simulate_words, speech_commands
-from tfp_maf import anomaly, listener
+from tfp_maf import anomaly, cli, listener
 from tfp_maf.detection import Detection
 from tfp_maf.listener import Listener, scrambled
 
@@ -150,3 +150,9 @@ def test_errors(words, tmp_path, capsys):
     assert "--word is for `train audio`" in fails(capsys, "train", "gas", "--word", "cat")
     assert "--drop is not for `train audio`" in fails(capsys, *base, "--drop", "x")
     assert not (tmp_path / "o").exists()
+
+
+def test_without_the_audio_packages(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "soundfile" else name)
+    line = fails(capsys, "train", "audio")
+    assert line == "tfp-maf: soundfile is missing: pip install 'tfp_maf[audio]'"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -223,13 +224,12 @@ def listen(run: str, files: tuple[str, ...]) -> int:
 
 
 def _spoken() -> Any:
+    missing = [name for name in ("soundfile", "scipy", "sklearn") if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing: pip install 'tfp_maf[audio]'")
     _commands()
-    try:
-        from tfp_maf import spoken
-    except ImportError as error:
-        if error.name not in ("sklearn", "scipy", "soundfile"):
-            raise
-        raise ValueError(f"{error.name} is missing: pip install 'tfp_maf[audio]'") from None
+    from tfp_maf import spoken
+
     return spoken
 
 
