@@ -15,8 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import pickles, text_files
-from data_prep.running import Running
-from data_prep.splits import Scaler, Splits, last_tenths
+from data_prep.running import Running, standardised
+from data_prep.splits import Splits, last_tenths
 
 FILE, PREPARED = "ethylene_CO.txt", "ethylene_CO.pickle"
 HEADER = "Time (seconds), CO conc (ppm), Ethylene conc (ppm), sensor readings (16 channels)"
@@ -77,20 +77,11 @@ def load(
     if seen.rows == 0:
         raise ValueError(f"{path} has a header but no rows")
     kept = list(POST_COLUMNS) if recipe == "post" else paper_columns(seen.correlation)
-    places = [SENSORS.index(name) for name in kept]
+    places = np.array([SENSORS.index(name) for name in kept])
     with text_files.named(path):
-        scaler = Scaler.checked(
-            kept,
-            seen.mean[places],
-            seen.deviation(ddof=1)[places],
-            constant=seen.constant[places],
-        )
-        z = np.empty([seen.rows, len(kept)], np.float32)
-        order = np.arange(len(z)) if recipe == "paper" else _shuffled(len(z), seed)
-        start = 0
-        for chunk in chunks("reading"):
-            z[order[start : start + len(chunk)]] = scaler.standardise(chunk[:, places])
-            start += len(chunk)
+        scaler = seen.scaler(kept, places)
+        order = None if recipe == "paper" else _shuffled(seen.rows, seed)
+        z = standardised(chunks("reading"), scaler, places, rows=seen.rows, order=order)
         train, validation, test = last_tenths(z) if recipe == "paper" else _halves(z)
     dropped = [name for name in SENSORS if name not in kept]
     return Splits(

@@ -14,15 +14,13 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import text_files
-from data_prep.running import Running
-from data_prep.splits import Scaler, Splits
+from data_prep.running import Running, standardised
+from data_prep.splits import Splits
 
 FILES = ("1000_train.csv", "1000_test.csv")
 LABEL = "# label"
 FEATURES = tuple(f"f{i}" for i in range(27))
 SIGNAL = 1
-# A feature whose smallest value occurs more often is discrete; the authors' code counts that one.
-MOST_REPEATS = 5
 CHUNK = 50_000
 
 
@@ -48,22 +46,19 @@ def load(folder: str | Path, *, progress: bool = False) -> Splits:
         seen.add(chunk)
     if seen.rows < 10:
         raise ValueError(f"{train_path} has {seen.rows} signal rows, too few to split")
-    if not any(len(chunk) for chunk in _signal(test_path, progress=False)):
+    test_rows = sum(len(chunk) for chunk in _signal(test_path, progress=progress))
+    if test_rows == 0:
         raise ValueError(f"{test_path} has no signal rows")
-    places = np.flatnonzero(seen.repeats_of_minimum <= MOST_REPEATS)
+    places = np.flatnonzero(~seen.discrete)
     if len(places) == 0:
         raise ValueError(f"{train_path}: all features are discrete")
     columns = [FEATURES[i] for i in places]
     with text_files.named(train_path):
-        scaler = Scaler.checked(
-            columns,
-            seen.mean[places],
-            seen.deviation(ddof=1)[places],
-            constant=seen.constant[places],
-        )
-    train = _filled(train_path, seen.rows, places, scaler, progress=progress)
-    test_rows = sum(len(chunk) for chunk in _signal(test_path, progress=progress))
-    test = _filled(test_path, test_rows, places, scaler, progress=progress)
+        scaler = seen.scaler(columns, places)
+    train, test = (
+        standardised(_signal(path, progress=progress), scaler, places, rows=rows)
+        for path, rows in ((train_path, seen.rows), (test_path, test_rows))
+    )
     n_validation = len(train) // 10
     dropped = [name for name in FEATURES if name not in columns]
     return Splits(
@@ -75,17 +70,6 @@ def load(folder: str | Path, *, progress: bool = False) -> Splits:
         left_out=tuple(dropped),
         notes=(f"features dropped, discrete: {', '.join(dropped) or 'none'}",),
     )
-
-
-def _filled(
-    path: Path, rows: int, places: np.ndarray, scaler: Scaler, *, progress: bool
-) -> np.ndarray:
-    z = np.empty([rows, len(places)], np.float32)
-    start = 0
-    for chunk in _signal(path, progress=progress):
-        z[start : start + len(chunk)] = scaler.standardise(chunk[:, places])
-        start += len(chunk)
-    return z
 
 
 def _signal(path: Path, *, progress: bool) -> Iterator[np.ndarray]:

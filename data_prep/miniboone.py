@@ -15,12 +15,11 @@ import pandas as pd
 
 from data_prep import table, text_files
 from data_prep.running import Running
-from data_prep.splits import Scaler, Splits, last_tenths
+from data_prep.splits import Splits
 
 FILE, PREPARED = "MiniBooNE_PID.txt", "data.npy"
 FEATURES = tuple(f"x{i}" for i in range(1, 51))
 OUTLIER = -100  # of the first feature: such events have -999 in all
-MOST_REPEATS = 5  # of a feature's smallest value, as in data_prep.hepmass
 
 
 def load(folder: str | Path) -> Splits:
@@ -46,16 +45,7 @@ def load(folder: str | Path) -> Splits:
     else:
         x, names, notes = _published(path)
     with text_files.named(path):
-        train, validation, test = last_tenths(x)
-        scaler = Scaler.fit(x[: len(train) + len(validation)], names)
-    return Splits(
-        train=scaler.standardise(train),
-        validation=scaler.standardise(validation),
-        test=scaler.standardise(test),
-        scaler=scaler,
-        source=str(path),
-        notes=notes,
-    )
+        return Splits.in_tenths(x, names, source=str(path), notes=notes)
 
 
 def _published(path: Path) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
@@ -85,7 +75,7 @@ def _published(path: Path) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]
     kept = x[x[:, 0] >= OUTLIER]
     seen = Running(len(FEATURES))
     seen.add(kept)
-    places = np.flatnonzero(seen.repeats_of_minimum <= MOST_REPEATS)
+    places = np.flatnonzero(~seen.discrete)
     names = tuple(FEATURES[i] for i in places)
     dropped = [name for name in FEATURES if name not in names]
     notes = (

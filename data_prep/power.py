@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep import table, text_files
-from data_prep.splits import Scaler, Splits, last_tenths
+from data_prep.splits import Splits
 
 FILE = "household_power_consumption.txt"
 HEADER = (
@@ -70,16 +70,9 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
     rng.shuffle(x)
     x += _recording_noise(rng, len(x))
     with text_files.named(path):
-        train, validation, test = last_tenths(x)
-        scaler = Scaler.fit(x[: len(train) + len(validation)], COLUMNS)
-    return Splits(
-        train=scaler.standardise(train),
-        validation=scaler.standardise(validation),
-        test=scaler.standardise(test),
-        scaler=scaler,
-        source=str(path),
-        notes=(f"{dropped} rows with a '?' dropped",),
-    )
+        return Splits.in_tenths(
+            x, COLUMNS, source=str(path), notes=(f"{dropped} rows with a '?' dropped",)
+        )
 
 
 def _read_prepared(path: Path) -> tuple[np.ndarray, int]:

@@ -6,7 +6,13 @@ chunk by chunk, into the float32 array that is kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
+
+from data_prep.splits import Scaler
+
+MOST_REPEATS = 5  # of a column's smallest value, where it is not discrete
 
 
 class Running:
@@ -47,6 +53,24 @@ class Running:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.sqrt(np.diag(self._products) / (self.rows - ddof))
 
+    def scaler(self, columns: Sequence[str], places: np.ndarray) -> Scaler:
+        """Of the columns at these places, their deviations with ddof 1.
+
+        Raises:
+            ValueError: see :meth:`Scaler.checked`.
+        """
+        return Scaler.checked(
+            columns,
+            self.mean[places],
+            self.deviation(ddof=1)[places],
+            constant=self.constant[places],
+        )
+
+    @property
+    def discrete(self) -> np.ndarray:
+        """Which columns' smallest value, the one that the authors count, occurs too often."""
+        return self.repeats_of_minimum > MOST_REPEATS
+
     @property
     def constant(self) -> np.ndarray:
         """Which columns have one value only, ``[D]``."""
@@ -58,3 +82,30 @@ class Running:
         root = np.sqrt(np.diag(self._products))
         with np.errstate(invalid="ignore", divide="ignore"):
             return self._products / np.outer(root, root)
+
+
+def standardised(
+    chunks: Iterable[np.ndarray],
+    scaler: Scaler,
+    places: np.ndarray,
+    *,
+    rows: int,
+    order: np.ndarray | None = None,
+) -> np.ndarray:
+    """The second reading: chunks ``[n, D]`` to the float32 array that is kept.
+
+    Args:
+        chunks: as they were seen before, ``rows`` rows in all.
+        scaler: of the columns at ``places``.
+        places: which columns are kept.
+        rows: how many there are.
+        order: where each row goes; by default as it comes.
+    """
+    z = np.empty([rows, len(places)], np.float32)
+    start = 0
+    for chunk in chunks:
+        stop = start + len(chunk)
+        into = slice(start, stop) if order is None else order[start:stop]
+        z[into] = scaler.standardise(chunk[:, places])
+        start = stop
+    return z

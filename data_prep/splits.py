@@ -137,6 +137,33 @@ class Splits:
     labels: Labels | None = None
     space: ImageSpace | None = None
 
+    @classmethod
+    def in_tenths(
+        cls, x: np.ndarray, columns: Sequence[str], *, fit_validation: bool = True, **described: Any
+    ) -> Splits:
+        """Rows ``[N, D]``, in their order, split by :func:`last_tenths` and standardised.
+
+        Args:
+            x: rows in the user's units.
+            columns: their names.
+            fit_validation: whether mean and deviation are those of train and validation, as in
+                the authors' code, or of train alone.
+            described: the other attributes.
+
+        Raises:
+            ValueError: too few rows, or a column that can't be standardised.
+        """
+        train, validation, test = last_tenths(x)
+        fitted = x[: len(train) + len(validation)] if fit_validation else train
+        scaler = Scaler.fit(fitted, columns)
+        return cls(
+            train=scaler.standardise(train),
+            validation=scaler.standardise(validation),
+            test=scaler.standardise(test),
+            scaler=scaler,
+            **described,
+        )
+
 
 def last_tenths(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Test = the last tenth of the rows, validation = the last tenth of the rest.

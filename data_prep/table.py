@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep import text_files
-from data_prep.splits import Scaler, Splits, last_tenths
+from data_prep.splits import Splits
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 CHUNK = 200_000
@@ -49,20 +49,18 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
     columns = [str(name) for name in frame.columns]
     x = x[np.random.default_rng(seed).permutation(len(x))]
     with text_files.named(path):
-        train, validation, test = last_tenths(x)
-        scaler = Scaler.fit(train, columns)
-    _refuse_repeats(scaler.standardise(train), columns, path)
-    left_out = [f"column {name!r} left out: no numbers" for name in text]
-    left_out += [f"column {name!r} left out: as asked" for name in drop]
-    return Splits(
-        train=scaler.standardise(train),
-        validation=scaler.standardise(validation),
-        test=scaler.standardise(test),
-        scaler=scaler,
-        source=str(path),
-        left_out=(*text, *drop),
-        notes=tuple(left_out),
-    )
+        notes = [f"column {name!r} left out: no numbers" for name in text]
+        notes += [f"column {name!r} left out: as asked" for name in drop]
+        splits = Splits.in_tenths(
+            x,
+            columns,
+            fit_validation=False,
+            source=str(path),
+            left_out=(*text, *drop),
+            notes=tuple(notes),
+        )
+    _refuse_repeats(splits.train, columns, path)
+    return splits
 
 
 def read_rows(

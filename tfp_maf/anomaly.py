@@ -21,6 +21,7 @@ from tfp_maf import checks
 from tfp_maf.evaluation import log_prob
 from tfp_maf.flow import Flow
 from tfp_maf.flows import build_maf
+from tfp_maf.runs import write_json
 from tfp_maf.saving import load_flow
 from tfp_maf.training import fit
 from tfp_maf.whitening import Whitening
@@ -191,8 +192,7 @@ class AnomalyDetector:
             "weight": self.weight,
             "threshold": None if np.isnan(self.threshold) else self.threshold,
         }
-        with replaced_when_whole(folder / DETECTOR) as file:
-            file.write(json.dumps(described, indent=2) + "\n")
+        write_json(folder / DETECTOR, described)
 
     @classmethod
     def load(cls, folder: str | Path) -> AnomalyDetector:

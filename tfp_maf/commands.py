@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import platform
 import shutil
 import signal
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +179,6 @@ def _report(name: str, evaluation: Evaluation) -> dict[str, Any]:
 
 def _training_metrics(history: History, seed: int) -> dict[str, Any]:
     step = history.milliseconds_per_step
-    packages = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
     return {
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
@@ -190,8 +187,7 @@ def _training_metrics(history: History, seed: int) -> dict[str, Any]:
         "train_seconds": history.seconds[-1] if history.seconds else 0.0,
         "milliseconds_per_step": step if math.isfinite(step) else None,
         "seed": seed,
-        "versions": {"python": platform.python_version()}
-        | {name: metadata.version(name) for name in packages},
+        "versions": runs.versions(),
     }
 
 

@@ -46,7 +46,7 @@ class Detection:
             return float(roc_auc_score(_labels(target, scores), np.concatenate([target, scores])))
 
         means = {str(word): float(others[words == word].mean()) for word in np.unique(words)}
-        false, true, _ = roc_curve(_labels(target, others), np.concatenate([target, others]))
+        false, true = roc(target, others)
         crossing = int(np.argmin(np.abs(false - (1 - true))))
         by_word = {word: auc(others[words == word]) for word in means}
         return cls(
@@ -58,6 +58,12 @@ class Detection:
             false_alarms=None if threshold is None else float((target < threshold).mean()),
             misses=None if threshold is None else float((others >= threshold).mean()),
         )
+
+
+def roc(target: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of others let in and of targets found, threshold after threshold."""
+    let_in, found, _ = roc_curve(_labels(target, others), np.concatenate([target, others]))
+    return let_in, found
 
 
 def _labels(target: np.ndarray, others: np.ndarray) -> np.ndarray:

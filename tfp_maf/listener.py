@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from data_prep import audio_features as features
-from data_prep.files import replaced_when_whole
 from tfp_maf.anomaly import AnomalyDetector
 from tfp_maf.flows import build_maf
 from tfp_maf.history import History
+from tfp_maf.runs import write_json
 from tfp_maf.training import fit
 from tfp_maf.whitening import Whitening
 
@@ -67,8 +67,7 @@ class Listener:
             OSError: the folder can't be written.
         """
         self.detector.save(folder)
-        with replaced_when_whole(Path(folder) / LISTENER) as file:
-            file.write(json.dumps({"word": self.word, "recipe": self.recipe}) + "\n")
+        write_json(Path(folder) / LISTENER, {"word": self.word, "recipe": self.recipe})
 
     @classmethod
     def load(cls, folder: str | Path) -> Listener:
@@ -160,14 +159,15 @@ def train_aligned(
         options: of :meth:`AnomalyDetector.fit`.
     """
     rng = np.random.default_rng(seeds[0])
-    (plain,) = _varied(clips, 1, None)
-    varied = np.concatenate(_varied(clips, COPIES, rng))
+    mels = [features.log_mel(x) for x in clips]
+    plain = np.stack([features.aligned(mel) for mel in mels])
+    varied = _varied(mels, rng)
     held_out = np.concatenate(views(validation, "aligned"))
     weight, everyday = 0.0, None
     if ratio and background is None:
         weight, everyday = SCRAMBLED_WEIGHT, scrambled(varied, rng)
     elif ratio:
-        others = np.concatenate(_varied(background or [], COPIES, rng))
+        others = _varied([features.log_mel(x) for x in background or []], rng)
         weight, everyday = WORDS_WEIGHT, rng.permutation(np.concatenate([varied, others]))
     detector = AnomalyDetector.fit(
         plain,
@@ -182,16 +182,10 @@ def train_aligned(
     return Listener(word, "ratio" if ratio else "aligned", detector)
 
 
-def _varied(
-    clips: Sequence[np.ndarray], copies: int, rng: np.random.Generator | None
-) -> list[np.ndarray]:
-    """Aligned rows of each clip, ``copies`` times, each time varied, or as they are."""
-    mels = [features.log_mel(x) for x in clips]
-
-    def draw() -> features.Variation | None:
-        return None if rng is None else features.Variation.draw(rng)
-
-    return [np.stack([features.aligned(mel, draw()) for mel in mels]) for _ in range(copies)]
+def _varied(mels: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Aligned rows ``[COPIES N, 320]`` of clips' log-mel, each time another variation."""
+    variations = (features.Variation.draw(rng) for _ in range(COPIES * len(mels)))
+    return np.stack([features.aligned(mels[i % len(mels)], v) for i, v in enumerate(variations)])
 
 
 def scrambled(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -163,15 +163,12 @@ def plot_scores(target: np.ndarray, others: np.ndarray, *, word: str, threshold:
     return figure
 
 
-def plot_roc(scores: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """For each name's scores of targets and others: targets found against others let in."""
+def plot_roc(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """By name, shares of others let in and of targets found: one against the other."""
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axis = figure.subplots()
-    for name, (target, others) in scores.items():
-        thresholds = np.sort(np.concatenate([target, others]))[::-1]
-        found = [(target >= t).mean() for t in thresholds]
-        let_in = [(others >= t).mean() for t in thresholds]
-        axis.plot([0, *let_in, 1], [0, *found, 1], label=name)
+    for name, (let_in, found) in curves.items():
+        axis.plot(let_in, found, label=name)
     axis.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
     axis.set(xlabel="share of others let in", ylabel="share of targets found", aspect="equal")
     axis.legend(loc="lower right")

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import platform
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_prep.files import replaced_when_whole
 from data_prep.splits import Splits
 from tfp_maf.evaluation import Evaluation, evaluate, log_prob
 from tfp_maf.flow import Flow
@@ -26,10 +23,10 @@ from tfp_maf.history import History
 from tfp_maf.paper import MODELS
 from tfp_maf.progress import fingerprint
 from tfp_maf.quiet import say
+from tfp_maf.runs import HISTORY, METRICS, versions, write_csv, write_json
 from tfp_maf.training import TrainingDiverged, fit
 
-PACKAGES = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
-TRAINING, METRICS = "training.npz", "metrics.json"
+TRAINING = "training.npz"
 
 
 class Interrupted(Exception):
@@ -92,8 +89,7 @@ def train_model(
         seconds = time.perf_counter() - began
         history = History(score, stopped="closed form")
     flow.save(folder)
-    with replaced_when_whole(folder / "history.csv") as file:
-        history.frame.to_csv(file, index=False)
+    write_csv(folder / HISTORY, history.frame)
     metrics = settings | {"seconds": seconds} | _metrics(flow, splits, history)
     write_json(folder / METRICS, metrics)
     (folder / TRAINING).unlink(missing_ok=True)
@@ -167,8 +163,7 @@ def _metrics(flow: Flow, splits: Splits, history: History) -> dict[str, Any]:
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
         "validation": history.best_validation,
-        "versions": {"python": platform.python_version()}
-        | {package: metadata.version(package) for package in PACKAGES},
+        "versions": versions(),
     }
     if labels is None:
         test = log_prob(flow, splits.test)
@@ -198,9 +193,3 @@ def marginal(flow: Flow, x: np.ndarray, num_labels: int) -> tuple[np.ndarray, np
     """
     by_label = np.stack([log_prob(flow, x, condition=label) for label in range(num_labels)])
     return np.logaddexp.reduce(by_label, axis=0) - np.log(num_labels), by_label.argmax(axis=0)
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Writes a JSON file, whole or not at all."""
-    with replaced_when_whole(path) as file:
-        file.write(json.dumps(values, indent=2, allow_nan=False) + "\n")

@@ -14,15 +14,9 @@ from tfp_maf import plotting, results
 from tfp_maf.datasets import DATA_FOLDER, load_splits
 from tfp_maf.flow import Flow
 from tfp_maf.paper import DATASETS, MODELS, UNCONDITIONAL
-from tfp_maf.protocol import (
-    METRICS,
-    Interrupted,
-    data_fingerprint,
-    train_model,
-    write_json,
-)
+from tfp_maf.protocol import Interrupted, data_fingerprint, train_model
 from tfp_maf.quiet import say
-from tfp_maf.runs import make_folder
+from tfp_maf.runs import METRICS, make_folder, write_json
 from tfp_maf.saving import load_flow
 
 NETWORKS = ("hidden_units", "activation", "log_scale_bound")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
 CHECKPOINTS = "checkpoints"
+PACKAGES = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,7 @@ class Run:
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         """Writes a JSON file."""
-        with replaced_when_whole(self.folder / name) as file:
-            file.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
+        write_json(self.folder / name, values)
 
     def write_history(self, history: pd.DataFrame) -> None:
         """Writes ``history.csv``."""
@@ -113,6 +115,21 @@ def make_folder(folder: str | Path) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"can't write to --out {folder}")
     return folder
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Writes plain values, whole or not at all.
+
+    Raises:
+        OSError: it can't be written. ValueError: a number is not finite.
+    """
+    with replaced_when_whole(path) as file:
+        file.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that a number may hang on."""
+    return {"python": platform.python_version()} | {n: metadata.version(n) for n in PACKAGES}
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -17,8 +17,8 @@ from data_prep import audio, simulate_words, speech_commands
 from data_prep.audio_features import log_mel
 from data_prep.speech_commands import Clips
 from tfp_maf import plotting
-from tfp_maf.detection import Detection
-from tfp_maf.listener import Listener, train_aligned, train_post, views
+from tfp_maf.detection import Detection, roc
+from tfp_maf.listener import COMPONENTS, Listener, train_aligned, train_post, views
 from tfp_maf.quiet import say
 from tfp_maf.runs import METRICS, Run
 from tfp_maf.whitening import Whitening
@@ -162,12 +162,10 @@ def _baselines(
     recipe: str, parts: dict[str, Clips], others: Clips, *, seed: int
 ) -> dict[str, Detection]:
     """Simple densities of the same features, and the clip's energy."""
-    by_part = {
-        name: views(clips.samples, "post" if recipe == "post" else "aligned")
-        for name, clips in (parts | {"others": others}).items()
-    }
+    used = {"train": parts["train"], "test": parts["test"], "others": others}
+    by_part = {name: views(clips.samples, recipe) for name, clips in used.items()}
     rows = np.concatenate(by_part["train"])
-    whitening = Whitening.fit(rows, components=min(64, len(rows) // 4))
+    whitening = Whitening.fit(rows, components=min(COMPONENTS, len(rows) // 4))
     z = whitening(rows)
     models = {
         "Gaussian": GaussianMixture(1, reg_covar=1e-3, random_state=seed),
@@ -227,7 +225,7 @@ def _plots(
     gallery = [*order[::-1][:GALLERY], *order[:GALLERY]]
     figures = {
         "scores": plotting.plot_scores(*scores, word=word, threshold=listener.threshold),
-        "roc": plotting.plot_roc({listener.recipe: scores}),
+        "roc": plotting.plot_roc({listener.recipe: roc(*scores)}),
         "gallery": plotting.plot_spectrograms(
             [log_mel(clips[i]) for i in gallery],
             titles=[f"{Path(names[i]).parent}: {every[i]:.0f}" for i in gallery],
