@@ -74,6 +74,13 @@ def _mnist(name: str, sha256: str, size: int) -> Remote:
     return Remote(url, name, f"sha256:{sha256}", size)
 
 
+def _speech_commands(version: str, sha256: str) -> Source:
+    name = f"speech_commands_{version}.tar.gz"
+    url = f"https://storage.googleapis.com/download.tensorflow.org/data/{name}"
+    licence = "CC BY 4.0, P. Warden 2018, Speech Commands (arXiv 1804.03209)"
+    return Source((Remote(url, name, f"sha256:{sha256}"),), licence)
+
+
 SOURCES = {
     "power": Source(
         (
@@ -158,6 +165,22 @@ SOURCES = {
             ),
         ),
         "no licence stated; A. Krizhevsky, Learning multiple layers of features, 2009",
+    ),
+    "speech_commands_v0.01": _speech_commands(
+        "v0.01", "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d"
+    ),
+    "speech_commands_v0.02": _speech_commands(
+        "v0.02", "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"
+    ),
+    "fsdd": Source(
+        (
+            Remote(
+                "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/v1.0.9.tar.gz",
+                "fsdd.tar.gz",
+                renamed=(("free-spoken-digit-dataset-1.0.9/", ""),),
+            ),
+        ),
+        "CC BY-SA 4.0, Z. Jackson and others, Free Spoken Digit Dataset",
     ),
     # All seven, as the paper's authors prepared them; in folders of the sets' names.
     "prepared": Source(

@@ -101,6 +101,30 @@ def test_scores_are_in_order_and_in_the_users_units(run, table, tmp_path, capsys
     np.testing.assert_allclose(scores["log_prob"], expected, atol=1e-4)
 
 
+def test_anomalies_are_the_rows_that_do_not_belong(run, table, tmp_path, capsys):
+    rows = pd.read_csv(table)[:100].copy()
+    rows.loc[[7, 40], "b"] += 100 * SCALE[1]
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    out = tmp_path / "found.csv"
+    command = ["anomalies", run, tmp_path / "rows.csv", "--false-alarms", 0.05]
+    assert tfp_maf_command(*command, "-o", out) == 0
+    printed = capsys.readouterr().out
+    found = pd.read_csv(out)
+    assert list(found.columns) == ["log_prob", "anomaly"]
+    assert found["anomaly"].to_numpy()[[7, 40]].tolist() == [1, 1]
+    assert found["anomaly"].mean() < 0.2
+    assert f"{found['anomaly'].sum()} of 100 rows" in printed
+    first = [line.split()[1] for line in printed.splitlines() if line.startswith("row")][:2]
+    assert set(first) == {"8", "41"}  # counted from 1
+    assert tfp_maf_command("score", run, tmp_path / "rows.csv", "-o", tmp_path / "s.csv") == 0
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "s.csv")["log_prob"], found["log_prob"])
+
+
+def test_anomalies_needs_enough_validation_rows(run, table, capsys):
+    line = fails(capsys, "anomalies", run, table, "--false-alarms", 0.001)
+    assert "54 scores are too few for false alarms of 0.001" in line
+
+
 def test_samples_have_the_header_and_the_units(run, table, tmp_path):
     out = tmp_path / "samples.csv"
     assert tfp_maf_command("sample", run, "-n", 2000, "--seed", 1, "-o", out) == 0

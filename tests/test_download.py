@@ -234,9 +234,9 @@ def test_an_archive_without_what_is_wanted(source, tmp_path):
 
 
 def test_the_table_is_complete():
-    from tfp_maf.cli import DATASETS
+    from tfp_maf.cli import DATASETS, RECORDINGS
 
-    assert set(download.SOURCES) == {*DATASETS, "prepared"}
+    assert set(download.SOURCES) == {*DATASETS, *RECORDINGS, "prepared"}
     for source in download.SOURCES.values():
         assert source.licence
         assert all(remote.url.startswith("https://") for remote in source.files)

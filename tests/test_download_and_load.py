@@ -10,11 +10,22 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from conftest import idx
 from PIL import Image
 from test_download import Server, server, tar_of, zip_of  # noqa: F401
 
-from data_prep import bsds300, download, gas, hepmass, miniboone, power, simulate
+from data_prep import (
+    bsds300,
+    download,
+    gas,
+    hepmass,
+    miniboone,
+    power,
+    simulate,
+    speech_commands,
+)
+from tfp_maf import cli
 from tfp_maf.datasets import LOADERS
 
 RNG = np.random.default_rng(0)
@@ -69,6 +80,20 @@ def patches():
     return buffer.getvalue()
 
 
+def recording():
+    buffer = io.BytesIO()
+    soundfile.write(buffer, RNG.uniform(-0.1, 0.1, 800), 16_000, format="WAV")
+    return buffer.getvalue()
+
+
+def words():
+    takes = [f"{word}/{speaker}_nohash_0.wav" for word in ("cat", "happy") for speaker in "abcde"]
+    lists = {"testing_list.txt": takes[0].encode(), "validation_list.txt": takes[1].encode()}
+    return tar_of(
+        {f"./{name}": c for name, c in lists.items()} | {f"./{t}": recording() for t in takes}
+    )
+
+
 def published(name, folder):
     """What the server has, by the names of the files in the table of sources."""
     hepmass_names = ["# label", *hepmass.FEATURES]
@@ -107,6 +132,17 @@ def published(name, folder):
         "cifar10": lambda: {
             "cifar-10-python.tar.gz": tar_of(
                 {f"cifar-10-batches-py/{each}": content for each, content in cifar.items()}
+            )
+        },
+        "speech_commands_v0.01": lambda: {"speech_commands_v0.01.tar.gz": words()},
+        "speech_commands_v0.02": lambda: {"speech_commands_v0.02.tar.gz": words()},
+        "fsdd": lambda: {
+            "fsdd.tar.gz": tar_of(
+                {
+                    f"free-spoken-digit-dataset-1.0.9/recordings/{digit}_theo_{i}.wav": recording()
+                    for digit in (0, 7)
+                    for i in range(3)
+                }
             )
         },
         "prepared": lambda: {
@@ -160,6 +196,22 @@ def test_from_the_publisher(publish, name, tmp_path, monkeypatch):
         assert part.dtype == np.float32
         assert len(part) > 0
         assert np.isfinite(part).all()
+
+
+@pytest.mark.parametrize("name", cli.RECORDINGS)
+def test_recordings_from_the_publisher(publish, name, tmp_path):
+    publish(name)
+    Server.cut = [100]
+    with pytest.raises(OSError, match="the same command goes on"):
+        download.download(name, tmp_path / "d")
+    download.download(name, tmp_path / "d")
+    clips = speech_commands.load(tmp_path / "d")
+    if name == "fsdd":
+        assert set(clips.words) == {"0", "7"}
+        assert set(clips.speakers) == {"theo"}
+    else:
+        assert len(clips) == 10
+        assert list(clips.official[:3]) == ["test", "validation", "train"]
 
 
 def test_as_the_authors_prepared_them(publish, tmp_path):

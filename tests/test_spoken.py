@@ -9,7 +9,7 @@ from test_cli import fails, tfp_maf_command
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 from data_prep import simulate_words, speech_commands
-from tfp_maf import anomaly, cli, listener
+from tfp_maf import anomaly, audio_plots, cli, listener
 from tfp_maf.detection import Detection
 from tfp_maf.listener import Listener, scrambled
 
@@ -53,6 +53,12 @@ def test_made_up_words_are_by_speaker_and_repeatable(tmp_path):
     assert len(set(one.speakers)) == 3
     for x, y in zip(one.samples, other.samples, strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+def test_the_features_have_a_picture(words, tmp_path):
+    clips = speech_commands.load(words)
+    audio_plots.plot_features(clips.samples[0]).savefig(tmp_path / "features.png", dpi=50)
+    assert (tmp_path / "features.png").stat().st_size > 10_000
 
 
 def test_detection_of_known_scores():

@@ -26,6 +26,7 @@ AUDIO = {
 }
 # Names only: what they stand for, in tfp_maf.paper, takes TensorFlow to import.
 DATASETS = ("power", "gas", "hepmass", "miniboone", "bsds300", "mnist", "cifar10")
+RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
 MODELS = (
     "gaussian",
     "made",
@@ -141,12 +142,15 @@ def train(
 
 
 @cli.command()
-@click.argument("dataset", metavar="DATASET", type=click.Choice([*DATASETS, "prepared"]))
+@click.argument(
+    "dataset", metavar="DATASET", type=click.Choice([*DATASETS, *RECORDINGS, "prepared"])
+)
 @click.option("--to", help="The folder. [default: data/DATASET, data for prepared]")
 def download(dataset: str, to: str | None) -> int:
-    """Get DATASET from its publisher: power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
+    """Get DATASET from its publisher: power, gas, hepmass, miniboone, bsds300, mnist, cifar10;
+    speech_commands_v0.01 or _v0.02, recordings of words; fsdd, spoken digits.
 
-    "prepared" is all seven, as the paper's authors prepared them.
+    "prepared" is the first seven, as the paper's authors prepared them.
 
     A broken transfer goes on where it was when the command is given again.
     """
@@ -238,7 +242,7 @@ def _spoken() -> Any:
 @click.argument("data", required=False)
 def evaluate(run: str, data: str | None) -> int:
     """Print the mean log-likelihood of RUN's test rows, or of the table DATA."""
-    return _commands().evaluate_run(run, data)
+    return _scoring().evaluate_run(run, data)
 
 
 @cli.command()
@@ -250,7 +254,26 @@ def score(run: str, data: str, output: str) -> int:
 
     The lowest are the rows least like what RUN was trained on.
     """
-    return _commands().score(run, data, output)
+    return _scoring().score(run, data, output)
+
+
+@cli.command()
+@RUN
+@click.argument("data")
+@click.option("-o", "--output", help="A CSV to write: log_prob, and 1 for what does not belong.")
+@click.option(
+    "--false-alarms",
+    default=0.01,
+    show_default=True,
+    type=click.FloatRange(0.0001, 0.5),
+    help="Share of RUN's own rows, held out, that would count as such.",
+)
+def anomalies(run: str, data: str, output: str | None, false_alarms: float) -> int:
+    """Tell which rows of the table DATA do not belong with those that RUN was trained on.
+
+    The threshold comes from the validation rows, so the data of `train` has to be there.
+    """
+    return _scoring().anomalies(run, data, output, false_alarms=false_alarms)
 
 
 @cli.command()
@@ -260,7 +283,7 @@ def score(run: str, data: str, output: str) -> int:
 @click.option("-o", "--output", required=True, help="The CSV to write.")
 def sample(run: str, n: int, seed: int, output: str) -> int:
     """Write rows drawn from RUN's flow, in the columns and units of its data."""
-    return _commands().sample(run, n, seed, output)
+    return _scoring().sample(run, n, seed, output)
 
 
 @cli.command()
@@ -277,6 +300,13 @@ def _commands() -> Any:
     from tfp_maf import commands
 
     return commands
+
+
+def _scoring() -> Any:
+    _commands()
+    from tfp_maf import scoring
+
+    return scoring
 
 
 def main() -> None:

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from data_prep import table
 from data_prep.splits import Splits
 from tfp_maf import baselines, plotting, runs
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
-from tfp_maf.evaluation import Evaluation, evaluate, log_prob
+from tfp_maf.evaluation import Evaluation, evaluate
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flow import Flow
 from tfp_maf.flows import build_maf
@@ -89,7 +87,7 @@ def _train_and_write(
     run: Run, flow: Flow, splits: Splits, experiment: Experiment, metrics: dict[str, Any], seed: int
 ) -> int:
     failure = None
-    metrics["untrained"] = _report("untrained flow, test", _untrained(flow, splits))
+    metrics["untrained"] = report("untrained flow, test", _untrained(flow, splits))
     (run.folder / runs.CHECKPOINTS).mkdir()
     try:
         history = fit(
@@ -107,8 +105,8 @@ def _train_and_write(
         say("interrupted: writing the best epoch so far")
     flow.save(run.folder)
     run.write_history(history.frame)
-    metrics["validation"] = _report("trained flow, validation", evaluate(flow, splits.validation))
-    metrics["test"] = _report("trained flow, test", evaluate(flow, splits.test))
+    metrics["validation"] = report("trained flow, validation", evaluate(flow, splits.validation))
+    metrics["test"] = report("trained flow, test", evaluate(flow, splits.test))
     metrics |= _training_metrics(history, seed)
     run.write(runs.METRICS, metrics)
     _write_plots(run, flow, splits, history.frame, metrics["baselines"])
@@ -152,9 +150,9 @@ def _config(
 def _baselines(experiment: Experiment, splits: Splits, seed: int) -> dict[str, Any]:
     train, test = splits.train, splits.test
     result: dict[str, Any] = {
-        "standard_normal_train": _report("base, train", baselines.standard_normal(train)),
-        "standard_normal": _report("base, test", baselines.standard_normal(test)),
-        "gaussian": _report("full-covariance Gaussian, test", baselines.gaussian(train, test)),
+        "standard_normal_train": report("base, train", baselines.standard_normal(train)),
+        "standard_normal": report("base, test", baselines.standard_normal(test)),
+        "gaussian": report("full-covariance Gaussian, test", baselines.gaussian(train, test)),
         "gaussian_mixture": None,
     }
     mixture = baselines.gaussian_mixture(
@@ -164,13 +162,13 @@ def _baselines(experiment: Experiment, splits: Splits, seed: int) -> dict[str, A
         say("no Gaussian mixture to compare with: pip install 'tfp_maf[baselines]' for it")
     else:
         name = f"mixture of {experiment.mixture_components} Gaussians, test"
-        result["gaussian_mixture"] = _report(name, mixture) | {
+        result["gaussian_mixture"] = report(name, mixture) | {
             "components": experiment.mixture_components
         }
     return result
 
 
-def _report(name: str, evaluation: Evaluation) -> dict[str, Any]:
+def report(name: str, evaluation: Evaluation) -> dict[str, Any]:
     """Prints an evaluation and gives it as JSON's values."""
     say(f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}")
     values = dataclasses.asdict(evaluation)
@@ -191,41 +189,6 @@ def _training_metrics(history: History, seed: int) -> dict[str, Any]:
     }
 
 
-def evaluate_run(folder: str, data: str | None) -> int:
-    """Prints the mean log-likelihood of the run's test rows, or of a table's."""
-    run = Run.open(folder)
-    config, scaler = run.config, run.scaler
-    flow = load_flow(folder)
-    z = reload_splits(config).test if data is None else _standardised(run, data)
-    result = Evaluation.of(_log_prob(flow, z, data or config["data"]["source"]))
-    say(f"{result.rows} rows of {data or 'the test split of ' + config['data']['source']}")
-    _report("columns standardised", result)
-    in_units = dataclasses.replace(result, mean=result.mean + scaler.log_det)
-    _report("in the columns' own units", in_units)
-    return 0
-
-
-def score(folder: str, data: str, output: str) -> int:
-    """Writes ``log p(x)``, in the user's units, of each row of a table."""
-    run = Run.open(folder)
-    flow = load_flow(folder)
-    z = _standardised(run, data)
-    values = _log_prob(flow, z, data) + run.scaler.log_det
-    runs.write_csv(Path(output), pd.DataFrame({"log_prob": values}))
-    say(f"{len(values)} scores, mean {values.mean():.4f} nats, written to {output}")
-    return 0
-
-
-def sample(folder: str, n: int, seed: int | None, output: str) -> int:
-    """Writes rows drawn from the flow, in the user's units."""
-    run = Run.open(folder)
-    flow = load_flow(folder)
-    x = run.scaler.unstandardise(flow.sample(n, seed=seed).numpy())
-    runs.write_csv(Path(output), pd.DataFrame(x, columns=list(run.scaler.columns)))
-    say(f"{n} samples written to {output}")
-    return 0
-
-
 def plot(folder: str) -> int:
     """Draws the run's figures again."""
     run = Run.open(folder)
@@ -234,31 +197,6 @@ def plot(folder: str) -> int:
     _write_plots(run, flow, reload_splits(config), history, {})
     say(f"figures written to {run.folder / 'plots'}")
     return 0
-
-
-def _standardised(run: Run, data: str) -> np.ndarray:
-    scaler = run.scaler
-    rows = table.read_rows(data, scaler.columns, left_out=run.config["left_out"])
-    z = scaler.standardise(rows)
-    bad = np.argwhere(~np.isfinite(z))
-    if len(bad):
-        row, column = bad[0]
-        raise ValueError(
-            f"{data}: row {row + 1}, column {scaler.columns[column]!r}: {rows[row, column]} is too "
-            f"far from the training data to have a density in float32"
-        )
-    return z
-
-
-def _log_prob(flow: Flow, z: np.ndarray, data: str) -> np.ndarray:
-    values = log_prob(flow, z, progress=True)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise ValueError(
-            f"{data}: row {bad[0] + 1} is too far from the training data: its log_prob is "
-            f"{values[bad[0]]} in float32"
-        )
-    return values
 
 
 def _write_plots(

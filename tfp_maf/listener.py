@@ -121,7 +121,7 @@ def train_post(
     x, v = (views(part, "post")[0] for part in (clips, validation))
     size = x.shape[1]
     flow = build_maf(size, seed=seed, **POST_MODEL)
-    detector = AnomalyDetector(Whitening(np.zeros(size), np.eye(size)), [flow])
+    detector = AnomalyDetector(Whitening.identity(size), [flow])
     listener = Listener(word, "post", detector)
     options = POST_TRAINING | options
     options["batch_size"] = min(options["batch_size"], len(x))

@@ -16,7 +16,7 @@ from sklearn.svm import OneClassSVM
 from data_prep import audio, simulate_words, speech_commands
 from data_prep.audio_features import log_mel
 from data_prep.speech_commands import Clips
-from tfp_maf import plotting
+from tfp_maf import audio_plots
 from tfp_maf.detection import Detection, roc
 from tfp_maf.listener import COMPONENTS, Listener, train_aligned, train_post, views
 from tfp_maf.quiet import say
@@ -224,9 +224,9 @@ def _plots(
     order = np.argsort(every)
     gallery = [*order[::-1][:GALLERY], *order[:GALLERY]]
     figures = {
-        "scores": plotting.plot_scores(*scores, word=word, threshold=listener.threshold),
-        "roc": plotting.plot_roc({listener.recipe: roc(*scores)}),
-        "gallery": plotting.plot_spectrograms(
+        "scores": audio_plots.plot_scores(*scores, word=word, threshold=listener.threshold),
+        "roc": audio_plots.plot_roc({listener.recipe: roc(*scores)}),
+        "gallery": audio_plots.plot_spectrograms(
             [log_mel(clips[i]) for i in gallery],
             titles=[f"{Path(names[i]).parent}: {every[i]:.0f}" for i in gallery],
         ),

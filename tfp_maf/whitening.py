@@ -22,6 +22,11 @@ class Whitening:
     directions: np.ndarray
 
     @classmethod
+    def identity(cls, size: int) -> Whitening:
+        """What leaves rows ``[N, size]`` as they are."""
+        return cls(np.zeros(size), np.eye(size))
+
+    @classmethod
     def fit(cls, x: np.ndarray, *, components: int | None = None) -> Whitening:
         """To rows ``[N, D]``; by default all directions in which they differ at all.
 

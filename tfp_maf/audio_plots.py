@@ -1,0 +1,103 @@
+"""Figures of recordings, of their features, and of how well scores tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from data_prep import audio, audio_features
+from data_prep.audio_features import Variation
+
+MAP = "viridis"
+NATS_TO_DB = 10 / np.log(10)
+SLICED = "slice of the word"
+
+
+def plot_features(x: np.ndarray, *, seed: int = 0) -> Figure:
+    """All features of one clip ``[n]`` at 16 kHz, from the post's to the aligned ones.
+
+    Args:
+        x: the samples.
+        seed: of the variations.
+    """
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    axes = figure.subplots(3, 3)
+    seconds = np.arange(len(x)) / audio.RATE
+    window = audio_features.FFT / audio.RATE
+    axes[0, 0].plot(seconds, x, color="C0", linewidth=0.4)
+    axes[0, 0].axvspan(0, window, color="C1", alpha=0.7)
+    axes[0, 0].set(title="the clip; the post saw the orange", xlabel="s", ylabel="amplitude")
+    hertz = np.linspace(0, audio.RATE / 2, audio_features.POST_FEATURES)
+    spectra = [
+        ("cropped_spectrum: the first 32 ms", audio_features.cropped_spectrum(x)),
+        ("whole_spectrum: the whole second", audio_features.whole_spectrum(x)),
+    ]
+    for axis, (title, values) in zip(axes[0, 1:], spectra, strict=True):
+        axis.semilogy(hertz, values + 1e-6, color="C0", linewidth=0.8)
+        axis.set(title=title, xlabel="Hz", ylabel="magnitude")
+    mel = audio_features.log_mel(x)
+    start, stop = audio_features.end_points(mel, audio_features.THRESHOLDS[1])
+    _image(axes[1, 0], mel * NATS_TO_DB, "log_mel, and the word's ends", "s", len(mel) / 100)
+    for place in (start, stop):
+        axes[1, 0].axvline(place / 100, color="white", linestyle="--")
+    floored = audio_features.soft_floor(mel)
+    _image(
+        axes[1, 1], floored * NATS_TO_DB, "soft_floor: 40 dB below the peak", "s", len(mel) / 100
+    )
+    rng = np.random.default_rng(seed)
+    variations = [Variation(), *(Variation.draw(rng) for _ in range(3))]
+    for i, variation in enumerate(variations):
+        aligned = audio_features.aligned(mel, variation).reshape(audio_features.SLICES, -1)
+        title = "aligned: 16 slices by 20 bands" if i == 0 else f"a variation of it, {i}"
+        _image(axes.ravel()[5 + i], aligned * NATS_TO_DB, title, SLICED, len(aligned))
+    return figure
+
+
+def _image(axis: Axes, values: np.ndarray, title: str, xlabel: str, length: float) -> None:
+    """``[time, band]`` as a picture, in dB."""
+    extent = (0.0, length, 0.0, float(values.shape[1]))
+    image = axis.imshow(values.T, origin="lower", aspect="auto", cmap=MAP, extent=extent)
+    axis.set(title=title, xlabel=xlabel, ylabel="mel band")
+    assert axis.figure is not None
+    axis.figure.colorbar(image, ax=axis, label="dB")
+
+
+def plot_scores(target: np.ndarray, others: np.ndarray, *, word: str, threshold: float) -> Figure:
+    """Histograms of the scores of a class and of others, and the threshold between them."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    low, high = np.percentile(np.concatenate([target, others]), [1, 100])
+    bins = np.linspace(low, high, 40).tolist()
+    for i, (scores, name) in enumerate([(target, word), (others, "others")]):
+        axis.hist(
+            np.clip(scores, low, high), bins, density=True, alpha=0.6, color=f"C{i}", label=name
+        )
+    axis.axvline(threshold, color="black", linestyle="--", linewidth=1, label="threshold")
+    axis.set(xlabel="score, nats", ylabel="density")
+    axis.legend()
+    return figure
+
+
+def plot_roc(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """By name, shares of others let in and of targets found: one against the other."""
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axis = figure.subplots()
+    for name, (let_in, found) in curves.items():
+        axis.plot(let_in, found, label=name)
+    axis.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
+    axis.set(xlabel="share of others let in", ylabel="share of targets found", aspect="equal")
+    axis.legend(loc="lower right")
+    return figure
+
+
+def plot_spectrograms(mels: Sequence[np.ndarray], *, titles: Sequence[str]) -> Figure:
+    """Log-mel ``[frames, bands]`` of clips, four a row."""
+    rows = -(-len(mels) // 4)
+    figure = Figure(figsize=(10, 2.4 * rows), layout="constrained")
+    axes = figure.subplots(rows, 4, squeeze=False).ravel()
+    for axis, mel, title in zip(axes, mels, titles, strict=False):
+        _image(axis, mel * NATS_TO_DB, title, "s", len(mel) / 100)
+    return figure

@@ -1,0 +1,109 @@
+"""Using a run: scoring a table, finding what does not belong in it, drawing samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_prep import table
+from tfp_maf import runs
+from tfp_maf.anomaly import AnomalyDetector
+from tfp_maf.commands import report
+from tfp_maf.datasets import reload_splits
+from tfp_maf.evaluation import Evaluation, log_prob
+from tfp_maf.flow import Flow
+from tfp_maf.quiet import say
+from tfp_maf.runs import Run
+from tfp_maf.saving import load_flow
+from tfp_maf.whitening import Whitening
+
+SHOWN = 10  # rows that `anomalies` prints
+
+
+def evaluate_run(folder: str, data: str | None) -> int:
+    """Prints the mean log-likelihood of the run's test rows, or of a table's."""
+    run = Run.open(folder)
+    config, scaler = run.config, run.scaler
+    flow = load_flow(folder)
+    z = reload_splits(config).test if data is None else _standardised(run, data)
+    result = Evaluation.of(_log_prob(flow, z, data or config["data"]["source"]))
+    say(f"{result.rows} rows of {data or 'the test split of ' + config['data']['source']}")
+    report("columns standardised", result)
+    in_units = dataclasses.replace(result, mean=result.mean + scaler.log_det)
+    report("in the columns' own units", in_units)
+    return 0
+
+
+def score(folder: str, data: str, output: str) -> int:
+    """Writes ``log p(x)``, in the user's units, of each row of a table."""
+    run = Run.open(folder)
+    flow = load_flow(folder)
+    z = _standardised(run, data)
+    values = _log_prob(flow, z, data) + run.scaler.log_det
+    runs.write_csv(Path(output), pd.DataFrame({"log_prob": values}))
+    say(f"{len(values)} scores, mean {values.mean():.4f} nats, written to {output}")
+    return 0
+
+
+def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float) -> int:
+    """Prints, and writes, which rows of a table are less likely than the run's own.
+
+    The threshold is that of :class:`AnomalyDetector`, calibrated on the run's validation rows.
+    """
+    run = Run.open(folder)
+    flow, log_det = load_flow(folder), run.scaler.log_det
+    z = _standardised(run, data)
+    detector = AnomalyDetector(Whitening.identity(z.shape[1]), [flow])
+    held_out = detector.score(reload_splits(run.config).validation)
+    threshold = detector.calibrate(held_out, false_alarms=false_alarms)
+    scores = _log_prob(flow, z, data)
+    unlikely = scores < threshold
+    say(
+        f"{unlikely.sum()} of {len(z)} rows of {data} are below {threshold + log_det:.3f} nats, "
+        f"as are {false_alarms:.2%} of {len(held_out)} validation rows"
+    )
+    for row in np.argsort(scores)[: min(SHOWN, unlikely.sum())]:
+        say(f"row {row + 1:8}  {scores[row] + log_det:12.3f}")
+    if output is not None:
+        frame = pd.DataFrame({"log_prob": scores + log_det, "anomaly": unlikely.astype(int)})
+        runs.write_csv(Path(output), frame)
+        say(f"written to {output}")
+    return 0
+
+
+def sample(folder: str, n: int, seed: int | None, output: str) -> int:
+    """Writes rows drawn from the flow, in the user's units."""
+    run = Run.open(folder)
+    flow = load_flow(folder)
+    x = run.scaler.unstandardise(flow.sample(n, seed=seed).numpy())
+    runs.write_csv(Path(output), pd.DataFrame(x, columns=list(run.scaler.columns)))
+    say(f"{n} samples written to {output}")
+    return 0
+
+
+def _standardised(run: Run, data: str) -> np.ndarray:
+    scaler = run.scaler
+    rows = table.read_rows(data, scaler.columns, left_out=run.config["left_out"])
+    z = scaler.standardise(rows)
+    bad = np.argwhere(~np.isfinite(z))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(
+            f"{data}: row {row + 1}, column {scaler.columns[column]!r}: {rows[row, column]} is too "
+            f"far from the training data to have a density in float32"
+        )
+    return z
+
+
+def _log_prob(flow: Flow, z: np.ndarray, data: str) -> np.ndarray:
+    values = log_prob(flow, z, progress=True)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise ValueError(
+            f"{data}: row {bad[0] + 1} is too far from the training data: its log_prob is "
+            f"{values[bad[0]]} in float32"
+        )
+    return values
