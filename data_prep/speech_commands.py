@@ -131,7 +131,7 @@ def word_and_speaker(name: str) -> tuple[str, str]:
 def split_by_speaker(speakers: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """The part of each clip: 70 % of the speakers train, 10 % validate, 20 % test.
 
-    No speaker is in two parts.
+    No speaker is in two parts. Of eight speakers or more, two validate at least.
 
     Raises:
         ValueError: fewer than three speakers.
@@ -140,7 +140,8 @@ def split_by_speaker(speakers: np.ndarray, *, seed: int = 0) -> np.ndarray:
     if len(unique) < len(PARTS):
         raise ValueError(f"{len(unique)} speakers are too few to split: at least 3 are needed")
     shuffled = np.random.default_rng(seed).permutation(unique)
-    counts = [max(1, round(len(unique) * fraction)) for fraction in FRACTIONS[1:]]
+    least = 2 if len(unique) >= 8 else 1
+    counts = [max(least, round(len(unique) * fraction)) for fraction in FRACTIONS[1:]]
     part_of = dict.fromkeys(shuffled[: counts[0]], "validation")
     part_of |= dict.fromkeys(shuffled[counts[0] : sum(counts)], "test")
     return np.array([part_of.get(speaker, "train") for speaker in speakers])

@@ -3,6 +3,7 @@ import pytest
 from conftest import chain_rows
 
 import tfp_maf
+from tfp_maf.anomaly import threshold_of
 from tfp_maf.whitening import Whitening
 
 NORMAL, _ = chain_rows(1500, 4, seed=0)
@@ -96,9 +97,18 @@ def test_bad_input(detector):
     with pytest.raises(ValueError, match="between 0 and 1"):
         detector.calibrate(np.zeros(100), false_alarms=1.5)
     with pytest.raises(ValueError, match="at least 100"):
-        detector.calibrate(np.zeros(99), false_alarms=0.01)
+        detector.calibrate(np.zeros(98), false_alarms=0.01)
     fresh = tfp_maf.AnomalyDetector(detector.whitening, detector.flows)
     with pytest.raises(ValueError, match="no threshold yet"):
         fresh.predict(NORMAL[:2])
     with pytest.raises(ValueError, match="validation must have shape"):
         tfp_maf.AnomalyDetector.fit(NORMAL, NORMAL[:10, :2])
+
+
+def test_the_threshold_keeps_its_promise():
+    """Over many small sets of held-out scores, as many false alarms as were asked for."""
+    rng = np.random.default_rng(0)
+    for n, wanted in [(4, 0.2), (19, 0.05), (60, 0.05)]:
+        thresholds = [threshold_of(rng.normal(size=n), wanted) for _ in range(4000)]
+        alarms = np.mean([(rng.normal(size=100) < t).mean() for t in thresholds])
+        assert alarms == pytest.approx(wanted, abs=0.01)

@@ -9,9 +9,10 @@ from test_cli import fails, tfp_maf_command
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 from data_prep import simulate_words, speech_commands
-from tfp_maf import anomaly, audio_plots, cli, listener
+from tfp_maf import anomaly, audio_plots, cli, recipes, sequence_detector
 from tfp_maf.detection import Detection
-from tfp_maf.listener import Listener, scrambled
+from tfp_maf.listener import Listener
+from tfp_maf.recipes import scrambled
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -20,7 +21,11 @@ def small_networks():
     with pytest.MonkeyPatch.context() as patch:
         small = {"num_layers": 2, "hidden_units": (32,)}
         patch.setattr(anomaly, "MODEL", anomaly.MODEL | small)
-        patch.setattr(listener, "POST_MODEL", listener.POST_MODEL | small)
+        patch.setattr(recipes, "POST_MODEL", recipes.POST_MODEL | small)
+        patch.setattr(sequence_detector, "MODEL", small)
+        patch.setattr(recipes, "FEW", 20)
+        patch.setattr(recipes, "LEAST_ROWS", 200)
+        patch.setattr(recipes, "COMPONENTS", 40)
         yield
 
 
@@ -131,7 +136,7 @@ def test_listening_to_what_is_no_sound(aligned, words, tmp_path, capsys):
 def test_a_ratio(words, tmp_path, options):
     assert train(words, tmp_path / "r", "ratio", *options) == 0
     metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
-    assert Listener.load(tmp_path / "r").detector.weight == (0.4 if options else 0.2)
+    assert Listener.load(tmp_path / "r").detector.weight == (0.6 if options else 0.2)
     tested = set(metrics["results"]["ratio"]["auc_by_word"])
     assert tested == ({"wow", "zero"} if options else {"cat", "bird", "wow", "zero"})
 

@@ -9,14 +9,12 @@ weight 1). A threshold comes from rows of the class held out, and the false alar
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_prep.files import replaced_when_whole
 from tfp_maf import checks
 from tfp_maf.evaluation import log_prob
 from tfp_maf.flow import Flow
@@ -41,8 +39,8 @@ TRAINING: dict[str, Any] = {
     "learning_rate": 1e-3,
     "batch_size": 256,
     "clip_norm": 5.0,
-    "input_noise": 0.25,
-    "max_epochs": 100,
+    "input_noise": 0.5,
+    "max_epochs": 24,
     "patience": 5,
 }
 
@@ -80,6 +78,7 @@ class AnomalyDetector:
         background: np.ndarray | None = None,
         weight: float = 0.4,
         components: int | None = None,
+        shrinkage: float = 0.0,
         seeds: Sequence[int] = (0,),
         progress: bool = True,
         **training: Any,
@@ -93,8 +92,8 @@ class AnomalyDetector:
             background: everyday rows ``[B, D]``, of other classes or of ``x`` scrambled; None for
                 log-likelihood alone. A tenth of them, the last, stops their training.
             weight: of the background's log-likelihood.
-            components: directions that whitening keeps; all by default.
-            seeds: one flow each.
+            components, shrinkage: see :meth:`Whitening.fit`.
+            seeds: one flow each; the background has one, of the first.
             progress: whether training shows bars.
             training: options of :func:`tfp_maf.fit`, in place of :data:`TRAINING`.
 
@@ -105,9 +104,9 @@ class AnomalyDetector:
         validation = _rows(validation, x.shape[1], "validation")
         checks.positive("weight", weight, or_zero=True)
         rows = [x] if augmented is None else [x, _rows(augmented, x.shape[1], "augmented")]
-        whitening = Whitening.fit(x, components=components)
+        whitening = Whitening.fit(x, components=components, shrinkage=shrinkage)
 
-        def flows_of(rows: np.ndarray, held_out: np.ndarray) -> list[Flow]:
+        def flows_of(rows: np.ndarray, held_out: np.ndarray, seeds: Sequence[int]) -> list[Flow]:
             z, v = whitening(rows), whitening(held_out)
             options = TRAINING | {"progress": progress} | training
             options["batch_size"] = min(options["batch_size"], len(z))
@@ -118,12 +117,12 @@ class AnomalyDetector:
                 flows.append(flow)
             return flows
 
-        flows = flows_of(np.concatenate(rows), validation)
+        flows = flows_of(np.concatenate(rows), validation, seeds)
         others: list[Flow] = []
         if background is not None:
             background = _rows(background, x.shape[1], "background")
             held_out = max(1, len(background) // 10)
-            others = flows_of(background[:-held_out], background[-held_out:])
+            others = flows_of(background[:-held_out], background[-held_out:], seeds[:1])
         return cls(whitening, flows, background=others, weight=weight if others else 0.0)
 
     def score(self, x: np.ndarray) -> np.ndarray:
@@ -151,15 +150,7 @@ class AnomalyDetector:
         Raises:
             ValueError: a share out of its range, or too few scores to tell such a share.
         """
-        scores = np.asarray(scores, np.float64)
-        if not 0 < false_alarms < 1:
-            raise ValueError(f"false_alarms must be between 0 and 1, got {false_alarms}")
-        if len(scores) * false_alarms < 1:
-            raise ValueError(
-                f"{len(scores)} scores are too few for false alarms of {false_alarms:g}: "
-                f"give at least {int(np.ceil(1 / false_alarms))}, or ask for more alarms"
-            )
-        self.threshold = float(np.quantile(scores, false_alarms))
+        self.threshold = threshold_of(scores, false_alarms)
         return self.threshold
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -183,8 +174,7 @@ class AnomalyDetector:
         for name, flows in (("flow", self.flows), ("background", self.background)):
             for i, flow in enumerate(flows):
                 flow.save(folder / f"{name}_{i}")
-        with replaced_when_whole(folder / WHITENING, binary=True) as file:
-            np.savez(file, mean=self.whitening.mean, directions=self.whitening.directions)
+        self.whitening.save(folder / WHITENING)
         described = {
             "format": FORMAT,
             "flows": len(self.flows),
@@ -208,8 +198,7 @@ class AnomalyDetector:
             described = json.loads((folder / DETECTOR).read_text())
             if described["format"] != FORMAT:
                 raise ValueError(f"format {described['format']}, this version reads {FORMAT}")
-            with np.load(folder / WHITENING, allow_pickle=False) as stored:
-                whitening = Whitening(stored["mean"], stored["directions"])
+            whitening = Whitening.load(folder / WHITENING)
             threshold = described["threshold"]
             return cls(
                 whitening,
@@ -220,8 +209,29 @@ class AnomalyDetector:
                 weight=float(described["weight"]),
                 threshold=float("nan") if threshold is None else float(threshold),
             )
-        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, OSError) as error:
             raise ValueError(f"{folder} is damaged and can't be loaded ({error})") from None
+
+
+def threshold_of(scores: np.ndarray, false_alarms: float) -> float:
+    """The score below which that share of normal rows is to be expected.
+
+    The k-th lowest of n held-out scores has ``k / (n + 1)`` of all below it, on average; between
+    two, the line between them.
+
+    Raises:
+        ValueError: a share out of its range, or too few scores to tell such a share.
+    """
+    scores = np.asarray(scores, np.float64)
+    if not 0 < false_alarms < 1:
+        raise ValueError(f"false_alarms must be between 0 and 1, got {false_alarms}")
+    rarest = 1 / (len(scores) + 1)
+    if false_alarms < rarest:
+        raise ValueError(
+            f"{len(scores)} scores are too few for false alarms of {false_alarms:g}: "
+            f"give at least {int(np.ceil(1 / false_alarms)) - 1}, or ask for more alarms"
+        )
+    return float(np.quantile(scores, false_alarms, method="weibull"))
 
 
 def _rows(x: Any, width: int | None, name: str) -> np.ndarray:

@@ -22,7 +22,7 @@ AUDIO = {
     "background": (),
     "false_alarms": 0.05,
     "strict": False,
-    "split": 0,
+    "split": "0",
 }
 # Names only: what they stand for, in tfp_maf.paper, takes TensorFlow to import.
 DATASETS = ("power", "gas", "hepmass", "miniboone", "bsds300", "mnist", "cifar10")
@@ -65,6 +65,12 @@ def _models(_: Any, __: Any, value: str | None) -> tuple[str, ...]:
         if name.removesuffix("_conditional") not in MODELS:
             raise click.BadParameter(f"no model {name!r}; there are {', '.join(MODELS)}")
     return names
+
+
+def _split(_: Any, __: Any, value: str | None) -> str | None:
+    if value is not None and value != "official" and not value.isdecimal():
+        raise click.BadParameter(f"{value!r} is neither a number nor `official`")
+    return value
 
 
 def _positive(_: Any, __: Any, value: float | None) -> float | None:
@@ -114,7 +120,12 @@ def cli() -> None:
     help="audio: share of the word's clips that may be refused. [default: .05]",
 )
 @click.option("--strict", is_flag=True, default=None, help="audio: refuse unreadable recordings.")
-@click.option("--split", type=int, help="audio: seed of the split by speaker. [default: 0]")
+@click.option(
+    "--split",
+    callback=_split,
+    metavar="SEED|official",
+    help="audio: seed of the split by speaker, or the publisher's lists. [default: 0]",
+)
 def train(
     target: str, data: str | None, out: str | None, drop: tuple[str, ...], seed: int, **options: Any
 ) -> int:

@@ -5,33 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from data_prep import audio_features as features
-from tfp_maf.anomaly import AnomalyDetector
-from tfp_maf.flows import build_maf
-from tfp_maf.history import History
+from tfp_maf.anomaly import AnomalyDetector, threshold_of
 from tfp_maf.runs import write_json
-from tfp_maf.training import fit
-from tfp_maf.whitening import Whitening
+from tfp_maf.sequence_detector import SequenceDetector
 
 RECIPES = ("post", "aligned", "ratio")
-LISTENER = "listener.json"
-COMPONENTS = 64
-COPIES = 15  # variations of each training clip
-# Against the word itself with its slices of time in another order: what its sounds are, but not
-# their order.
-SCRAMBLED_WEIGHT, WORDS_WEIGHT = 0.2, 0.4
-# The post's (its section "Analysing audio data with MAF"): 10 x [512, 512] tanh, Adam 1e-3.
-POST_MODEL: dict[str, Any] = {
-    "num_layers": 10,
-    "hidden_units": (512, 512),
-    "activation": "tanh",
-    "order": "post",
-}
-POST_TRAINING: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 100, "max_epochs": 100}
+LISTENER, OVER_TIME = "listener.json", "over_time"
+OVER_TIME_WEIGHT = 0.3
 
 
 class Listener:
@@ -43,22 +27,41 @@ class Listener:
             log-mel aligned to the word, whitened, with variations. ``"ratio"``: less the
             log-likelihood of a background.
         detector: of the rows.
+        over_time: of the rows' slices one after the other, or None.
+        threshold: clips that score below it are not the word; NaN before :meth:`calibrate`.
     """
 
-    def __init__(self, word: str, recipe: str, detector: AnomalyDetector):
+    def __init__(
+        self,
+        word: str,
+        recipe: str,
+        detector: AnomalyDetector,
+        *,
+        over_time: SequenceDetector | None = None,
+        threshold: float = float("nan"),
+    ):
         self.word, self.recipe, self.detector = word, recipe, detector
-
-    @property
-    def threshold(self) -> float:
-        """Clips that score below it are not the word; NaN before calibration."""
-        return self.detector.threshold
+        self.over_time, self.threshold = over_time, threshold
 
     def score(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         """``[N]`` of clips' samples ``[n]`` at 16 kHz, averaged over four choices of end points."""
         if not len(clips):
             return np.empty(0)
-        scores = [self.detector.score(rows) for rows in views(clips, self.recipe)]
-        return np.mean(scores, axis=0)
+        return np.mean([self._score(rows) for rows in views(clips, self.recipe)], axis=0)
+
+    def _score(self, rows: np.ndarray) -> np.ndarray:
+        score = self.detector.score(rows)
+        if self.over_time is not None:
+            score += OVER_TIME_WEIGHT * self.over_time.score(slices(rows))
+        return score
+
+    def calibrate(self, scores: np.ndarray, *, false_alarms: float) -> None:
+        """Sets the threshold from scores of the word ``[M]`` that it was not trained on.
+
+        Raises:
+            ValueError: see :func:`~tfp_maf.anomaly.threshold_of`.
+        """
+        self.threshold = threshold_of(scores, false_alarms)
 
     def save(self, folder: str | Path) -> None:
         """Writes it.
@@ -66,8 +69,17 @@ class Listener:
         Raises:
             OSError: the folder can't be written.
         """
+        folder = Path(folder)
         self.detector.save(folder)
-        write_json(Path(folder) / LISTENER, {"word": self.word, "recipe": self.recipe})
+        if self.over_time is not None:
+            self.over_time.save(folder / OVER_TIME)
+        described = {
+            "word": self.word,
+            "recipe": self.recipe,
+            "over_time": self.over_time is not None,
+            "threshold": None if np.isnan(self.threshold) else self.threshold,
+        }
+        write_json(folder / LISTENER, described)
 
     @classmethod
     def load(cls, folder: str | Path) -> Listener:
@@ -81,12 +93,19 @@ class Listener:
             raise FileNotFoundError(f"{folder} is not a run of tfp-maf train audio: no {LISTENER}")
         try:
             described = json.loads(path.read_text())
-            word, recipe = described["word"], described["recipe"]
+            word, recipe, threshold = (described[n] for n in ("word", "recipe", "threshold"))
             if recipe not in RECIPES:
                 raise ValueError(f"unknown recipe {recipe!r}")
+            over_time = described["over_time"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error})") from None
-        return cls(word, recipe, AnomalyDetector.load(folder))
+        return cls(
+            word,
+            recipe,
+            AnomalyDetector.load(folder),
+            over_time=SequenceDetector.load(path.parent / OVER_TIME) if over_time else None,
+            threshold=float("nan") if threshold is None else float(threshold),
+        )
 
 
 def views(clips: Sequence[np.ndarray], recipe: str) -> list[np.ndarray]:
@@ -100,97 +119,6 @@ def views(clips: Sequence[np.ndarray], recipe: str) -> list[np.ndarray]:
     ]
 
 
-def train_post(
-    word: str,
-    clips: Sequence[np.ndarray],
-    validation: Sequence[np.ndarray],
-    *,
-    seed: int = 0,
-    on_epoch: Any = None,
-    **options: Any,
-) -> tuple[Listener, History]:
-    """The post's experiment: its features, its flow, its hundred epochs.
-
-    Args:
-        word: for the listener.
-        clips, validation: of the word, from different speakers.
-        seed: of weights and shuffles.
-        on_epoch: called with the listener and the history after each epoch.
-        options: of :func:`tfp_maf.fit`, in place of the post's.
-    """
-    x, v = (views(part, "post")[0] for part in (clips, validation))
-    size = x.shape[1]
-    flow = build_maf(size, seed=seed, **POST_MODEL)
-    detector = AnomalyDetector(Whitening.identity(size), [flow])
-    listener = Listener(word, "post", detector)
-    options = POST_TRAINING | options
-    options["batch_size"] = min(options["batch_size"], len(x))
-    history = fit(
-        flow,
-        x.astype(np.float32),
-        v.astype(np.float32),
-        seed=seed,
-        patience=options["max_epochs"],
-        on_epoch=None if on_epoch is None else lambda h: on_epoch(listener, h),
-        **options,
-    )
-    return listener, history
-
-
-def train_aligned(
-    word: str,
-    clips: Sequence[np.ndarray],
-    validation: Sequence[np.ndarray],
-    *,
-    background: Sequence[np.ndarray] | None = None,
-    ratio: bool = False,
-    seeds: Sequence[int] = (0, 1),
-    **options: Any,
-) -> Listener:
-    """On aligned log-mel, 15 variations of each clip; one-class, or against a background.
-
-    Args:
-        word: for the listener.
-        clips, validation: of the word, from different speakers.
-        background: clips of other words, which join the word's own as everyday sound; None
-            for the word with its slices of time shuffled and reversed.
-        ratio: whether there is a background at all.
-        seeds: a flow each.
-        options: of :meth:`AnomalyDetector.fit`.
-    """
-    rng = np.random.default_rng(seeds[0])
-    mels = [features.log_mel(x) for x in clips]
-    plain = np.stack([features.aligned(mel) for mel in mels])
-    varied = _varied(mels, rng)
-    held_out = np.concatenate(views(validation, "aligned"))
-    weight, everyday = 0.0, None
-    if ratio and background is None:
-        weight, everyday = SCRAMBLED_WEIGHT, scrambled(varied, rng)
-    elif ratio:
-        others = _varied([features.log_mel(x) for x in background or []], rng)
-        weight, everyday = WORDS_WEIGHT, rng.permutation(np.concatenate([varied, others]))
-    detector = AnomalyDetector.fit(
-        plain,
-        held_out,
-        augmented=varied,
-        background=everyday,
-        weight=weight,
-        components=min(COMPONENTS, len(plain) - 1),
-        seeds=seeds,
-        **options,
-    )
-    return Listener(word, "ratio" if ratio else "aligned", detector)
-
-
-def _varied(mels: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Aligned rows ``[COPIES N, 320]`` of clips' log-mel, each time another variation."""
-    variations = (features.Variation.draw(rng) for _ in range(COPIES * len(mels)))
-    return np.stack([features.aligned(mels[i % len(mels)], v) for i, v in enumerate(variations)])
-
-
-def scrambled(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Aligned rows ``[N, 320]``, half with their slices of time shuffled, half reversed."""
-    slices = rows.reshape(len(rows), features.SLICES, -1)
-    order = np.argsort(rng.random([len(rows), features.SLICES]), axis=1)
-    order[::2] = np.arange(features.SLICES)[::-1]
-    return np.take_along_axis(slices, order[:, :, None], axis=1).reshape(rows.shape)
+def slices(rows: np.ndarray) -> np.ndarray:
+    """Aligned rows ``[N, 320]`` as 16 slices of time, ``[N, 16, 20]``."""
+    return rows.reshape(len(rows), features.SLICES, -1)

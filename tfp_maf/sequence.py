@@ -8,6 +8,8 @@ all frames share one flow, whose first layer is a causal convolution over the wh
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,11 @@ from tfp_maf.evaluation import log_prob
 from tfp_maf.flow import Flow
 from tfp_maf.flows import build_maf
 from tfp_maf.history import History
+from tfp_maf.runs import write_json
+from tfp_maf.saving import load_flow
 from tfp_maf.training import fit
 
+SHAPE = "sequence.json"
 MODEL: dict[str, Any] = {
     "num_layers": 5,
     "hidden_units": (128, 128),
@@ -39,6 +44,7 @@ class SequenceFlow:
     Args:
         past: all of them by default.
         seed: of the initial weights.
+        flow: in place of a new one.
         options: of :func:`tfp_maf.build_maf`, in place of :data:`MODEL`.
     """
 
@@ -49,6 +55,7 @@ class SequenceFlow:
         *,
         past: int | None = None,
         seed: int = 0,
+        flow: Flow | None = None,
         **options: Any,
     ):
         for name, value in (("frames", frames), ("features", features)):
@@ -57,7 +64,11 @@ class SequenceFlow:
         self.past = max(frames - 1, 1) if past is None else past
         checks.positive_integer("past", self.past)
         size = self.past * features + frames
-        self.flow: Flow = build_maf(features, condition_size=size, seed=seed, **(MODEL | options))
+        if flow is None:
+            flow = build_maf(features, condition_size=size, seed=seed, **(MODEL | options))
+        if (flow.event_size, flow.conditioning.size) != (features, size):
+            raise ValueError(f"the flow is not of {features} features given {size} numbers")
+        self.flow = flow
 
     def conditions(self, x: np.ndarray, t: int) -> np.ndarray:
         """What frame ``t`` of sequences ``[N, T, D]`` is given, ``[N, past D + T]``.
@@ -120,3 +131,28 @@ class SequenceFlow:
             condition = self.conditions(x, t)
             x[:, t] = self.flow.sample(n, condition=condition, seed=int(seeds[t])).numpy()
         return x
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the flow, and what its frames are.
+
+        Raises:
+            OSError: the folder can't be written.
+        """
+        self.flow.save(folder)
+        shape = {"frames": self.frames, "features": self.features, "past": self.past}
+        write_json(Path(folder) / SHAPE, shape)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> SequenceFlow:
+        """What :meth:`save` wrote.
+
+        Raises:
+            OSError: none there. ValueError: it is damaged.
+        """
+        flow = load_flow(folder)
+        try:
+            shape = json.loads((Path(folder) / SHAPE).read_text())
+            loaded = cls(flow=flow, **shape)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{Path(folder) / SHAPE} is damaged ({error})") from None
+        return loaded

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from data_prep.files import replaced_when_whole
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,17 @@ class Whitening:
         return cls(np.zeros(size), np.eye(size))
 
     @classmethod
-    def fit(cls, x: np.ndarray, *, components: int | None = None) -> Whitening:
+    def fit(
+        cls, x: np.ndarray, *, components: int | None = None, shrinkage: float = 0.0
+    ) -> Whitening:
         """To rows ``[N, D]``; by default all directions in which they differ at all.
+
+        Args:
+            x: the rows.
+            components: directions kept.
+            shrinkage: s of the covariance ``(1 - s) S + s tr(S) / D I`` that takes S's place
+                where rows are few; above 0, all D directions are kept
+                (Ledoit and Wolf 2004).
 
         Raises:
             ValueError: fewer than two rows, or fewer such directions than are wanted.
@@ -37,6 +50,10 @@ class Whitening:
         if len(x) < 2:
             raise ValueError(f"{len(x)} rows are too few to whiten")
         mean = x.mean(axis=0)
+        if shrinkage > 0:
+            variances, axes = np.linalg.eigh(np.cov(x.T, bias=True))
+            shrunk = (1 - shrinkage) * variances + shrinkage * variances.mean()
+            return cls(mean, axes / np.sqrt(shrunk))
         _, singular, axes = np.linalg.svd(x - mean, full_matrices=False)
         deviations = singular / np.sqrt(len(x))
         # Less than a millionth of the widest is the rounding of float32 columns.
@@ -49,3 +66,25 @@ class Whitening:
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """``[N, D]`` to float32 ``[N, components]``."""
         return ((np.asarray(x, np.float64) - self.mean) @ self.directions).astype(np.float32)
+
+    def save(self, path: Path) -> None:
+        """Writes a ``.npz``.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        with replaced_when_whole(path, binary=True) as file:
+            np.savez(file, mean=self.mean, directions=self.directions)
+
+    @classmethod
+    def load(cls, path: Path) -> Whitening:
+        """What :meth:`save` wrote; nothing in it is executed.
+
+        Raises:
+            OSError: no such file. ValueError: it is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls(stored["mean"], stored["directions"])
+        except (KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is damaged ({error})") from None

@@ -1,0 +1,127 @@
+"""What does not belong among sequences: a tempered ratio of two densities frame by frame."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfp_maf.runs import write_json
+from tfp_maf.sequence import SequenceFlow
+from tfp_maf.whitening import Whitening
+
+DETECTOR, WHITENING = "sequences.json", "frames.npz"
+MODEL: dict[str, Any] = {"num_layers": 3, "hidden_units": (128,)}
+TRAINING: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "batch_size": 256,
+    "clip_norm": 5.0,
+    "input_noise": 0.25,
+    "max_epochs": 12,
+    "patience": 3,
+}
+
+
+class SequenceDetector:
+    """Scores sequences ``[N, T, D]``: ``log p(x) - weight log p_background(x)``.
+
+    By frames alone, a density prefers what is smooth: there the next frame is easily told.
+    The background's share takes that back (see :class:`~tfp_maf.AnomalyDetector`).
+
+    Attributes:
+        whitening: frames ``[D]`` to their principal components.
+        flow, background: of sequences of those.
+        weight: of the background's log-likelihood.
+    """
+
+    def __init__(
+        self, whitening: Whitening, flow: SequenceFlow, *, background: SequenceFlow, weight: float
+    ):
+        self.whitening, self.flow = whitening, flow
+        self.background, self.weight = background, weight
+
+    @classmethod
+    def fit(
+        cls,
+        x: np.ndarray,
+        validation: np.ndarray,
+        *,
+        background: np.ndarray,
+        background_validation: np.ndarray,
+        weight: float = 0.5,
+        components: int | None = None,
+        seed: int = 0,
+        **training: Any,
+    ) -> SequenceDetector:
+        """To sequences of one class, and to everyday ones.
+
+        Args:
+            x, validation: ``[N, T, D]`` and ``[M, T, D]`` of the class; whitening is fitted to
+                the frames of ``x``.
+            background, background_validation: everyday sequences ``[B, T, D]``, ``[C, T, D]``.
+            weight: of the background's log-likelihood.
+            components: of a frame; all by default.
+            seed: of weights and shuffles.
+            training: options of :func:`tfp_maf.fit`, in place of :data:`TRAINING`.
+
+        Raises:
+            ValueError: bad sequences, or an option out of its range.
+        """
+        frames = np.reshape(x, [-1, np.shape(x)[-1]])
+        whitening = Whitening.fit(frames, components=components)
+        options = TRAINING | training
+        flows = []
+        for rows, held_out in ((x, validation), (background, background_validation)):
+            z, v = _whitened(whitening, rows), _whitened(whitening, held_out)
+            flow = SequenceFlow(z.shape[1], z.shape[2], seed=seed, **MODEL)
+            batch_size = min(options["batch_size"], len(z) * z.shape[1])
+            flow.fit(z, v, seed=seed, **(options | {"batch_size": batch_size}))
+            flows.append(flow)
+        return cls(whitening, flows[0], background=flows[1], weight=weight)
+
+    def score(self, x: np.ndarray) -> np.ndarray:
+        """``[N, T, D]`` to ``[N]``.
+
+        Raises:
+            ValueError: another shape, or values that are not finite.
+        """
+        z = _whitened(self.whitening, x)
+        return self.flow.log_prob(z) - self.weight * self.background.log_prob(z)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes both flows, the whitening and the weight.
+
+        Raises:
+            OSError: the folder can't be written.
+        """
+        folder = Path(folder)
+        self.flow.save(folder / "flow")
+        self.background.save(folder / "background")
+        self.whitening.save(folder / WHITENING)
+        write_json(folder / DETECTOR, {"weight": self.weight})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> SequenceDetector:
+        """What :meth:`save` wrote.
+
+        Raises:
+            OSError: none there. ValueError: it is damaged.
+        """
+        folder = Path(folder)
+        if not (folder / DETECTOR).is_file():
+            raise FileNotFoundError(f"{folder} holds no detector: {DETECTOR} is missing")
+        try:
+            weight = float(json.loads((folder / DETECTOR).read_text())["weight"])
+            whitening = Whitening.load(folder / WHITENING)
+            flows = [SequenceFlow.load(folder / name) for name in ("flow", "background")]
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise ValueError(f"{folder} is damaged and can't be loaded ({error})") from None
+        return cls(whitening, flows[0], background=flows[1], weight=weight)
+
+
+def _whitened(whitening: Whitening, x: np.ndarray) -> np.ndarray:
+    """Each frame of sequences ``[N, T, D]``: ``[N, T, components]``."""
+    n, frames, features = np.shape(x)
+    return whitening(np.reshape(x, [-1, features])).reshape(n, frames, -1)

@@ -1,0 +1,127 @@
+"""What ``tfp-maf train audio`` compares with, prints and draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from sklearn.mixture import GaussianMixture
+from sklearn.svm import OneClassSVM
+
+from data_prep.audio_features import log_mel
+from data_prep.speech_commands import Clips
+from tfp_maf import audio_plots
+from tfp_maf.detection import Detection, roc
+from tfp_maf.listener import Listener, views
+from tfp_maf.quiet import say
+from tfp_maf.recipes import COMPONENTS, FEW, SHRINKAGE
+from tfp_maf.whitening import Whitening
+
+MIXTURE_COMPONENTS, RATIO_COMPONENTS = 16, 64
+GALLERY = 4
+
+
+def baselines(
+    recipe: str, parts: dict[str, Clips], others: Clips, everyday: Clips, *, seed: int
+) -> dict[str, Detection]:
+    """Simple densities of the same features, and the clip's energy.
+
+    With everyday clips of other words, also the ratio of two Gaussians.
+    """
+    used = {"train": parts["train"], "test": parts["test"], "others": others}
+    by_part = {name: views(clips.samples, recipe) for name, clips in used.items()}
+    rows = np.concatenate(by_part["train"])
+    few = len(parts["train"]) < FEW
+    whitening = (
+        Whitening.fit(rows, shrinkage=SHRINKAGE)
+        if few
+        else Whitening.fit(rows, components=COMPONENTS)
+    )
+
+    def found(score: Callable[[np.ndarray], np.ndarray]) -> Detection:
+        target, other = (
+            np.mean([score(view) for view in by_part[part]], axis=0) for part in ("test", "others")
+        )
+        return Detection.of(target, other, others.words)
+
+    z = whitening(rows)
+    models = {
+        "Gaussian": GaussianMixture(1, reg_covar=1e-3, random_state=seed),
+        f"mixture of {MIXTURE_COMPONENTS}": GaussianMixture(
+            min(MIXTURE_COMPONENTS, len(z) // 10), reg_covar=0.25, random_state=seed
+        ),
+        "one-class SVM": OneClassSVM(nu=0.1, gamma="scale"),
+    }
+    table = {}
+    for name, model in models.items():
+        score_samples = model.fit(z).score_samples
+        table[name] = found(lambda view, of=score_samples: of(whitening(view)))  # type: ignore[misc]
+    if len(everyday):
+        table["Gaussian ratio"] = found(
+            _gaussian_ratio(rows, np.concatenate(views(everyday.samples, recipe)))
+        )
+    energy = {
+        name: np.array([np.log(np.mean(x.astype(float) ** 2) + 1e-12) for x in clips.samples])
+        for name, clips in (("test", parts["test"]), ("others", others))
+    }
+    table["energy"] = Detection.of(energy["test"], energy["others"], others.words)
+    return table
+
+
+def _gaussian_ratio(rows: np.ndarray, everyday: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """``log p - log p_background`` of rows, both Gaussian, the background of all rows together."""
+    every = np.concatenate([rows, everyday])
+    whitening = Whitening.fit(every, components=RATIO_COMPONENTS)
+    one, other = (GaussianMixture(1, reg_covar=1e-3).fit(whitening(part)) for part in (rows, every))
+
+    def score(view: np.ndarray) -> np.ndarray:
+        z = whitening(view)
+        return one.score_samples(z) - other.score_samples(z)
+
+    return score
+
+
+def print_table(table: dict[str, Detection], word: str) -> None:
+    say(f"{'':18} AUC   words above   margin, sd   equal error")
+    for name, found in table.items():
+        say(
+            f"{name:16} {found.auc:.3f} {len(found.above):10} {found.margin:14.2f} "
+            f"{found.equal_error_rate:12.1%}"
+        )
+    first = next(iter(table.values()))
+    worst = sorted(first.auc_by_word.items(), key=lambda pair: pair[1])[:5]
+    say("hardest words: " + ", ".join(f"{name} {auc:.3f}" for name, auc in worst))
+    say(
+        f"at the threshold {first.false_alarms:.1%} of {word!r} are refused, "
+        f"{first.misses:.1%} of other words taken for it"
+    )
+    best = max(table, key=lambda name: table[name].auc)
+    if best != next(iter(table)):
+        say(f"the {best} does better than the flow")
+
+
+def write_plots(
+    folder: Path,
+    word: str,
+    listener: Listener,
+    test: Clips,
+    others: Clips,
+    scores: tuple[np.ndarray, np.ndarray],
+) -> None:
+    (folder / "plots").mkdir(exist_ok=True)
+    every = np.concatenate(scores)
+    clips = test.samples + others.samples
+    names = test.names + others.names
+    order = np.argsort(every)
+    gallery = [*order[::-1][:GALLERY], *order[:GALLERY]]
+    figures = {
+        "scores": audio_plots.plot_scores(*scores, word=word, threshold=listener.threshold),
+        "roc": audio_plots.plot_roc({listener.recipe: roc(*scores)}),
+        "gallery": audio_plots.plot_spectrograms(
+            [log_mel(clips[i]) for i in gallery],
+            titles=[f"{Path(names[i]).parent}: {every[i]:.0f}" for i in gallery],
+        ),
+    }
+    for name, figure in figures.items():
+        figure.savefig(folder / "plots" / f"{name}.png", dpi=120)
