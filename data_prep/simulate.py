@@ -100,3 +100,17 @@ def _relax(
         readings[first:last] = goal + (value - goal) * np.exp(-elapsed / tau)
         value, began = readings[last - 1], seconds[last - 1]
     return readings
+
+
+def two_moons(n: int, *, seed: int = 0) -> np.ndarray:
+    """Two half circles that reach into each other, with noise: float32 ``[n, 2]``, standardised.
+
+    The usual picture for densities in the plane; scikit-learn's ``make_moons`` has the same.
+    """
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, np.pi, n)
+    upper = rng.random(n) < 0.5
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    x[~upper] = [1.0, 0.5] - x[~upper]
+    x += rng.normal(0, 0.08, [n, 2])
+    return ((x - x.mean(axis=0)) / x.std(axis=0)).astype(np.float32)

@@ -18,6 +18,7 @@ ROWS, _ = chain_rows(64, 5, seed=0)
 OPTIONS = [
     {},
     {"order": "post"},
+    {"permute": False},
     {"batch_norm": False},
     {"activation": "relu", "hidden_units": [9, 6]},
     {"log_scale_bound": None, "hidden_units": [7]},

@@ -36,6 +36,7 @@ def after_steps(way, *, clip_norm=None, stop=10, **options):
     [
         {},
         {"order": "post"},
+        {"permute": False},
         {"batch_norm": False},
         {"hidden_units": [9], "num_layers": 1},
         {"hidden_units": [258, 256], "num_layers": 1},

@@ -55,7 +55,15 @@ _HOME = {
     "load_flow": "saving",
     "set_batch_statistics": "batch_statistics",
 }
-_MODULES = {*_HOME.values(), "baselines", "experiments", "masked_dense", "plotting"}
+_MODULES = {
+    *_HOME.values(),
+    "baselines",
+    "experiments",
+    "flow_plots",
+    "masked_dense",
+    "pitfalls",
+    "plotting",
+}
 
 __all__ = [
     "AnomalyDetector",

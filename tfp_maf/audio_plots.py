@@ -101,3 +101,14 @@ def plot_spectrograms(mels: Sequence[np.ndarray], *, titles: Sequence[str]) -> F
     for axis, mel, title in zip(axes, mels, titles, strict=False):
         _image(axis, mel * NATS_TO_DB, title, "s", len(mel) / 100)
     return figure
+
+
+def plot_tracks(tracks: np.ndarray) -> Figure:
+    """Sequences ``[N, T, D]`` of whitened frames as pictures, side by side."""
+    figure = Figure(figsize=(2.6 * len(tracks), 2.6), layout="constrained")
+    axes = figure.subplots(1, len(tracks), squeeze=False)[0]
+    for i, (axis, track) in enumerate(zip(axes, tracks, strict=True)):
+        image = axis.imshow(track.T, origin="lower", aspect="auto", cmap="PuOr", vmin=-3, vmax=3)
+        axis.set(title=f"track {i + 1}", xlabel=SLICED, ylabel="component" if i == 0 else "")
+    figure.colorbar(image, ax=axes, label="standard deviations")
+    return figure

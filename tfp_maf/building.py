@@ -93,8 +93,10 @@ def autoregressive_layers(
 
 def after_layer(arguments: dict[str, Any], *, is_last: bool) -> list[Any]:
     """Batch normalisation, and a reversal of the columns before the next layer."""
+    if is_last or not arguments.get("permute", True):
+        return batch_norm_of(arguments)
     reversal = tfb.Permute(list(reversed(range(arguments["event_size"]))))
-    return batch_norm_of(arguments) + ([] if is_last else [reversal])
+    return [*batch_norm_of(arguments), reversal]
 
 
 def batch_norm_of(arguments: dict[str, Any]) -> list[Any]:

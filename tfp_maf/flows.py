@@ -41,6 +41,7 @@ def build_maf(
     hidden_units: Sequence[int] = (100, 100),
     activation: str = "tanh",
     batch_norm: bool = True,
+    permute: bool = True,
     order: Literal["paper", "post"] = "paper",
     log_scale_bound: Bound = "auto",
     condition_size: int = 0,
@@ -61,6 +62,8 @@ def build_maf(
         hidden_units: sizes of each network's hidden layers.
         activation: a Keras activation's name; the paper: tanh for GAS, relu elsewhere.
         batch_norm: whether batch normalisation follows each layer.
+        permute: whether the columns are reversed between layers; without it, all see them in
+            one order, and ``x_1`` stays Gaussian but for its scale.
         order: ``"paper"``: the data meet the first layer, in the columns' own
             order, and batch normalisation comes after it on the way to the noise.
             ``"post"``: the post's list, reversed, so that the data meet batch

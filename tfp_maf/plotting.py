@@ -65,6 +65,24 @@ def plot_history(history: pd.DataFrame, *, references: dict[str, float] | None =
     return figure
 
 
+def plot_curves(curves: dict[str, Sequence[float]], *, xlabel: str, ylabel: str) -> Figure:
+    """By name, a value an epoch; those of the first ones that lie far below are cut off."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    styles = ["-", "--", ":", "-."]
+    for i, (name, values) in enumerate(curves.items()):
+        epochs = range(1, len(values) + 1)
+        style = styles[i // 4 % len(styles)]
+        axis.plot(epochs, values, label=name, color=f"C{i % 4}", linestyle=style)
+    finite = np.array([v for values in curves.values() for v in values if np.isfinite(v)])
+    if len(finite):
+        low, high = np.percentile(finite, [10, 100])
+        axis.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.legend(fontsize=7)
+    return figure
+
+
 def plot_pairs(
     data: np.ndarray, samples: np.ndarray, *, columns: Sequence[str], seed: int = 0
 ) -> Figure:

@@ -26,8 +26,6 @@ EXPERIMENTS = {
     "happy, ratio": ("happy", "ratio", None),
     "happy, ratio to words": ("happy", "ratio", f"cat,{BACKGROUND}"),
     "cat, aligned": ("cat", "aligned", None),
-    "cat, ratio": ("cat", "ratio", None),
-    "cat, ratio to words": ("cat", "ratio", f"happy,{BACKGROUND}"),
     "happy, post": ("happy", "post", None),
     "bed (10 clips), aligned": ("bed", "aligned", None),
 }

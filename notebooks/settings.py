@@ -1,0 +1,69 @@
+"""How large the notebooks' experiments are: in full, or small with TFP_MAF_NOTEBOOKS=small.
+
+Import it first: it also keeps TensorFlow from greeting in the notebook.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+from tfp_maf import quiet
+
+VARIABLE = "TFP_MAF_NOTEBOOKS"
+
+
+@dataclass(frozen=True)
+class Size:
+    """Rows, epochs and networks.
+
+    Attributes:
+        moons: rows of the two moons, and epochs on them.
+        known: rows of the density on which batch norm is tried, and epochs on them.
+        gas_rows: of the stand-in for the gas sensors.
+        gas_epochs: until the stopping rule ends it; and for each of the variants.
+        gas_network: layers and hidden units.
+        speakers: of the made-up words.
+        audio_epochs: by the post's recipe, and by the one that works.
+        mnist_epochs: of each MAF on digits.
+        mnist_network: layers and hidden units.
+    """
+
+    moons: tuple[int, int] = (10_000, 40)
+    known: tuple[int, int] = (50_000, 8)
+    gas_rows: int = 40_000
+    gas_epochs: tuple[int, int] = (200, 15)
+    gas_network: tuple[int, tuple[int, ...]] = (10, (100, 100))
+    speakers: int = 80
+    audio_epochs: tuple[int, int] = (20, 24)
+    mnist_epochs: int = 6
+    mnist_network: tuple[int, tuple[int, ...]] = (5, (512,))
+
+
+def data(name: str) -> Path | None:
+    """The folder of a real data set, or None: ``../data/NAME``, or in ``$TFP_MAF_DATA``."""
+    homes = [Path("../data"), *map(Path, filter(None, [os.environ.get("TFP_MAF_DATA")]))]
+    return next((home / name for home in homes if (home / name).is_dir()), None)
+
+
+FULL = Size()
+SMALL = Size(
+    moons=(500, 2),
+    known=(2_000, 1),
+    gas_rows=4_000,
+    gas_epochs=(2, 1),
+    gas_network=(2, (8, 8)),
+    speakers=20,
+    audio_epochs=(2, 2),
+    mnist_epochs=1,
+    mnist_network=(1, (8,)),
+)
+SIZE = SMALL if os.environ.get(VARIABLE) == "small" else FULL
+
+set_matplotlib_formats("png")  # so that figures outside of pyplot are shown
+warnings.filterwarnings("ignore", category=DeprecationWarning)  # TFP's own, of NumPy
+quiet.import_tensorflow()
