@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from tfp_maf import quiet
@@ -36,7 +37,7 @@ class Size:
     moons: tuple[int, int] = (10_000, 40)
     known: tuple[int, int] = (50_000, 8)
     gas_rows: int = 40_000
-    gas_epochs: tuple[int, int] = (200, 15)
+    gas_epochs: tuple[int, int] = (1000, 15)
     gas_network: tuple[int, tuple[int, ...]] = (10, (100, 100))
     speakers: int = 80
     audio_epochs: tuple[int, int] = (20, 24)
@@ -64,6 +65,7 @@ SMALL = Size(
 )
 SIZE = SMALL if os.environ.get(VARIABLE) == "small" else FULL
 
+pd.set_option("display.max_colwidth", None)
 set_matplotlib_formats("png")  # so that figures outside of pyplot are shown
 warnings.filterwarnings("ignore", category=DeprecationWarning)  # TFP's own, of NumPy
 quiet.import_tensorflow()

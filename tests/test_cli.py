@@ -13,7 +13,7 @@ from conftest import chain_rows
 
 import tfp_maf
 from data_prep import gas, simulate
-from tfp_maf import cli
+from tfp_maf import cli, progress
 
 QUICK = ["--num-layers", "2", "--hidden-units", "8,8", "--max-epochs", "2"]
 SCALE, OFFSET = np.array([3.0, 0.01, 50.0]), np.array([1.0, -7.0, 1e3])
@@ -293,7 +293,8 @@ def test_options_are_checked(table, tmp_path, capsys):
     assert "--drop is for tables" in fails(capsys, "train", "gas", *out, "--drop", "X4")
 
 
-def test_ctrl_c_keeps_the_best_and_says_so(table, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_kill_keep_the_best_and_say_so(table, tmp_path, sent):
     arguments = [
         "train",
         str(table),
@@ -316,13 +317,51 @@ def test_ctrl_c_keeps_the_best_and_says_so(table, tmp_path):
         while not list((tmp_path / "r").glob("checkpoints/training.npz")) and waited < 120:
             time.sleep(0.5)
             waited += 0.5
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         out, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130
     assert "ended by interrupted" in out
+    assert "--resume goes on" in out
     assert tfp_maf_command("evaluate", tmp_path / "r") == 0
+
+
+def test_a_run_that_is_killed_goes_on(table, tmp_path, monkeypatch):
+    """Killed after its checkpoint of the second epoch, it ends as if it had not been."""
+    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
+    options = [*QUICK[:4], "--max-epochs", 4]
+    assert tfp_maf_command("train", table, "--out", tmp_path / "whole", *options) == 0
+    keep = progress.Progress.keep
+
+    def keep_and_die(self, path, **at_once):
+        keep(self, path, **at_once)
+        if self.history.epochs == 2:
+            raise SystemExit  # as little is tidied up
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(progress.Progress, "keep", keep_and_die)
+        tfp_maf_command("train", table, "--out", tmp_path / "r", *options)
+    assert not (tmp_path / "r" / "metrics.json").exists()
+    assert tfp_maf_command("train", table, "--out", tmp_path / "r", "--resume", *options) == 0
+    whole, resumed = (
+        json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "r")
+    )
+    assert resumed["test"] == whole["test"]
+    history = pd.read_csv(tmp_path / "r" / "history.csv")
+    assert list(history["epoch"]) == [1, 2, 3, 4]
+
+
+def test_resume_wants_the_same_training(run, table, tmp_path, capsys):
+    again = shutil.copytree(run, tmp_path / "again")
+    base = ["train", table, "--out", again, "--resume", *QUICK]
+    assert "with seed 3, not 4" in fails(capsys, *base, "--seed", 4)
+    line = fails(capsys, *base, "--seed", 3, "--learning-rate", 0.5)
+    assert "learning_rate" in line
+    (again / "checkpoints" / "training.npz").unlink()
+    assert "had not kept anything yet" in fails(capsys, *base, "--seed", 3)
+    assert (again / "config.json").exists()
+    assert "is not a run" in fails(capsys, "train", table, "--out", tmp_path / "no", "--resume")
 
 
 def test_training_goes_on_when_nobody_reads(table, tmp_path):

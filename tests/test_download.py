@@ -13,7 +13,7 @@ import zipfile
 import pytest
 
 from data_prep import download
-from data_prep.download import Remote, Source
+from data_prep.sources import SOURCES, Remote, Source
 
 CONTENT = bytes(range(256)) * 2000  # 512 kB
 
@@ -71,7 +71,7 @@ def source(server, monkeypatch):
         Server.files[f"/{name}"] = content if served is None else served
         options = {"hash": f"sha256:{hashlib.sha256(content).hexdigest()}"} | options
         remote = Remote(f"{server}/{name}", name, **options)
-        monkeypatch.setitem(download.SOURCES, "mine", Source((remote,), "a licence"))
+        monkeypatch.setitem(SOURCES, "mine", Source((remote,), "a licence"))
 
     return source
 
@@ -166,7 +166,7 @@ def test_not_there(source, tmp_path):
 
 def test_nobody_answers(source, tmp_path, monkeypatch):
     remote = Remote("http://127.0.0.1:9/x.bin", "x.bin")
-    monkeypatch.setitem(download.SOURCES, "mine", Source((remote,), "-"))
+    monkeypatch.setitem(SOURCES, "mine", Source((remote,), "-"))
     with pytest.raises(OSError, match="no connection"):
         download.download("mine", tmp_path)
 
@@ -234,10 +234,10 @@ def test_an_archive_without_what_is_wanted(source, tmp_path):
 
 
 def test_the_table_is_complete():
-    from tfp_maf.cli import DATASETS, RECORDINGS
+    from tfp_maf.options import DATASETS, RECORDINGS
 
-    assert set(download.SOURCES) == {*DATASETS, *RECORDINGS, "prepared"}
-    for source in download.SOURCES.values():
+    assert set(SOURCES) == {*DATASETS, *RECORDINGS, "prepared"}
+    for source in SOURCES.values():
         assert source.licence
         assert all(remote.url.startswith("https://") for remote in source.files)
 

@@ -23,9 +23,10 @@ from data_prep import (
     miniboone,
     power,
     simulate,
+    sources,
     speech_commands,
 )
-from tfp_maf import cli
+from tfp_maf import options
 from tfp_maf.datasets import LOADERS
 
 RNG = np.random.default_rng(0)
@@ -166,7 +167,7 @@ def publish(server, tmp_path, monkeypatch):  # noqa: F811
 
     def publish(name):
         contents = published(name, tmp_path)
-        source = download.SOURCES[name]
+        source = sources.SOURCES[name]
         assert {remote.name for remote in source.files} == set(contents)
         Server.files = {f"/{each}": content for each, content in contents.items()}
         files = tuple(
@@ -178,7 +179,7 @@ def publish(server, tmp_path, monkeypatch):  # noqa: F811
             )
             for remote in source.files
         )
-        monkeypatch.setitem(download.SOURCES, name, dataclasses.replace(source, files=files))
+        monkeypatch.setitem(sources.SOURCES, name, dataclasses.replace(source, files=files))
 
     return publish
 
@@ -198,7 +199,7 @@ def test_from_the_publisher(publish, name, tmp_path, monkeypatch):
         assert np.isfinite(part).all()
 
 
-@pytest.mark.parametrize("name", cli.RECORDINGS)
+@pytest.mark.parametrize("name", options.RECORDINGS)
 def test_recordings_from_the_publisher(publish, name, tmp_path):
     publish(name)
     Server.cut = [100]

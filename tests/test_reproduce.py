@@ -8,7 +8,7 @@ from test_cli import fails, tfp_maf_command
 
 import tfp_maf
 from data_prep import mnist, power
-from tfp_maf import cli, paper, protocol
+from tfp_maf import options, paper, protocol
 
 TRAINED = ("gaussian", "made", "made_mog", "realnvp_5", "maf_mog_5")  # others take long to compile
 QUICK = ["--hidden-units", "8", "--max-epochs", "2"]
@@ -176,5 +176,5 @@ def test_errors(power_folder, tmp_path, capsys):
 
 
 def test_the_command_names_all_data_sets_and_models():
-    assert set(cli.DATASETS) == set(paper.DATASETS)
-    assert tuple(paper.UNCONDITIONAL) == cli.MODELS
+    assert set(options.DATASETS) == set(paper.DATASETS)
+    assert tuple(paper.UNCONDITIONAL) == options.MODELS

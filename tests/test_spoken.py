@@ -136,7 +136,7 @@ def test_listening_to_what_is_no_sound(aligned, words, tmp_path, capsys):
 def test_a_ratio(words, tmp_path, options):
     assert train(words, tmp_path / "r", "ratio", *options) == 0
     metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
-    assert Listener.load(tmp_path / "r").detector.weight == (0.6 if options else 0.2)
+    assert Listener.load(tmp_path / "r").detector.weight == (0.6 if options else 0.4)
     tested = set(metrics["results"]["ratio"]["auc_by_word"])
     assert tested == ({"wow", "zero"} if options else {"cat", "bird", "wow", "zero"})
 

@@ -197,6 +197,31 @@ def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
     np.testing.assert_array_equal(stopped.log_prob(X), whole.log_prob(X))
 
 
+@pytest.mark.parametrize("kept", [2, 5, 6])
+def test_a_training_stopped_within_an_epoch_goes_on_there(tmp_path, monkeypatch, kept):
+    """Stopped right after its n-th checkpoint, of four an epoch."""
+    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(training, "STEPS_PER_CALL", len(TRAIN) // 100 // 4 + 1)
+    whole, stopped = small(), small()
+    options = {"input_noise": 0.1, "batch_size": 100}
+    expected = quick_fit(whole, **options)
+    keep = progress.Progress.keep
+
+    def keep_and_stop(self, path, calls=[], **at_once):  # noqa: B006
+        keep(self, path, **at_once)
+        calls.append(1)
+        if len(calls) == kept:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(progress.Progress, "keep", keep_and_stop)
+        history = quick_fit(stopped, checkpoint=tmp_path / "t.npz", **options)
+    assert history.stopped == "interrupted"
+    history = quick_fit(stopped, checkpoint=tmp_path / "t.npz", **options)
+    assert (history.train, history.validation) == (expected.train, expected.validation)
+    np.testing.assert_array_equal(stopped.log_prob(X), whole.log_prob(X))
+
+
 def test_input_noise_widens_the_density_and_leaves_the_rows_alone():
     # Without batch norm, whose statistics are those of the rows themselves.
     narrow, wide = (small(batch_norm=False) for _ in range(2))

@@ -5,6 +5,7 @@ Only parsing happens here; what takes TensorFlow is imported when a command runs
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -13,71 +14,18 @@ from typing import Any
 import click
 
 import tfp_maf
-
-RUN = click.argument("run")
-# What `train audio` does unless told otherwise.
-AUDIO = {
-    "word": "happy",
-    "recipe": "aligned",
-    "background": (),
-    "false_alarms": 0.05,
-    "strict": False,
-    "split": "0",
-}
-# Names only: what they stand for, in tfp_maf.paper, takes TensorFlow to import.
-DATASETS = ("power", "gas", "hepmass", "miniboone", "bsds300", "mnist", "cifar10")
-RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
-MODELS = (
-    "gaussian",
-    "made",
-    "made_mog",
-    "realnvp_5",
-    "realnvp_10",
-    "maf_5",
-    "maf_10",
-    "maf_mog_5",
-    "nsf_ar",
-    "nsf_c",
+from tfp_maf.options import (
+    AUDIO,
+    DATASETS,
+    MODELS,
+    RECORDINGS,
+    RUN,
+    SEED,
+    hidden_units_of,
+    models_of,
+    positive,
+    split_of,
 )
-SEED = click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Makes the run repeatable.",
-)
-
-
-def _hidden_units(_: Any, __: Any, value: str | None) -> tuple[int, ...] | None:
-    """``100,100`` to (100, 100)."""
-    if value is None:
-        return None
-    try:
-        return tuple(int(units) for units in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not like 100,100") from None
-
-
-def _models(_: Any, __: Any, value: str | None) -> tuple[str, ...]:
-    """``maf_5,made`` to names, all known."""
-    names = tuple(dict.fromkeys(value.split(","))) if value is not None else ()
-    for name in names:
-        if name.removesuffix("_conditional") not in MODELS:
-            raise click.BadParameter(f"no model {name!r}; there are {', '.join(MODELS)}")
-    return names
-
-
-def _split(_: Any, __: Any, value: str | None) -> str | None:
-    if value is not None and value != "official" and not value.isdecimal():
-        raise click.BadParameter(f"{value!r} is neither a number nor `official`")
-    return value
-
-
-def _positive(_: Any, __: Any, value: float | None) -> float | None:
-    # Not click.FloatRange: it lets NaN and infinity through.
-    if value is not None and not 0 < value < float("inf"):
-        raise click.BadParameter(f"{value} is not a finite number above 0")
-    return value
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -94,11 +42,12 @@ def cli() -> None:
 @click.option("--data", help="The experiment's raw file, or the folder it is in. [default: data/]")
 @click.option("--out", help="A new folder for the run. [default: runs/TARGET]")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out a table's column.")
+@click.option("--resume", is_flag=True, help="Go on with the training that --out holds.")
 @SEED
 @click.option("--num-layers", type=click.IntRange(1), help="Autoregressive layers.")
-@click.option("--hidden-units", callback=_hidden_units, metavar="N,N", help="Such as 100,100.")
+@click.option("--hidden-units", callback=hidden_units_of, metavar="N,N", help="Such as 100,100.")
 @click.option("--activation", help="Keras's name of it, such as tanh or relu.")
-@click.option("--learning-rate", callback=_positive, type=float, help="Adam's.")
+@click.option("--learning-rate", callback=positive, type=float, help="Adam's.")
 @click.option("--batch-size", type=click.IntRange(2), help="Rows a step.")
 @click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
 @click.option("--patience", type=click.IntRange(1), help="Epochs without progress before the end.")
@@ -122,19 +71,26 @@ def cli() -> None:
 @click.option("--strict", is_flag=True, default=None, help="audio: refuse unreadable recordings.")
 @click.option(
     "--split",
-    callback=_split,
+    callback=split_of,
     metavar="SEED|official",
     help="audio: seed of the split by speaker, or the publisher's lists. [default: 0]",
 )
 def train(
-    target: str, data: str | None, out: str | None, drop: tuple[str, ...], seed: int, **options: Any
+    target: str,
+    data: str | None,
+    out: str | None,
+    drop: tuple[str, ...],
+    resume: bool,
+    seed: int,
+    **options: Any,
 ) -> int:
     """Train a flow on TARGET: gas, power, or a table's path (.csv, .tsv, .parquet, .npy).
 
     Or on `audio`: recordings of one spoken word, WORD/SPEAKER_nohash_N.wav, to flag what is
     not that word; without --data, on made-up ones.
 
-    Options not given are the experiment's own.
+    Options not given are the experiment's own. Interrupted, by Ctrl-C or a kill, the same
+    command with --resume goes on where it was, at most ten seconds back.
     """
     given = {name: value for name, value in options.items() if value is not None}
     of_audio = {name: given.pop(name) for name in AUDIO if name in given}
@@ -143,9 +99,11 @@ def train(
             raise click.UsageError(
                 f"--{next(iter(of_audio)).replace('_', '-')} is for `train audio`"
             )
-        return _commands().train(target, data=data, out=out, drop=drop, seed=seed, overrides=given)
+        return _commands().train(
+            target, data=data, out=out, drop=drop, resume=resume, seed=seed, overrides=given
+        )
     unfit = [name for name in given if name in ("num_layers", "hidden_units", "activation")]
-    unfit += ["drop"] if drop else []
+    unfit += ["drop"] * bool(drop) + ["resume"] * resume
     if unfit:
         name = unfit[0].replace("_", "-")
         raise click.UsageError(f"--{name} is not for `train audio`")
@@ -165,7 +123,8 @@ def download(dataset: str, to: str | None) -> int:
 
     A broken transfer goes on where it was when the command is given again.
     """
-    from data_prep.download import SOURCES, download
+    from data_prep.download import download
+    from data_prep.sources import SOURCES
 
     folder = to or ("data" if dataset == "prepared" else f"data/{dataset}")
     click.echo(f"licence: {SOURCES[dataset].licence}")
@@ -180,18 +139,18 @@ def download(dataset: str, to: str | None) -> int:
 @click.option("--out", help="A folder; the same one again goes on. [default: results/DATASET]")
 @click.option(
     "--models",
-    callback=_models,
+    callback=models_of,
     metavar="NAME,NAME",
     help=f"Some of {', '.join(MODELS)}, or with _conditional. [default: all unconditional]",
 )
 @SEED
-@click.option("--hidden-units", callback=_hidden_units, metavar="N,N", help="Such as 512,512.")
+@click.option("--hidden-units", callback=hidden_units_of, metavar="N,N", help="Such as 512,512.")
 @click.option("--activation", help="Of all but Real NVP: Keras's name, such as relu.")
 @click.option(
-    "--log-scale-bound", callback=_positive, type=float, help="Nats that a layer may scale by."
+    "--log-scale-bound", callback=positive, type=float, help="Nats that a layer may scale by."
 )
-@click.option("--learning-rate", callback=_positive, type=float, help="Adam's, for all models.")
-@click.option("--clip-norm", callback=_positive, type=float, help="The most that gradients have.")
+@click.option("--learning-rate", callback=positive, type=float, help="Adam's, for all models.")
+@click.option("--clip-norm", callback=positive, type=float, help="The most that gradients have.")
 @click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
 @click.option("--patience", type=click.IntRange(1), help="Epochs without progress before the end.")
 def reproduce(
@@ -322,6 +281,7 @@ def _scoring() -> Any:
 
 def main() -> None:
     """Runs a command; a user's error is one line on standard error and exit status 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it saves what Ctrl-C would
     sys.exit(_status(lambda: cli.main(standalone_mode=False)))
 
 

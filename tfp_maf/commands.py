@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import shutil
 import signal
@@ -34,22 +35,22 @@ def train(
     data: str | None,
     out: str | None,
     drop: Sequence[str],
+    resume: bool,
     seed: int,
     overrides: dict[str, Any],
 ) -> int:
-    """Trains, prints and writes a run; the exit status."""
+    """Trains, or goes on with a training, prints and writes a run; the exit status."""
     experiment = find_experiment(target)
     if experiment.name == "table":
         if data is not None:
             raise ValueError("--data is for named experiments; give a table's path alone")
         data = target
-    run = Run.create(out or Path("runs") / Path(target).stem)
+    folder = out or Path("runs") / Path(target).stem
+    run = Run.resume(folder) if resume else Run.create(folder)
     try:
         return _train_in(run, experiment, data, drop=drop, seed=seed, overrides=overrides)
     except BaseException:
-        if not any(
-            (run.folder / runs.CHECKPOINTS).glob("*")
-        ):  # nothing was trained, nothing is lost
+        if not run.checkpoint.exists():  # nothing was trained, nothing is lost
             shutil.rmtree(run.folder)
         raise
 
@@ -72,11 +73,30 @@ def _train_in(
     for note in splits.notes:
         say(note)
     config = _config(experiment, splits, drop=drop, seed=seed)
+    if run.checkpoint.exists():
+        _check_same(run, config)
     run.write(runs.CONFIG, config)
     say(f"log-likelihoods in {UNITS}:")
     metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
     metrics["baselines"] = _baselines(experiment, splits, seed)
     return _train_and_write(run, flow, splits, experiment, metrics, seed)
+
+
+def _check_same(run: Run, config: dict[str, Any]) -> None:
+    """That a run goes on with the options and data it began with, but for when to stop.
+
+    Raises:
+        ValueError: it does not; names what differs.
+    """
+    ends = {"max_epochs", "patience"}
+    before = run.config
+    for name in ("experiment", "data", "drop", "seed", "model", "training", "scaler"):
+        old, new = json.loads(json.dumps([before.get(name), config[name]]))
+        if isinstance(old, dict):
+            differing = [k for k in new if k not in ends and old.get(k) != new[k]]
+            old, new = ({k: of.get(k) for k in differing} for of in (old, new))
+        if old != new:
+            raise ValueError(f"--resume: {run.folder} was trained with {name} {old}, not {new}")
 
 
 def _build(experiment: Experiment, splits: Splits, seed: int) -> Flow:
@@ -88,21 +108,21 @@ def _train_and_write(
 ) -> int:
     failure = None
     metrics["untrained"] = report("untrained flow, test", _untrained(flow, splits))
-    (run.folder / runs.CHECKPOINTS).mkdir()
+    run.checkpoint.parent.mkdir(exist_ok=True)
     try:
         history = fit(
             flow,
             splits.train,
             splits.validation,
             seed=seed,
-            checkpoint=run.folder / runs.CHECKPOINTS / "training.npz",
+            checkpoint=run.checkpoint,
             **experiment.training,
         )
     except TrainingDiverged as error:
         failure, history = error, error.history
     if history.stopped == "interrupted":
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would lose the first's work
-        say("interrupted: writing the best epoch so far")
+        say("interrupted: writing the best epoch so far; --resume goes on with the training")
     flow.save(run.folder)
     run.write_history(history.frame)
     metrics["validation"] = report("trained flow, validation", evaluate(flow, splits.validation))

@@ -15,7 +15,7 @@ from tfp_maf.sequence_detector import SequenceDetector
 
 RECIPES = ("post", "aligned", "ratio")
 LISTENER, OVER_TIME = "listener.json", "over_time"
-OVER_TIME_WEIGHT = 0.3
+OVER_TIME_WEIGHT = 0.1
 
 
 class Listener:

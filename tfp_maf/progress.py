@@ -51,6 +51,8 @@ class Progress:
         self.history = History(untrained=float("nan"))
         self.best_weights = flow.get_weights()
         self.halved_at = 0
+        self.step, self.total = 0, 0.0  # of the epoch under way, and their log-likelihoods
+        self._shuffles = rng.bit_generator.state  # before the epoch's
         self._kept = -KEEP_EVERY
 
     def begin(self, untrained: float) -> None:
@@ -58,8 +60,14 @@ class Progress:
         self.history = History(untrained=untrained)
         self.best_weights = self.flow.get_weights()
 
+    def begin_epoch(self) -> None:
+        """Before its shuffle: from here on, :meth:`keep` says where in the epoch it is."""
+        self._shuffles = self.rng.bit_generator.state
+
     def end_epoch(self, train: float, validation: float, *, seconds: float) -> None:
         """Notes an epoch's scores, and the weights if they are the best so far."""
+        self.step, self.total = 0, 0.0
+        self._shuffles = self.rng.bit_generator.state
         best = self.history.best_validation
         self.history.train.append(train)
         self.history.validation.append(validation)
@@ -85,7 +93,9 @@ class Progress:
             "settings": self.settings,
             "history": dataclasses.asdict(self.history),
             "halved_at": self.halved_at,
-            "shuffles": self.rng.bit_generator.state,
+            "step": self.step,
+            "total": self.total,
+            "shuffles": self._shuffles,
         }
         checkpoints.write(Path(path), arrays, values)
         self._kept = time.monotonic()
@@ -124,7 +134,8 @@ class Progress:
             self.flow.set_weights(arrays["weights"])
             self.history = history
             self.halved_at = int(values["halved_at"])
-            self.rng.bit_generator.state = values["shuffles"]
+            self.step, self.total = int(values["step"]), float(values["total"])
+            self.rng.bit_generator.state = self._shuffles = values["shuffles"]
             self.best_weights = arrays["best"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(

@@ -136,6 +136,9 @@ def _write(folder: Path, name: str, splits: Splits, rows: dict[str, int], *, see
         "masked ones. The published figures are of the authors' own choice of networks; ours and",
         "the command of each row are in results.json.",
     ]
+    published = DATASETS[name].train_rows
+    if rows["train"] != published:
+        notes.append(f"They are of {published:,} training rows, not of these: they don't compare.")
     table = results.markdown(done, DATASETS[name], title=title, notes=notes)
     with replaced_when_whole(folder / "results.md") as file:
         file.write(table)

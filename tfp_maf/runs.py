@@ -16,7 +16,7 @@ from data_prep.files import replaced_when_whole
 from data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, TRAINING = "checkpoints", "training.npz"
 PACKAGES = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
 
 
@@ -39,6 +39,22 @@ class Run:
         return cls(make_folder(folder))
 
     @classmethod
+    def resume(cls, folder: str | Path) -> Run:
+        """One whose training was interrupted.
+
+        Raises:
+            OSError: no such run, or nothing in it to go on from.
+        """
+        run = cls.open(folder)
+        if not run.checkpoint.is_file():
+            raise FileNotFoundError(
+                f"--resume: {folder} has no {CHECKPOINTS}/{TRAINING}: its training had not kept "
+                f"anything yet; remove the folder and train again"
+            )
+        make_folder(folder)
+        return run
+
+    @classmethod
     def open(cls, folder: str | Path) -> Run:
         """An existing one.
 
@@ -49,6 +65,11 @@ class Run:
         if not (folder / CONFIG).is_file():
             raise FileNotFoundError(f"{folder} is not a run of tfp-maf train: it has no {CONFIG}")
         return cls(folder)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where its training is kept."""
+        return self.folder / CHECKPOINTS / TRAINING
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         """Writes a JSON file."""

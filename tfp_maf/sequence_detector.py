@@ -19,7 +19,7 @@ TRAINING: dict[str, Any] = {
     "batch_size": 256,
     "clip_norm": 5.0,
     "input_noise": 0.25,
-    "max_epochs": 12,
+    "max_epochs": 6,
     "patience": 3,
 }
 

@@ -86,9 +86,9 @@ def fit(
         seed: of the shuffles and that noise; the initial weights have their own, in the flow.
         jit_compile: whether XLA compiles the steps; scoring between epochs is compiled anyway.
         progress: whether a progress bar is shown, on standard error.
-        checkpoint: a file in which the training is kept after each epoch, though not more often
-            than every ten seconds. If it is there, training goes on from it, and ends as if it had
-            never stopped.
+        checkpoint: a file in which the training is kept after each epoch and within long ones,
+            though not more often than every ten seconds. If it is there, training goes on from
+            it, and ends as if it had never stopped.
         on_epoch: called after each epoch, the flow as it is then.
 
     Returns:
@@ -160,7 +160,9 @@ def fit(
     history.stopped = "max_epochs"
     try:
         while history.epochs < max_epochs and history.waited < patience:
-            mean = _epoch(run_steps, state, train, batch_size, bar=bar, calls=calls)
+            mean = _epoch(
+                run_steps, state, train, batch_size, bar=bar, calls=calls, checkpoint=checkpoint
+            )
             set_joined_statistics(flow, train)
             score = evaluate(flow, validation, condition=validation_condition).mean
             state.end_epoch(mean, score, seconds=time.perf_counter() - started)
@@ -193,8 +195,12 @@ def _epoch(
     *,
     bar: tqdm,
     calls: list[float],
+    checkpoint: str | Path | None,
 ) -> float:
-    """One pass over the shuffled rows; the mean of the batches' log-likelihoods.
+    """One pass over the shuffled rows, or the rest of one that was stopped.
+
+    Returns:
+        The mean of its batches' log-likelihoods.
 
     Args:
         run_steps: as from :func:`compile_steps`.
@@ -203,8 +209,10 @@ def _epoch(
         batch_size: rows a step.
         bar: told of each call.
         calls: gets the milliseconds a step of each call.
+        checkpoint: where long epochs are kept on the way.
     """
     history, epoch = state.history, state.history.epochs + 1
+    state.begin_epoch()
     shuffled = train[state.rng.permutation(len(train))]
     noise = state.settings["input_noise"]
     if noise:
@@ -213,13 +221,13 @@ def _epoch(
         shuffled[:, :size] += noise * drawn
     rows = tf.constant(shuffled)
     num_steps = len(train) // batch_size
-    total = 0.0
-    for start in range(0, num_steps, STEPS_PER_CALL):
+    bar.update(state.step / num_steps)
+    for start in range(state.step, num_steps, STEPS_PER_CALL):
         stop = min(start + STEPS_PER_CALL, num_steps)
         called = time.perf_counter()
         with paused_collector():  # the first call traces and compiles
             log_prob, bad_step = run_steps(rows, tf.constant(start), tf.constant(stop))
-        total += float(log_prob)
+        state.step, state.total = stop, state.total + float(log_prob)
         calls.append((time.perf_counter() - called) / (stop - start) * 1e3)
         if bad_step >= 0:
             history.stopped = "diverged"
@@ -231,4 +239,6 @@ def _epoch(
                 history,
             )
         bar.update((stop - start) / num_steps)
-    return total / num_steps
+        if stop < num_steps:
+            state.keep(checkpoint)
+    return state.total / num_steps
