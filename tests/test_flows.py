@@ -224,7 +224,17 @@ np.save("sample.npy", model.sample(7, [1, 2]))
 
 
 @pytest.mark.parametrize(
-    "damage", ["truncated", "not json", "other width", "fewer layers", "no weights"]
+    "damage",
+    [
+        "truncated",
+        "not json",
+        "other width",
+        "fewer layers",
+        "other activation",
+        "other format",
+        "a bit",
+        "no weights",
+    ],
 )
 def test_a_damaged_model_is_refused(trained, tmp_path, damage):
     flow, _, _ = trained
@@ -239,6 +249,14 @@ def test_a_damaged_model_is_refused(trained, tmp_path, damage):
         arguments.write_text(arguments.read_text().replace('"event_size": 4', '"event_size": 5'))
     elif damage == "fewer layers":
         arguments.write_text(arguments.read_text().replace('"num_layers": 2', '"num_layers": 1'))
+    elif damage == "other activation":
+        arguments.write_text(arguments.read_text().replace('"tanh"', '"relu"'))
+    elif damage == "other format":
+        arguments.write_text(arguments.read_text().replace('"format": 1', '"format": 2'))
+    elif damage == "a bit":
+        content = bytearray(weights.read_bytes())
+        content[len(content) // 2] ^= 1
+        weights.write_bytes(content)
     else:
         weights.unlink()
     with pytest.raises(ValueError, match="damaged"):

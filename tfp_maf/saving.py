@@ -7,16 +7,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from tfp_maf import flows
 
 MODEL, ARGUMENTS = "model", "flow.json"
+FORMAT = 1
 # What TensorFlow and Python raise for files cut short, altered or missing.
 DAMAGE = (ValueError, LookupError, TypeError, AssertionError, OSError, tf.errors.OpError)
 
@@ -42,7 +45,13 @@ def save_flow(flow: flows.Flow, folder: str | Path) -> None:
             tf.saved_model.save(exported, str(temporary))
         except tf.errors.OpError as error:
             raise OSError(f"can't write {folder / MODEL}: {error.message}") from None
-        description = {"builder": flow.builder, "arguments": dict(flow.arguments)}
+        description = {
+            "format": FORMAT,
+            "builder": flow.builder,
+            "arguments": dict(flow.arguments),
+            "files": _checksums(temporary),
+        }
+        description["checksum"] = _checksum(description)
         (temporary / ARGUMENTS).write_text(json.dumps(description, indent=2) + "\n")
         temporary.chmod(0o755)  # mkdtemp's is for the owner alone
         if (folder / MODEL).exists():
@@ -57,13 +66,15 @@ def load_flow(folder: str | Path) -> flows.Flow:
 
     Raises:
         OSError: no model there.
-        ValueError: a model that is damaged, incomplete or not of this package.
+        ValueError: a model that is damaged, altered, incomplete or not of this package; nothing
+            of it is executed.
     """
     model = Path(folder) / MODEL
     if not (model / ARGUMENTS).is_file():
         raise FileNotFoundError(f"{folder} holds no saved flow: {model / ARGUMENTS} is missing")
     try:
         description = json.loads((model / ARGUMENTS).read_text())
+        _check(description, model)
         if description["builder"] not in flows.BUILDERS:
             raise ValueError(f"unknown builder {description['builder']!r}")
         flow = flows.BUILDERS[description["builder"]](**description["arguments"])
@@ -81,3 +92,34 @@ def load_flow(folder: str | Path) -> flows.Flow:
             f"{model} is damaged and can't be loaded ({reason}); train again or copy it again"
         ) from None
     return flow
+
+
+def _check(description: dict[str, Any], model: Path) -> None:
+    """That a model is what was saved.
+
+    Raises:
+        ValueError: of another format, or altered since.
+    """
+    if description["format"] != FORMAT:
+        raise ValueError(f"its format is {description['format']}, this version reads {FORMAT}")
+    without = {name: value for name, value in description.items() if name != "checksum"}
+    if description["checksum"] != _checksum(without):
+        raise ValueError(f"{ARGUMENTS} was altered")
+    found = _checksums(model)
+    for name, checksum in description["files"].items():
+        if found.get(name) != checksum:
+            raise ValueError(f"{name} was altered" if name in found else f"{name} is missing")
+
+
+def _checksum(description: dict[str, Any]) -> str:
+    """SHA-256 of plain values."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def _checksums(model: Path) -> dict[str, str]:
+    """SHA-256 of TensorFlow's files, by their paths in the model's folder."""
+    paths = sorted(path for path in model.rglob("*") if path.is_file() and path.name != ARGUMENTS)
+    return {
+        path.relative_to(model).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }
