@@ -89,6 +89,15 @@ def test_train_prints_base_untrained_and_trained(table, tmp_path, capsys):
     assert places == sorted(places)
 
 
+def test_quiet_and_json(table, tmp_path, capfd):
+    assert tfp_maf_command("train", table, "--out", tmp_path / "q", "--quiet", *QUICK) == 0
+    assert capfd.readouterr() == ("", "")
+    assert tfp_maf_command("train", table, "--out", tmp_path / "j", "--json", *QUICK) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert json.loads(out) == json.loads((tmp_path / "j" / "metrics.json").read_text())
+
+
 def test_scores_are_in_order_and_in_the_users_units(run, table, tmp_path, capsys):
     shuffled = pd.read_csv(table).iloc[[5, 3, 8]][["c", "a", "b"]]
     shuffled.to_csv(tmp_path / "some.csv", index=False)

@@ -9,6 +9,7 @@ import tf_keras
 from conftest import chain_rows, jacobian
 
 import tfp_maf
+from data_prep.splits import Scaler
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -221,6 +222,21 @@ np.save("sample.npy", model.sample(7, [1, 2]))
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     np.testing.assert_allclose(np.load(tmp_path / "log_prob.npy"), flow.log_prob(x), atol=1e-5)
     assert np.load(tmp_path / "sample.npy").shape == (7, 4)
+
+
+def test_the_saved_model_of_a_table_is_in_its_units(trained, tmp_path):
+    flow, z, _ = trained
+    scaler = Scaler(
+        tuple("abcd"), np.array([1e5, 0.0, -3.0, 7.0]), np.array([2e3, 1e-4, 1.0, 50.0])
+    )
+    flow.save(tmp_path, scaler=scaler)
+    model = tf.saved_model.load(str(tmp_path / "model"))
+    log_prob = model.log_prob(scaler.unstandardise(z))
+    np.testing.assert_allclose(log_prob, flow.log_prob(z) + scaler.log_det, atol=1e-4)
+    standardised = (model.sample(2000, [0, 1]) - scaler.mean) / scaler.scale
+    assert np.abs(standardised).max() < 20
+    assert [name.decode() for name in model.columns.numpy()] == list(scaler.columns)
+    np.testing.assert_array_equal(tfp_maf.load_flow(tmp_path).log_prob(z), flow.log_prob(z))
 
 
 @pytest.mark.parametrize(

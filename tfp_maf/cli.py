@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 import tfp_maf
+from tfp_maf import quiet
 from tfp_maf.options import (
     AUDIO,
     DATASETS,
@@ -35,6 +36,7 @@ def cli() -> None:
 
     `tfp-maf train gas` shows it all, without any data of yours.
     """
+    quiet.show(True)
 
 
 @cli.command()
@@ -43,6 +45,8 @@ def cli() -> None:
 @click.option("--out", help="A new folder for the run. [default: runs/TARGET]")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out a table's column.")
 @click.option("--resume", is_flag=True, help="Go on with the training that --out holds.")
+@click.option("--quiet", "is_quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print nothing but the metrics, as JSON.")
 @SEED
 @click.option("--num-layers", type=click.IntRange(1), help="Autoregressive layers.")
 @click.option("--hidden-units", callback=hidden_units_of, metavar="N,N", help="Such as 100,100.")
@@ -81,6 +85,8 @@ def train(
     out: str | None,
     drop: tuple[str, ...],
     resume: bool,
+    is_quiet: bool,
+    as_json: bool,
     seed: int,
     **options: Any,
 ) -> int:
@@ -92,6 +98,7 @@ def train(
     Options not given are the experiment's own. Interrupted, by Ctrl-C or a kill, the same
     command with --resume goes on where it was, at most ten seconds back.
     """
+    quiet.show(not (is_quiet or as_json))
     given = {name: value for name, value in options.items() if value is not None}
     of_audio = {name: given.pop(name) for name in AUDIO if name in given}
     if target != "audio":
@@ -100,14 +107,23 @@ def train(
                 f"--{next(iter(of_audio)).replace('_', '-')} is for `train audio`"
             )
         return _commands().train(
-            target, data=data, out=out, drop=drop, resume=resume, seed=seed, overrides=given
+            target,
+            data=data,
+            out=out,
+            drop=drop,
+            resume=resume,
+            as_json=as_json,
+            seed=seed,
+            overrides=given,
         )
     unfit = [name for name in given if name in ("num_layers", "hidden_units", "activation")]
     unfit += ["drop"] * bool(drop) + ["resume"] * resume
     if unfit:
         name = unfit[0].replace("_", "-")
         raise click.UsageError(f"--{name} is not for `train audio`")
-    return _spoken().train_audio(**(AUDIO | of_audio), data=data, out=out, seed=seed, options=given)
+    return _spoken().train_audio(
+        **(AUDIO | of_audio), data=data, out=out, as_json=as_json, seed=seed, options=given
+    )
 
 
 @cli.command()
@@ -264,8 +280,6 @@ def plot(run: str) -> int:
 
 
 def _commands() -> Any:
-    from tfp_maf import quiet
-
     quiet.import_tensorflow()
     from tfp_maf import commands
 

@@ -21,7 +21,7 @@ from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flow import Flow
 from tfp_maf.flows import build_maf
 from tfp_maf.history import History
-from tfp_maf.quiet import say
+from tfp_maf.quiet import say, shows
 from tfp_maf.runs import Run
 from tfp_maf.saving import load_flow
 from tfp_maf.training import TrainingDiverged, fit
@@ -36,6 +36,7 @@ def train(
     out: str | None,
     drop: Sequence[str],
     resume: bool,
+    as_json: bool,
     seed: int,
     overrides: dict[str, Any],
 ) -> int:
@@ -48,7 +49,10 @@ def train(
     folder = out or Path("runs") / Path(target).stem
     run = Run.resume(folder) if resume else Run.create(folder)
     try:
-        return _train_in(run, experiment, data, drop=drop, seed=seed, overrides=overrides)
+        status = _train_in(run, experiment, data, drop=drop, seed=seed, overrides=overrides)
+        if as_json:
+            say((run.folder / runs.METRICS).read_text(), always=True)
+        return status
     except BaseException:
         if not run.checkpoint.exists():  # nothing was trained, nothing is lost
             shutil.rmtree(run.folder)
@@ -64,7 +68,7 @@ def _train_in(
     seed: int,
     overrides: dict[str, Any],
 ) -> int:
-    splits = load_splits(experiment.name, data, drop=drop, seed=seed)
+    splits = load_splits(experiment.name, data, drop=drop, seed=seed, progress=shows())
     if splits.simulated:
         experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
         say("no data/ethylene_CO.txt: training on a simulated stand-in, not the real data")
@@ -76,6 +80,10 @@ def _train_in(
     if run.checkpoint.exists():
         _check_same(run, config)
     run.write(runs.CONFIG, config)
+    say(
+        f"{config['data']['source']}: {config['data']['rows']}, seed {seed}, tensorflow "
+        f"{config['versions']['tensorflow']} on {', '.join(config['devices'])}"
+    )
     say(f"log-likelihoods in {UNITS}:")
     metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
     metrics["baselines"] = _baselines(experiment, splits, seed)
@@ -116,6 +124,7 @@ def _train_and_write(
             splits.validation,
             seed=seed,
             checkpoint=run.checkpoint,
+            progress=shows(),
             **experiment.training,
         )
     except TrainingDiverged as error:
@@ -123,7 +132,7 @@ def _train_and_write(
     if history.stopped == "interrupted":
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would lose the first's work
         say("interrupted: writing the best epoch so far; --resume goes on with the training")
-    flow.save(run.folder)
+    flow.save(run.folder, scaler=splits.scaler)
     run.write_history(history.frame)
     metrics["validation"] = report("trained flow, validation", evaluate(flow, splits.validation))
     metrics["test"] = report("trained flow, test", evaluate(flow, splits.test))
@@ -164,6 +173,8 @@ def _config(
         "model": experiment.model,
         "training": experiment.training,
         "scaler": splits.scaler.to_json(),
+        "versions": runs.versions(),
+        "devices": runs.devices(),
     }
 
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow.python.eager import record
 
+from data_prep.splits import Scaler
 from tfp_maf import checks
 from tfp_maf.batch_normalization import BatchNormalization
 from tfp_maf.compiled import CompiledByRows, layer_inverses
@@ -218,15 +219,20 @@ class Flow(tf.Module):
         for variable, value in zip(self.variables, weights, strict=True):
             variable.assign(value)
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, scaler: Scaler | None = None) -> None:
         """Writes a TensorFlow SavedModel and what :func:`tfp_maf.load_flow` needs to rebuild.
+
+        Args:
+            folder: where to.
+            scaler: of the table that the rows come from; with it, the SavedModel's functions are
+                in the table's units.
 
         Raises:
             OSError: the folder can't be written.
         """
         from tfp_maf.saving import save_flow
 
-        save_flow(self, folder)
+        save_flow(self, folder, scaler=scaler)
 
     def joined_rows(
         self, x: Any, condition: Any = None, *, name: str = "x", first_row: int = 0

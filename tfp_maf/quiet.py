@@ -35,8 +35,24 @@ def import_tensorflow() -> None:
             os.close(stderr)
 
 
-def say(text: str) -> None:
+_shown = True
+
+
+def show(shown: bool) -> None:
+    """Whether lines and progress bars are wanted at all."""
+    global _shown
+    _shown = shown
+
+
+def shows() -> bool:
+    """Whether they are."""
+    return _shown
+
+
+def say(text: str, *, always: bool = False) -> None:
     """Prints a line; where nobody reads any more (``| head``), the work goes on in silence."""
+    if not (_shown or always):
+        return
     try:
         print(text, flush=True)
     except BrokenPipeError:

@@ -153,6 +153,17 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {n: metadata.version(n) for n in PACKAGES}
 
 
+def devices() -> list[str]:
+    """What TensorFlow computes on: ``CPU (2 threads)``, and each GPU's name."""
+    import tensorflow as tf
+
+    gpus = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    return [f"CPU ({os.cpu_count()} threads)", *gpus]
+
+
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Writes a table with a header, whole or not at all.
 

@@ -16,7 +16,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from data_prep.splits import Scaler
 from tfp_maf import flows
+from tfp_maf.serving import in_units
 
 MODEL, ARGUMENTS = "model", "flow.json"
 FORMAT = 1
@@ -24,11 +26,12 @@ FORMAT = 1
 DAMAGE = (ValueError, LookupError, TypeError, AssertionError, OSError, tf.errors.OpError)
 
 
-def save_flow(flow: flows.Flow, folder: str | Path) -> None:
+def save_flow(flow: flows.Flow, folder: str | Path, *, scaler: Scaler | None = None) -> None:
     """Writes ``folder/model``, in the place of any earlier one once it is whole.
 
     The SavedModel has the functions ``log_prob(x [N, D])``, ``noise(x [N, D])`` and
-    ``sample(n, seed [2])``; a conditional flow's take ``condition`` as well.
+    ``sample(n, seed [2])``; a conditional flow's take ``condition`` as well. With a scaler, they
+    are in the units of its table, float64, and ``columns`` are its columns' names.
 
     Raises:
         OSError: the folder can't be written.
@@ -37,7 +40,11 @@ def save_flow(flow: flows.Flow, folder: str | Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     exported = tf.Module()
     exported.weights = list(flow.variables)
-    for name, function in flow.functions.items():
+    functions = flow.functions
+    if scaler is not None:
+        functions = in_units(functions, scaler, flow.dtype)
+        exported.columns = tf.Variable(list(scaler.columns), trainable=False)
+    for name, function in functions.items():
         setattr(exported, name, function)
     temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{MODEL}."))
     try:
@@ -49,6 +56,7 @@ def save_flow(flow: flows.Flow, folder: str | Path) -> None:
             "format": FORMAT,
             "builder": flow.builder,
             "arguments": dict(flow.arguments),
+            "scaler": None if scaler is None else scaler.to_json(),
             "files": _checksums(temporary),
         }
         description["checksum"] = _checksum(description)

@@ -15,7 +15,7 @@ from data_prep import audio, simulate_words, speech_commands
 from data_prep.speech_commands import Clips
 from tfp_maf.detection import Detection
 from tfp_maf.listener import Listener
-from tfp_maf.quiet import say
+from tfp_maf.quiet import say, shows
 from tfp_maf.recipes import train_aligned, train_post
 from tfp_maf.runs import METRICS, Run, versions
 from tfp_maf.spoken_report import baselines, print_table, write_plots
@@ -36,6 +36,7 @@ def train_audio(
     strict: bool,
     seed: int,
     split: str,
+    as_json: bool,
     options: dict[str, Any],
 ) -> int:
     """Trains, prints and writes a run; the exit status.
@@ -50,6 +51,7 @@ def train_audio(
         strict: whether unreadable files are errors.
         seed: of weights, shuffles and variations.
         split: seed of the split by speaker, or ``"official"`` for the publisher's lists.
+        as_json: whether the metrics are printed at the end.
         options: of :func:`tfp_maf.fit`.
     """
     clips = _clips(data, strict=strict)
@@ -72,7 +74,9 @@ def train_audio(
     )
     began = time.perf_counter()
     everyday = clips.take(np.isin(clips.words, background) & (part == "train"))
-    listener = _train(recipe, word, parts, others, everyday, seed=seed, options=options)
+    listener = _train(
+        recipe, word, parts, others, everyday, seed=seed, options=options | {"progress": shows()}
+    )
     seconds = time.perf_counter() - began
     validation = listener.score(parts["validation"].samples)
     rarest = 1 / (len(validation) + 1)
@@ -106,6 +110,8 @@ def train_audio(
     listener.save(run.folder)
     write_plots(run.folder, word, listener, parts["test"], others, scores)
     say(f"trained in {seconds:.0f} s; written to {run.folder}")
+    if as_json:
+        say((run.folder / METRICS).read_text(), always=True)
     return 0
 
 
@@ -135,7 +141,7 @@ def _parts(clips: Clips, target: np.ndarray, split: str) -> np.ndarray:
 
 def _clips(data: str | None, *, strict: bool) -> Clips:
     if data is not None:
-        clips = speech_commands.load(data, strict=strict, progress=True)
+        clips = speech_commands.load(data, strict=strict, progress=shows())
         if clips.skipped:
             say(f"{len(clips.skipped)} files skipped, the first: {clips.skipped[0]}")
         return clips
