@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from conftest import chain_rows
 
 import tfp_maf
@@ -96,6 +97,21 @@ def test_quiet_and_json(table, tmp_path, capfd):
     out, err = capfd.readouterr()
     assert err == ""
     assert json.loads(out) == json.loads((tmp_path / "j" / "metrics.json").read_text())
+
+
+def test_logs_for_tensorboard(table, tmp_path):
+    assert tfp_maf_command("train", table, "--out", tmp_path / "r", "--tensorboard", *QUICK) == 0
+    (path,) = (tmp_path / "r" / "tensorboard").iterdir()
+    scalars, images = {}, 0
+    for event in tf.compat.v1.train.summary_iterator(str(path)):
+        for value in event.summary.value:
+            if value.metadata.plugin_data.plugin_name == "scalars":
+                scalars.setdefault(value.tag, []).append(float(tf.make_ndarray(value.tensor)))
+            images += value.metadata.plugin_data.plugin_name == "images"
+    history = pd.read_csv(tmp_path / "r" / "history.csv")
+    np.testing.assert_allclose(scalars["log-likelihood/validation"], history["validation"], 1e-5)
+    np.testing.assert_allclose(scalars["log-likelihood/train"], history["train"], 1e-5)
+    assert images == 1
 
 
 def test_scores_are_in_order_and_in_the_users_units(run, table, tmp_path, capsys):

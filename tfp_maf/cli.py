@@ -45,6 +45,7 @@ def cli() -> None:
 @click.option("--out", help="A new folder for the run. [default: runs/TARGET]")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out a table's column.")
 @click.option("--resume", is_flag=True, help="Go on with the training that --out holds.")
+@click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run.")
 @click.option("--quiet", "is_quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the metrics, as JSON.")
 @SEED
@@ -85,6 +86,7 @@ def train(
     out: str | None,
     drop: tuple[str, ...],
     resume: bool,
+    tensorboard: bool,
     is_quiet: bool,
     as_json: bool,
     seed: int,
@@ -106,18 +108,21 @@ def train(
             raise click.UsageError(
                 f"--{next(iter(of_audio)).replace('_', '-')} is for `train audio`"
             )
+        if tensorboard:
+            _need("tensorboard", "tensorboard")
         return _commands().train(
             target,
             data=data,
             out=out,
             drop=drop,
             resume=resume,
+            tensorboard=tensorboard,
             as_json=as_json,
             seed=seed,
             overrides=given,
         )
     unfit = [name for name in given if name in ("num_layers", "hidden_units", "activation")]
-    unfit += ["drop"] * bool(drop) + ["resume"] * resume
+    unfit += ["drop"] * bool(drop) + ["resume"] * resume + ["tensorboard"] * tensorboard
     if unfit:
         name = unfit[0].replace("_", "-")
         raise click.UsageError(f"--{name} is not for `train audio`")
@@ -213,10 +218,15 @@ def listen(run: str, files: tuple[str, ...]) -> int:
     return _spoken().listen(run, files)
 
 
-def _spoken() -> Any:
-    missing = [name for name in ("soundfile", "scipy", "sklearn") if find_spec(name) is None]
+def _need(extra: str, *packages: str) -> None:
+    """Raises ValueError where a package of an extra is not installed."""
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise ValueError(f"{missing[0]} is missing: pip install 'tfp_maf[audio]'")
+        raise ValueError(f"{missing[0]} is missing: pip install 'tfp_maf[{extra}]'")
+
+
+def _spoken() -> Any:
+    _need("audio", "soundfile", "scipy", "sklearn")
     _commands()
     from tfp_maf import spoken
 

@@ -25,6 +25,7 @@ from tfp_maf.quiet import say, shows
 from tfp_maf.runs import Run
 from tfp_maf.saving import load_flow
 from tfp_maf.training import TrainingDiverged, fit
+from tfp_maf.watching import Watcher
 
 UNITS = "nats an event, columns standardised"
 
@@ -36,6 +37,7 @@ def train(
     out: str | None,
     drop: Sequence[str],
     resume: bool,
+    tensorboard: bool,
     as_json: bool,
     seed: int,
     overrides: dict[str, Any],
@@ -49,7 +51,15 @@ def train(
     folder = out or Path("runs") / Path(target).stem
     run = Run.resume(folder) if resume else Run.create(folder)
     try:
-        status = _train_in(run, experiment, data, drop=drop, seed=seed, overrides=overrides)
+        status = _train_in(
+            run,
+            experiment,
+            data,
+            drop=drop,
+            tensorboard=tensorboard,
+            seed=seed,
+            overrides=overrides,
+        )
         if as_json:
             say((run.folder / runs.METRICS).read_text(), always=True)
         return status
@@ -65,6 +75,7 @@ def _train_in(
     data: str | None,
     *,
     drop: Sequence[str],
+    tensorboard: bool,
     seed: int,
     overrides: dict[str, Any],
 ) -> int:
@@ -87,7 +98,8 @@ def _train_in(
     say(f"log-likelihoods in {UNITS}:")
     metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
     metrics["baselines"] = _baselines(experiment, splits, seed)
-    return _train_and_write(run, flow, splits, experiment, metrics, seed)
+    watcher = Watcher(run.folder / runs.LOGS, flow, splits=splits) if tensorboard else None
+    return _train_and_write(run, flow, splits, experiment, metrics, seed, watcher=watcher)
 
 
 def _check_same(run: Run, config: dict[str, Any]) -> None:
@@ -112,7 +124,14 @@ def _build(experiment: Experiment, splits: Splits, seed: int) -> Flow:
 
 
 def _train_and_write(
-    run: Run, flow: Flow, splits: Splits, experiment: Experiment, metrics: dict[str, Any], seed: int
+    run: Run,
+    flow: Flow,
+    splits: Splits,
+    experiment: Experiment,
+    metrics: dict[str, Any],
+    seed: int,
+    *,
+    watcher: Watcher | None,
 ) -> int:
     failure = None
     metrics["untrained"] = report("untrained flow, test", _untrained(flow, splits))
@@ -125,6 +144,7 @@ def _train_and_write(
             seed=seed,
             checkpoint=run.checkpoint,
             progress=shows(),
+            on_epoch=watcher,
             **experiment.training,
         )
     except TrainingDiverged as error:

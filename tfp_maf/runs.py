@@ -16,7 +16,7 @@ from data_prep.files import replaced_when_whole
 from data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
-CHECKPOINTS, TRAINING = "checkpoints", "training.npz"
+CHECKPOINTS, TRAINING, LOGS = "checkpoints", "training.npz", "tensorboard"
 PACKAGES = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
 
 

@@ -1,0 +1,58 @@
+"""A training as TensorBoard shows it: scalars an epoch, and samples over data now and then."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from data_prep.splits import Splits
+from tfp_maf import plotting
+from tfp_maf.flow import Flow
+from tfp_maf.history import History
+
+FIGURE_EVERY = 20  # epochs
+
+
+class Watcher:
+    """Writes event files; ``tensorboard --logdir FOLDER`` reads them.
+
+    Args:
+        folder: where to.
+        flow: the flow in training.
+        splits: its data: samples are drawn over validation rows.
+    """
+
+    def __init__(self, folder: str | Path, flow: Flow, *, splits: Splits):
+        self.writer = tf.summary.create_file_writer(str(folder))
+        self.flow, self.splits = flow, splits
+
+    def __call__(self, history: History) -> None:
+        """After an epoch: for :func:`tfp_maf.fit`'s ``on_epoch``."""
+        epoch = history.epochs
+        with self.writer.as_default(step=epoch):
+            tf.summary.scalar("log-likelihood/train", history.train[-1])
+            tf.summary.scalar("log-likelihood/validation", history.validation[-1])
+            tf.summary.scalar("log-likelihood/best", history.best_validation)
+            tf.summary.scalar("seconds", history.seconds[-1])
+            if epoch == 1 or epoch % FIGURE_EVERY == 0:
+                tf.summary.image("samples", _picture(self._samples()))
+        self.writer.flush()
+
+    def _samples(self) -> Figure:
+        scaler = self.splits.scaler
+        samples = self.flow.sample(plotting.MOST_POINTS, seed=0).numpy()
+        return plotting.plot_pairs(
+            scaler.unstandardise(self.splits.validation),
+            scaler.unstandardise(samples),
+            columns=scaler.columns,
+        )
+
+
+def _picture(figure: Figure) -> tf.Tensor:
+    """A figure as uint8 ``[1, height, width, 3]``."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80)
+    return tf.image.decode_png(buffer.getvalue(), channels=3)[None]
