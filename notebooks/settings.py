@@ -28,6 +28,7 @@ class Size:
         gas_rows: of the stand-in for the gas sensors.
         gas_epochs: until the stopping rule ends it; and for each of the variants.
         gas_network: layers and hidden units.
+        recordings: whether real ones are used where they are, or made-up words only.
         speakers: of the made-up words.
         audio_epochs: by the post's recipe, and by the one that works.
         mnist_epochs: of each MAF on digits.
@@ -39,6 +40,7 @@ class Size:
     gas_rows: int = 40_000
     gas_epochs: tuple[int, int] = (1000, 15)
     gas_network: tuple[int, tuple[int, ...]] = (10, (100, 100))
+    recordings: bool = True
     speakers: int = 80
     audio_epochs: tuple[int, int] = (20, 24)
     mnist_epochs: int = 6
@@ -58,6 +60,7 @@ SMALL = Size(
     gas_rows=4_000,
     gas_epochs=(2, 1),
     gas_network=(2, (8, 8)),
+    recordings=False,
     speakers=20,
     audio_epochs=(2, 2),
     mnist_epochs=1,

@@ -25,6 +25,7 @@ def small_networks():
         patch.setattr(sequence_detector, "MODEL", small)
         patch.setattr(recipes, "FEW", 20)
         patch.setattr(recipes, "LEAST_ROWS", 200)
+        patch.setattr(recipes, "LEAST_OF_FEW", 200)
         patch.setattr(recipes, "COMPONENTS", 40)
         yield
 

@@ -19,9 +19,9 @@ from tfp_maf.whitening import Whitening
 COMPONENTS = 96
 # Fewer clips than this don't tell a covariance's directions: it is shrunk to half.
 FEW, SHRINKAGE = 200, 0.5
-# Variations of each training clip: 15, but enough of them for a training; fewer over time, where
-# each is 16 rows.
-COPIES, LEAST_ROWS, COPIES_OVER_TIME = 15, 2_000, 4
+# Variations of each training clip: 15, but enough rows for a training; of few clips, all 320
+# directions are kept, and rows take longer. Fewer over time, where each is 16 rows.
+COPIES, LEAST_ROWS, LEAST_OF_FEW, COPIES_OVER_TIME = 15, 18_000, 2_000, 4
 # Against the word itself with its slices of time in another order: what its sounds are, but not
 # their order.
 SCRAMBLED_WEIGHT, WORDS_WEIGHT, SCRAMBLED_OVER_TIME_WEIGHT = 0.4, 0.6, 0.85
@@ -98,7 +98,9 @@ def train_aligned(
     rng = np.random.default_rng(seeds[0])
     mels = [features.log_mel(x) for x in clips]
     plain = np.stack([features.aligned(mel) for mel in mels])
-    varied = _varied(mels, max(COPIES * len(mels), LEAST_ROWS), rng)
+    few = len(mels) < FEW
+    least = LEAST_OF_FEW if few else LEAST_ROWS
+    varied = _varied(mels, max(COPIES * len(mels), least), rng)
     held_out = np.concatenate(views(validation, "aligned"))
     weight, everyday, over_time = 0.0, None, None
     if ratio and background is None:
@@ -120,7 +122,6 @@ def train_aligned(
         everyday = rng.permutation(
             np.concatenate([varied, _varied(others, COPIES * len(others), rng)])
         )
-    few = len(plain) < FEW
     detector = AnomalyDetector.fit(
         varied if few else plain,
         held_out,
