@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import struct
+import subprocess
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -55,6 +57,15 @@ def trained():
     flow = tfp_maf.build_maf(4, num_layers=2, hidden_units=(16, 12))
     history = tfp_maf.fit(flow, x[:800], x[800:], learning_rate=1e-2, max_epochs=2, progress=False)
     return flow, x, history
+
+
+def wait_for(path: Path, process: subprocess.Popen, *, seconds: float = 120) -> None:
+    """Until a file is there; fails if the process that is to write it has ended."""
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, f"ended with status {process.returncode}"
+        assert time.monotonic() < end, f"no {path} after {seconds} s"
+        time.sleep(0.05)
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -4,13 +4,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from conftest import chain_rows
+from conftest import chain_rows, wait_for
 
 import tfp_maf
 from data_prep import gas, simulate
@@ -338,10 +337,7 @@ def test_ctrl_c_and_a_kill_keep_the_best_and_say_so(table, tmp_path, sent):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        waited = 0.0
-        while not list((tmp_path / "r").glob("checkpoints/training.npz")) and waited < 120:
-            time.sleep(0.5)
-            waited += 0.5
+        wait_for(tmp_path / "r" / "checkpoints" / "training.npz", process)
         process.send_signal(sent)
         out, _ = process.communicate(timeout=120)
     finally:

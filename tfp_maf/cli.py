@@ -45,6 +45,9 @@ def cli() -> None:
 @click.option("--out", help="A new folder for the run. [default: runs/TARGET]")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out a table's column.")
 @click.option("--resume", is_flag=True, help="Go on with the training that --out holds.")
+@click.option(
+    "--distribute", is_flag=True, help="Train together with the other workers that TF_CONFIG names."
+)
 @click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run.")
 @click.option("--quiet", "is_quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print nothing but the metrics, as JSON.")
@@ -86,6 +89,7 @@ def train(
     out: str | None,
     drop: tuple[str, ...],
     resume: bool,
+    distribute: bool,
     tensorboard: bool,
     is_quiet: bool,
     as_json: bool,
@@ -116,13 +120,15 @@ def train(
             out=out,
             drop=drop,
             resume=resume,
+            distribute=distribute,
             tensorboard=tensorboard,
             as_json=as_json,
             seed=seed,
             overrides=given,
         )
     unfit = [name for name in given if name in ("num_layers", "hidden_units", "activation")]
-    unfit += ["drop"] * bool(drop) + ["resume"] * resume + ["tensorboard"] * tensorboard
+    unfit += ["drop"] * bool(drop) + ["resume"] * resume + ["distribute"] * distribute
+    unfit += ["tensorboard"] * tensorboard
     if unfit:
         name = unfit[0].replace("_", "-")
         raise click.UsageError(f"--{name} is not for `train audio`")

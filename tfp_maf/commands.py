@@ -16,6 +16,7 @@ import pandas as pd
 from data_prep.splits import Splits
 from tfp_maf import baselines, plotting, runs
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
+from tfp_maf.distributed import Workers, strategy_here
 from tfp_maf.evaluation import Evaluation, evaluate
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flow import Flow
@@ -37,18 +38,24 @@ def train(
     out: str | None,
     drop: Sequence[str],
     resume: bool,
+    distribute: bool,
     tensorboard: bool,
     as_json: bool,
     seed: int,
     overrides: dict[str, Any],
 ) -> int:
     """Trains, or goes on with a training, prints and writes a run; the exit status."""
+    workers = Workers.of(strategy_here() if distribute else None)
     experiment = find_experiment(target)
     if experiment.name == "table":
         if data is not None:
             raise ValueError("--data is for named experiments; give a table's path alone")
         data = target
     folder = out or Path("runs") / Path(target).stem
+    if workers.index > 0:
+        return _help(
+            workers, Run(Path(folder)), experiment, data, drop=drop, seed=seed, overrides=overrides
+        )
     run = Run.resume(folder) if resume else Run.create(folder)
     try:
         status = _train_in(
@@ -59,6 +66,7 @@ def train(
             tensorboard=tensorboard,
             seed=seed,
             overrides=overrides,
+            workers=workers,
         )
         if as_json:
             say((run.folder / runs.METRICS).read_text(), always=True)
@@ -78,12 +86,9 @@ def _train_in(
     tensorboard: bool,
     seed: int,
     overrides: dict[str, Any],
+    workers: Workers,
 ) -> int:
-    splits = load_splits(experiment.name, data, drop=drop, seed=seed, progress=shows())
-    if splits.simulated:
-        experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
-        say("no data/ethylene_CO.txt: training on a simulated stand-in, not the real data")
-    experiment = dataclasses.replace(experiment, **overrides)
+    experiment, splits = _load(experiment, data, drop=drop, seed=seed, overrides=overrides)
     flow = _build(experiment, splits, seed)
     for note in splits.notes:
         say(note)
@@ -99,7 +104,51 @@ def _train_in(
     metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
     metrics["baselines"] = _baselines(experiment, splits, seed)
     watcher = Watcher(run.folder / runs.LOGS, flow, splits=splits) if tensorboard else None
-    return _train_and_write(run, flow, splits, experiment, metrics, seed, watcher=watcher)
+    return _train_and_write(
+        run, flow, splits, experiment, metrics, seed, watcher=watcher, workers=workers
+    )
+
+
+def _load(
+    experiment: Experiment,
+    data: str | None,
+    *,
+    drop: Sequence[str],
+    seed: int,
+    overrides: dict[str, Any],
+) -> tuple[Experiment, Splits]:
+    splits = load_splits(experiment.name, data, drop=drop, seed=seed, progress=shows())
+    if splits.simulated:
+        experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
+        say("no data/ethylene_CO.txt: training on a simulated stand-in, not the real data")
+    return dataclasses.replace(experiment, **overrides), splits
+
+
+def _help(
+    workers: Workers,
+    run: Run,
+    experiment: Experiment,
+    data: str | None,
+    *,
+    drop: Sequence[str],
+    seed: int,
+    overrides: dict[str, Any],
+) -> int:
+    """What a worker does that is not the first: its share of each batch, and nothing written."""
+    experiment, splits = _load(experiment, data, drop=drop, seed=seed, overrides=overrides)
+    say(f"worker {workers.index} of {workers.count}: the first one writes {run.folder}")
+    history = fit(
+        _build(experiment, splits, seed),
+        splits.train,
+        splits.validation,
+        seed=seed,
+        checkpoint=run.checkpoint,
+        progress=False,
+        strategy=workers.strategy,
+        **experiment.training,
+    )
+    say(f"{history.epochs} epochs, ended by {history.stopped}")
+    return 130 if history.stopped == "interrupted" else 0
 
 
 def _check_same(run: Run, config: dict[str, Any]) -> None:
@@ -132,6 +181,7 @@ def _train_and_write(
     seed: int,
     *,
     watcher: Watcher | None,
+    workers: Workers,
 ) -> int:
     failure = None
     metrics["untrained"] = report("untrained flow, test", _untrained(flow, splits))
@@ -145,6 +195,7 @@ def _train_and_write(
             checkpoint=run.checkpoint,
             progress=shows(),
             on_epoch=watcher,
+            strategy=workers.strategy,
             **experiment.training,
         )
     except TrainingDiverged as error:

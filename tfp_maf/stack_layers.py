@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_maf import distributed
 from tfp_maf.batch_normalization import BatchNormalization
 from tfp_maf.blocks import Blocks
 from tfp_maf.closed_form import add_bias, affine, bounded, normalise
@@ -185,7 +186,8 @@ class Normalisation(Layer):
         """See :class:`Layer`."""
         gamma, beta = (values[v.ref()][0] for v in self.variables)
         if training:
-            return normalise(x, gamma, beta, tf.constant(self.layer.epsilon, x.dtype))
+            normalised = distributed.normalise_together if distributed.several() else normalise
+            return normalised(x, gamma, beta, tf.constant(self.layer.epsilon, x.dtype))
         variance = self.layer.moving_variance + tf.constant(self.layer.epsilon, x.dtype)
         scale = gamma * tf.math.rsqrt(variance)
         return scale * (x - self.layer.moving_mean) + beta, tf.math.log(scale)

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_maf.distributed import Workers
 from tfp_maf.flow import Flow
 from tfp_maf.packing import Packing
 from tfp_maf.stack import Stack
@@ -21,6 +22,8 @@ from tfp_maf.stack import Stack
 # (rows [N, D + C], start, stop) to the sum of the batches' mean log-likelihoods, and the
 # first step whose loss is not finite, or -1.
 RunSteps = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+ALONE = Workers()
 
 # Weights, first and second moments, packed.
 State = tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]
@@ -33,6 +36,7 @@ def compile_steps(
     *,
     l2: float,
     jit_compile: bool,
+    workers: Workers,
 ) -> RunSteps:
     """A function that takes the steps ``start..stop`` of an epoch in one call.
 
@@ -42,10 +46,25 @@ def compile_steps(
         batch_size: rows a step.
         l2: weight of the penalty.
         jit_compile: whether XLA compiles the steps, packed where the flow allows it.
+        workers: that share each batch; several take packed steps, not compiled, as XLA has no
+            messages between CPUs.
+
+    Raises:
+        ValueError: several workers, and a flow that has no packed steps or a batch that can't be
+            shared.
     """
     optimizer.build(flow.trainable_variables)
-    if jit_compile and flow.stack is not None:
-        return packed_steps(flow, flow.stack, optimizer, batch_size=batch_size, l2=l2)
+    if workers.count > 1 and (flow.stack is None or batch_size % workers.count):
+        raise ValueError(
+            f"{flow.builder} can't be trained by several workers"
+            if flow.stack is None
+            else f"batch_size={batch_size} can't be shared by {workers.count} workers: give a "
+            f"multiple of {workers.count}"
+        )
+    if flow.stack is not None and (jit_compile or workers.count > 1):
+        return packed_steps(
+            flow, flow.stack, optimizer, batch_size=batch_size, l2=l2, workers=workers
+        )
     return plain_steps(flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile)
 
 
@@ -93,9 +112,11 @@ def packed_steps(
     *,
     batch_size: int,
     l2: float,
+    workers: Workers = ALONE,
 ) -> RunSteps:
     """Through :mod:`tfp_maf.stack`: few large tensors, no zero blocks, no variable touched
     between the first step and the last."""
+    share = batch_size // workers.count
     variables = flow.trainable_variables
     # Gammas have a penalty and a constraint of their own. The kernels' masks are constraints
     # as well, met by masked gradients.
@@ -113,10 +134,11 @@ def packed_steps(
             values = packing.values(weights)
             log_prob = tf.reduce_mean(stack.log_prob(batch, values, training=True))
             loss = -log_prob
+        log_prob, *slopes = workers.mean([log_prob, *tape.gradient(loss, weights)])
         gradients = [
-            penalised(gradient, weight, mask, l2=l2, is_gamma=gamma)
-            for gradient, weight, mask, (gamma, _) in zip(
-                tape.gradient(loss, weights), weights, masks, packing.reasons, strict=True
+            penalised(slope, weight, mask, l2=l2, is_gamma=gamma)
+            for slope, weight, mask, (gamma, _) in zip(
+                slopes, weights, masks, packing.reasons, strict=True
             )
         ]
         if optimizer.global_clipnorm is not None:
@@ -128,15 +150,16 @@ def packed_steps(
         ]
         return log_prob, (weights, first, second)
 
-    @tf.function(jit_compile=True, reduce_retracing=True)
+    @tf.function(jit_compile=workers.count == 1, reduce_retracing=True)
     def compiled(
         rows: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, state: State, rate: tf.Tensor, done: Any
     ) -> Any:
         total, bad_step, step = tf.zeros([], flow.dtype), -1, start
         while step < stop:
-            batch = tf.slice(rows, [step * batch_size, 0], [batch_size, rows.shape[1]])
+            first = step * batch_size + workers.index * share
+            batch = tf.slice(rows, [first, 0], [share, rows.shape[1]])
             count = tf.cast(done + step - start + 1, flow.dtype)
-            log_prob, state = take_step(batch, state, count, rate)
+            log_prob, state = workers.run(take_step, batch, state, count, rate)
             if bad_step < 0 and not tf.math.is_finite(log_prob):
                 bad_step = step
             total += log_prob

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from tfp_maf import checks
 from tfp_maf.batch_statistics import set_joined_statistics
 from tfp_maf.collector import paused_collector
+from tfp_maf.distributed import Workers
 from tfp_maf.evaluation import evaluate
 from tfp_maf.flow import Flow
 from tfp_maf.history import History
@@ -58,6 +59,7 @@ def fit(
     progress: bool = True,
     checkpoint: str | Path | None = None,
     on_epoch: Callable[[History], None] | None = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> History:
     """Maximises ``mean log p(x) - l2/2 * sum of squared parameters`` over ``train``.
 
@@ -90,6 +92,9 @@ def fit(
             though not more often than every ten seconds. If it is there, training goes on from
             it, and ends as if it had never stopped.
         on_epoch: called after each epoch, the flow as it is then.
+        strategy: a ``MultiWorkerMirroredStrategy``, if several processes train together; each is
+            given the same arguments, and a flow built outside of the strategy's scope. The first
+            keeps the checkpoint, which the others must be able to read.
 
     Returns:
         The :class:`History`.
@@ -97,7 +102,7 @@ def fit(
     Raises:
         ValueError: data of another shape, not finite, or fewer rows than a batch;
             an argument out of its range; a checkpoint that is damaged or of another training.
-        OSError: the checkpoint can't be written.
+        OSError: the checkpoint can't be written, or another worker is gone.
         TrainingDiverged: a loss that is not finite; names the epoch and step.
     """
     train = flow.joined_rows(train, train_condition, name="train")
@@ -129,7 +134,10 @@ def fit(
     optimizer = tf_keras.optimizers.Adam(
         learning_rate, global_clipnorm=clip_norm, jit_compile=False
     )
-    run_steps = compile_steps(flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile)
+    workers = Workers.of(strategy)
+    run_steps = compile_steps(
+        flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile, workers=workers
+    )
     # What must be the same for a training to go on as if it had never stopped.
     settings = {
         "learning_rate": learning_rate,
@@ -149,6 +157,9 @@ def fit(
         set_joined_statistics(flow, train)
         state.begin(evaluate(flow, validation, condition=validation_condition).mean)
     history = state.history
+    _check_together(workers, history, state.step)
+    if workers.index > 0:
+        checkpoint = None
     started = time.perf_counter() - (history.seconds[-1] if history.seconds else 0.0)
     bar = tqdm(
         total=max_epochs,
@@ -160,11 +171,14 @@ def fit(
     history.stopped = "max_epochs"
     try:
         while history.epochs < max_epochs and history.waited < patience:
-            mean = _epoch(
-                run_steps, state, train, batch_size, bar=bar, calls=calls, checkpoint=checkpoint
-            )
+            with workers.needed():
+                mean = _epoch(
+                    run_steps, state, train, batch_size, bar=bar, calls=calls, checkpoint=checkpoint
+                )
             set_joined_statistics(flow, train)
             score = evaluate(flow, validation, condition=validation_condition).mean
+            with workers.needed():
+                score = workers.agreed([score])[0]
             state.end_epoch(mean, score, seconds=time.perf_counter() - started)
             bar.set_postfix_str(str(history))
             if on_epoch is not None:
@@ -185,6 +199,21 @@ def fit(
         if len(calls) > 1:
             history.milliseconds_per_step = float(np.median(calls[1:]))
     return history
+
+
+def _check_together(workers: Workers, history: History, step: int) -> None:
+    """That all workers begin at the same step.
+
+    Raises:
+        ValueError: they do not.
+    """
+    own = [float(history.epochs), float(step)]
+    with workers.needed():
+        if workers.agreed(own) != own:
+            raise ValueError(
+                f"worker {workers.index} begins at epoch {history.epochs}, another does not: all "
+                f"must see the same checkpoint"
+            )
 
 
 def _epoch(

@@ -1,0 +1,144 @@
+"""Several processes that train together do what one does, and say so when one is gone."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import tf_keras
+from conftest import wait_for
+
+import tfp_maf
+from tfp_maf.distributed import Workers, strategy_here
+from tfp_maf.steps import compile_steps
+
+ROWS = np.random.default_rng(0).normal(size=[1400, 4]).astype(np.float32)
+ROWS[:, 1:] += np.sin(2 * ROWS[:, :-1])
+MODEL = {"num_layers": 3, "hidden_units": (16,), "activation": "tanh"}
+TRAINING = {"learning_rate": 2e-3, "clip_norm": 1.0, "batch_size": 96, "progress": False}
+SCRIPT = """
+import json, sys
+import numpy as np
+import tfp_maf
+from tfp_maf.distributed import strategy_here
+strategy = strategy_here()
+x, given = np.load(sys.argv[1]), json.loads(sys.argv[2])
+flow = tfp_maf.build_maf(4, **given["model"])
+history = tfp_maf.fit(flow, x[:1200], x[1200:], strategy=strategy, **given["training"])
+print(json.dumps([history.train, history.validation, flow.get_weights()[0].tolist()]))
+"""
+
+
+def environments(count):
+    """A ``TF_CONFIG`` each, with free ports."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
+    for each in sockets:
+        each.close()
+    for index in range(count):
+        task = {"type": "worker", "index": index}
+        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+        yield os.environ | {"TF_CONFIG": config, "CUDA_VISIBLE_DEVICES": ""}
+
+
+def start(arguments, count, **options):
+    return [
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+        for environment in environments(count)
+    ]
+
+
+def ends(processes):
+    """Each one's status, output and errors."""
+    said = [process.communicate(timeout=300) for process in processes]
+    return [(p.returncode, *texts) for p, texts in zip(processes, said, strict=True)]
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_curve_is_that_of_one_process(count, tmp_path):
+    training = TRAINING | {"max_epochs": 4}
+    flow = tfp_maf.build_maf(4, **MODEL)
+    alone = tfp_maf.fit(flow, ROWS[:1200], ROWS[1200:], **training)
+    np.save(tmp_path / "x.npy", ROWS)
+    given = json.dumps({"model": MODEL, "training": training})
+    results = ends(start(["-c", SCRIPT, str(tmp_path / "x.npy"), given], count))
+    for status, out, errors in results:
+        assert status == 0, errors
+        train, validation, first = json.loads(out.splitlines()[-1])
+        np.testing.assert_allclose(train, alone.train, atol=1e-4)
+        np.testing.assert_allclose(validation, alone.validation, atol=1e-4)
+        np.testing.assert_allclose(first, flow.get_weights()[0], atol=1e-4)
+    assert len({out for _, out, _ in results}) == 1  # they decide alike
+
+
+def test_a_lost_worker_ends_the_rest_and_resume_goes_on(tmp_path):
+    frame = pd.DataFrame(ROWS.astype(np.float64), columns=list("abcd"))
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    network = ["--num-layers", "2", "--hidden-units", "8", "--quiet"]
+    command = ["-m", "tfp_maf", "train", "rows.csv", *network]
+    together = [*command, "--out", "run", "--distribute", "--max-epochs"]
+    workers = start([*together, "1000"], 2, cwd=tmp_path)
+    checkpoint = tmp_path / "run" / "checkpoints" / "training.npz"
+    wait_for(checkpoint, workers[0])
+    workers[1].kill()
+    (status, _, errors), _ = ends(workers)
+    assert status == 2
+    assert "worker 0 of 2 has lost another" in errors
+    assert "--resume" in errors
+    assert len(errors.strip().splitlines()) == 1
+    for status, _, errors in ends(start([*together, "5", "--resume"], 2, cwd=tmp_path)):
+        assert status == 0, errors
+    alone = [sys.executable, *command, "--out", "alone", "--max-epochs", "5"]
+    subprocess.run(alone, cwd=tmp_path, check=True, capture_output=True)
+    curves = [pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "alone")]
+    for name in ("train", "validation"):
+        np.testing.assert_allclose(*(curve[name] for curve in curves), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "config", [None, "{", '{"cluster": {}}', '{"cluster": {"worker": ["a:1"]}, "task": {}}']
+)
+def test_no_cluster(config, tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None:
+        monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(ValueError, match="needs the variable TF_CONFIG, such as"):
+        strategy_here()
+
+
+class FakeStrategy:
+    """Two replicas, so that what can't be shared is refused before anything is sent."""
+
+    num_replicas_in_sync = 2
+    cluster_resolver = None
+
+
+def test_what_can_not_be_shared():
+    with pytest.raises(ValueError, match="2 devices on 0 workers"):
+        Workers.of(FakeStrategy())
+    with pytest.raises(ValueError, match="batch_size=95 can't be shared by 2 workers"):
+        compile_steps(
+            *_flow_and_adam(tfp_maf.build_maf), 95, workers=Workers(FakeStrategy()), **STEPS
+        )
+    with pytest.raises(ValueError, match="build_nsf can't be trained by several"):
+        compile_steps(
+            *_flow_and_adam(tfp_maf.build_nsf), 96, workers=Workers(FakeStrategy()), **STEPS
+        )
+
+
+STEPS = {"l2": 0.0, "jit_compile": True}
+
+
+def _flow_and_adam(build):
+    return build(2, num_layers=1, hidden_units=(4,)), tf_keras.optimizers.Adam()
