@@ -37,7 +37,8 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
     frame = _read(path)
     unknown = [name for name in drop if name not in frame.columns]
     if unknown:
-        raise ValueError(f"{path} has no column {unknown[0]!r} to drop; it has {_list(frame)}")
+        has = _list(frame.columns)
+        raise ValueError(f"{path} has no column {unknown[0]!r} to drop; it has {has}")
     frame = frame.drop(columns=list(drop))
     text = [name for name in frame.columns if not _has_numbers(frame[name])]
     frame = frame.drop(columns=text)
@@ -88,19 +89,30 @@ def read_rows(
                 f"{', '.join(columns)}"
             )
         frame.columns = pd.Index(columns)
-    missing = [name for name in columns if name not in frame.columns]
+    return text_files.numbers(frame[wanted(frame.columns, columns, path, left_out=left_out)], path)
+
+
+def wanted(
+    found: Sequence[str], columns: Sequence[str], path: Path, *, left_out: Sequence[str]
+) -> list[str]:
+    """The columns that a model takes, of those found in a file.
+
+    Raises:
+        ValueError: one is missing, or unknown.
+    """
+    missing = [name for name in columns if name not in found]
     if missing:
         raise ValueError(
             f"{path} has no column {missing[0]!r}; the model takes {', '.join(columns)}, "
-            f"the file has {_list(frame)}"
+            f"the file has {_list(found)}"
         )
-    unknown = [n for n in frame.columns if n not in columns and n not in left_out]
+    unknown = [name for name in found if name not in columns and name not in left_out]
     if unknown:
         raise ValueError(
             f"{path} has a column {unknown[0]!r} that the model does not know; it takes "
             f"{', '.join(columns)}"
         )
-    return text_files.numbers(frame[list(columns)], path)
+    return list(columns)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -197,5 +209,5 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _list(frame: pd.DataFrame) -> str:
-    return ", ".join(map(repr, frame.columns))
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))

@@ -249,14 +249,27 @@ def evaluate(run: str, data: str | None) -> int:
 
 @cli.command()
 @RUN
-@click.argument("data")
-@click.option("-o", "--output", required=True, help="The CSV to write.")
-def score(run: str, data: str, output: str) -> int:
+@click.argument("data", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, help="The CSV to write; or a folder, FOLDER/.")
+@click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler's, for -o FOLDER/.")
+def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> int:
     """Write a log_prob for each row of the table DATA, in its order and units.
 
     The lowest are the rows least like what RUN was trained on.
+
+    Many files, or one larger than memory, are scored in parts into a folder, on this machine's
+    threads or a Dask cluster: score RUN *.parquet -o SCORES/. Interrupted, the same command goes
+    on.
     """
-    return _scoring().score(run, data, output)
+    if output.endswith("/"):
+        _need("big", "dask", "distributed", "pyarrow")
+        _commands()
+        from tfp_maf.big_tables import score_many
+
+        return score_many(run, data, output, cluster=cluster)
+    if len(data) > 1 or cluster is not None:
+        raise click.UsageError("several files, or a cluster, write a folder: -o FOLDER/")
+    return _scoring().score(run, data[0], output)
 
 
 @cli.command()

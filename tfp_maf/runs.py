@@ -120,21 +120,21 @@ class Run:
             raise ValueError(f"{path} is damaged ({error})") from None
 
 
-def make_folder(folder: str | Path) -> Path:
-    """The folder that ``--out`` names, made if it is not there.
+def make_folder(folder: str | Path, *, option: str = "--out") -> Path:
+    """The folder that an option names, made if it is not there.
 
     Raises:
         OSError: it is a file, or can't be made or written.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"--out {folder} is a file, not a folder")
+        raise FileExistsError(f"{option} {folder} is a file, not a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"can't make --out {folder}: {error.strerror}") from None
+        raise OSError(f"can't make {option} {folder}: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"can't write to --out {folder}")
+        raise PermissionError(f"can't write to {option} {folder}")
     return folder
 
 

@@ -93,7 +93,8 @@ def load_flow(folder: str | Path) -> flows.Flow:
         if len(stored) != len(flow.variables):
             raise ValueError(f"{len(stored)} weights, where {len(flow.variables)} are needed")
         checkpoint = tf.train.Checkpoint(weights=list(flow.variables))
-        checkpoint.read(prefix).assert_existing_objects_matched()
+        # The file also holds what is not the flow's: the columns' names.
+        checkpoint.read(prefix).expect_partial().assert_existing_objects_matched()
     except DAMAGE as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(

@@ -28,8 +28,10 @@ def evaluate_run(folder: str, data: str | None) -> int:
     run = Run.open(folder)
     config, scaler = run.config, run.scaler
     flow = load_flow(folder)
-    z = reload_splits(config).test if data is None else _standardised(run, data)
-    result = Evaluation.of(_log_prob(flow, z, data or config["data"]["source"]))
+    z = reload_splits(config).test if data is None else _read(run, data)
+    result = Evaluation.of(
+        finite_log_prob(flow, z, data or config["data"]["source"], progress=True)
+    )
     say(f"{result.rows} rows of {data or 'the test split of ' + config['data']['source']}")
     report("columns standardised", result)
     in_units = dataclasses.replace(result, mean=result.mean + scaler.log_det)
@@ -41,8 +43,8 @@ def score(folder: str, data: str, output: str) -> int:
     """Writes ``log p(x)``, in the user's units, of each row of a table."""
     run = Run.open(folder)
     flow = load_flow(folder)
-    z = _standardised(run, data)
-    values = _log_prob(flow, z, data) + run.scaler.log_det
+    z = _read(run, data)
+    values = finite_log_prob(flow, z, data, progress=True) + run.scaler.log_det
     runs.write_csv(Path(output), pd.DataFrame({"log_prob": values}))
     say(f"{len(values)} scores, mean {values.mean():.4f} nats, written to {output}")
     return 0
@@ -55,11 +57,11 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
     """
     run = Run.open(folder)
     flow, log_det = load_flow(folder), run.scaler.log_det
-    z = _standardised(run, data)
+    z = _read(run, data)
     detector = AnomalyDetector(Whitening.identity(z.shape[1]), [flow])
     held_out = detector.score(reload_splits(run.config).validation)
     threshold = detector.calibrate(held_out, false_alarms=false_alarms)
-    scores = _log_prob(flow, z, data)
+    scores = finite_log_prob(flow, z, data, progress=True)
     unlikely = scores < threshold
     say(
         f"{unlikely.sum()} of {len(z)} rows of {data} are below {threshold + log_det:.3f} nats, "
@@ -84,9 +86,18 @@ def sample(folder: str, n: int, seed: int | None, output: str) -> int:
     return 0
 
 
-def _standardised(run: Run, data: str) -> np.ndarray:
+def _read(run: Run, data: str) -> np.ndarray:
+    rows = table.read_rows(data, run.scaler.columns, left_out=run.config["left_out"])
+    return standardised(run, rows, data)
+
+
+def standardised(run: Run, rows: np.ndarray, data: str) -> np.ndarray:
+    """Rows ``[N, D]`` in the flow's units.
+
+    Raises:
+        ValueError: one is too far out for float32; names it.
+    """
     scaler = run.scaler
-    rows = table.read_rows(data, scaler.columns, left_out=run.config["left_out"])
     z = scaler.standardise(rows)
     bad = np.argwhere(~np.isfinite(z))
     if len(bad):
@@ -98,8 +109,13 @@ def _standardised(run: Run, data: str) -> np.ndarray:
     return z
 
 
-def _log_prob(flow: Flow, z: np.ndarray, data: str) -> np.ndarray:
-    values = log_prob(flow, z, progress=True)
+def finite_log_prob(flow: Flow, z: np.ndarray, data: str, *, progress: bool = False) -> np.ndarray:
+    """Of each row of ``[N, D]``.
+
+    Raises:
+        ValueError: one is not finite; names the row.
+    """
+    values = log_prob(flow, z, progress=progress)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ValueError(
