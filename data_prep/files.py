@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+# A full disk, quota or file; a failing one; one that may only be read.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
 @contextmanager
@@ -31,16 +35,33 @@ def replaced_when_whole(path: Path, *, binary: bool = False) -> Iterator[Any]:
         return
     if not path.parent.is_dir():
         raise FileNotFoundError(f"can't write {path}: no folder {path.parent}")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with naming(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, mode, encoding=encoding) as file:
+        with naming(path), os.fdopen(handle, mode, encoding=encoding) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's is for the owner alone
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):  # the disk may only be read now
+            os.unlink(temporary)
+        raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Says which file or folder could not be written, where the system does not.
+
+    Raises:
+        OSError: a disk that is full, or may only be read; names ``path``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK:
+            raise OSError(f"can't write {path}: {error.strerror}") from None
         raise
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from data_prep.files import naming
 from data_prep.splits import Splits
 from tfp_maf import baselines, plotting, runs
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
@@ -71,9 +72,11 @@ def train(
         if as_json:
             say((run.folder / runs.METRICS).read_text(), always=True)
         return status
-    except BaseException:
+    except BaseException as error:
         if not run.checkpoint.exists():  # nothing was trained, nothing is lost
             shutil.rmtree(run.folder)
+        elif isinstance(error, OSError) and "--resume" not in str(error):
+            raise OSError(f"{error}; --resume goes on where the training was kept") from error
         raise
 
 
@@ -320,6 +323,7 @@ def _write_plots(
         "noise": plotting.plot_noise(flow.noise(rows).numpy(), columns=scaler.columns),
     }
     folder = run.folder / "plots"
-    folder.mkdir(exist_ok=True)
-    for name, figure in figures.items():
-        figure.savefig(folder / f"{name}.png", dpi=120)
+    with naming(folder):
+        folder.mkdir(exist_ok=True)
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png", dpi=120)

@@ -16,6 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from data_prep.files import naming
 from data_prep.splits import Scaler
 from tfp_maf import flows
 from tfp_maf.serving import in_units
@@ -46,27 +47,31 @@ def save_flow(flow: flows.Flow, folder: str | Path, *, scaler: Scaler | None = N
         exported.columns = tf.Variable(list(scaler.columns), trainable=False)
     for name, function in functions.items():
         setattr(exported, name, function)
-    temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{MODEL}."))
-    try:
+    with naming(folder / MODEL):
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{MODEL}."))
         try:
-            tf.saved_model.save(exported, str(temporary))
+            _write(exported, flow, temporary, scaler=scaler)
+            temporary.chmod(0o755)  # mkdtemp's is for the owner alone
+            if (folder / MODEL).exists():
+                shutil.rmtree(folder / MODEL)
+            temporary.rename(folder / MODEL)
         except tf.errors.OpError as error:
             raise OSError(f"can't write {folder / MODEL}: {error.message}") from None
-        description = {
-            "format": FORMAT,
-            "builder": flow.builder,
-            "arguments": dict(flow.arguments),
-            "scaler": None if scaler is None else scaler.to_json(),
-            "files": _checksums(temporary),
-        }
-        description["checksum"] = _checksum(description)
-        (temporary / ARGUMENTS).write_text(json.dumps(description, indent=2) + "\n")
-        temporary.chmod(0o755)  # mkdtemp's is for the owner alone
-        if (folder / MODEL).exists():
-            shutil.rmtree(folder / MODEL)
-        temporary.rename(folder / MODEL)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(exported: tf.Module, flow: flows.Flow, model: Path, *, scaler: Scaler | None) -> None:
+    tf.saved_model.save(exported, str(model))
+    description = {
+        "format": FORMAT,
+        "builder": flow.builder,
+        "arguments": dict(flow.arguments),
+        "scaler": None if scaler is None else scaler.to_json(),
+        "files": _checksums(model),
+    }
+    description["checksum"] = _checksum(description)
+    (model / ARGUMENTS).write_text(json.dumps(description, indent=2) + "\n")
 
 
 def load_flow(folder: str | Path) -> flows.Flow:
