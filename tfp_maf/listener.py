@@ -47,7 +47,9 @@ class Listener:
         """``[N]`` of clips' samples ``[n]`` at 16 kHz, averaged over four choices of end points."""
         if not len(clips):
             return np.empty(0)
-        return np.mean([self._score(rows) for rows in views(clips, self.recipe)], axis=0)
+        rows = np.stack(views(clips, self.recipe))  # scored at once: a call costs as much as 100
+        scores = self._score(rows.reshape(-1, rows.shape[-1]))
+        return scores.reshape(rows.shape[:2]).mean(axis=0)
 
     def _score(self, rows: np.ndarray) -> np.ndarray:
         score = self.detector.score(rows)

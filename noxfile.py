@@ -1,0 +1,25 @@
+"""The tests on every Python that TensorFlow has wheels for, with the newest and the oldest packages.
+
+    nox                     # all of them
+    nox -s "oldest-3.10"    # one
+"""
+
+import nox
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+nox.options.error_on_external_run = True
+
+
+@nox.session(python=PYTHONS)
+def newest(session: nox.Session) -> None:
+    """The newest packages that setup.cfg allows."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python="3.10")
+def oldest(session: nox.Session) -> None:
+    """The oldest direct dependencies that setup.cfg allows; on 3.10, for which they have wheels."""
+    session.install("uv")
+    session.run("uv", "pip", "install", "--resolution", "lowest-direct", "-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
