@@ -1,7 +1,7 @@
 """The tests on every Python that TensorFlow has wheels for, with the newest and the oldest packages.
 
-    nox                     # all of them
-    nox -s "oldest-3.10"    # one
+nox                     # all of them
+nox -s oldest           # one; or newest-3.13
 """
 
 import nox
@@ -21,5 +21,6 @@ def newest(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """The oldest direct dependencies that setup.cfg allows; on 3.10, for which they have wheels."""
     session.install("uv")
-    session.run("uv", "pip", "install", "--resolution", "lowest-direct", "-e", ".[test]")
+    lowest = ["--resolution", "lowest-direct"]
+    session.run_install("uv", "pip", "install", *lowest, "-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
