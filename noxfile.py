@@ -1,4 +1,4 @@
-"""The tests on every Python that TensorFlow has wheels for, with the newest and the oldest packages.
+"""The tests on every Python with TensorFlow wheels, with the newest and the oldest packages.
 
 nox                     # all of them
 nox -s oldest           # one; or newest-3.13
