@@ -47,10 +47,19 @@ class Size:
     mnist_network: tuple[int, tuple[int, ...]] = (5, (512,))
 
 
-def data(name: str) -> Path | None:
-    """The folder of a real data set, or None: ``../data/NAME``, or in ``$TFP_MAF_DATA``."""
+def data(name: str, *, download: bool = False) -> Path | None:
+    """The folder of a real data set, or None: ``../data/NAME``, or in ``$TFP_MAF_DATA``.
+
+    With ``download``, it is got from its publisher, to ``../data``, where it is in neither.
+    """
     homes = [Path("../data"), *map(Path, filter(None, [os.environ.get("TFP_MAF_DATA")]))]
-    return next((home / name for home in homes if (home / name).is_dir()), None)
+    found = next((home / name for home in homes if (home / name).is_dir()), None)
+    if found is None and download:
+        from data_prep import download as downloads
+
+        found = homes[0] / name
+        downloads.download(name, found)
+    return found
 
 
 FULL = Size()
