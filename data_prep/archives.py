@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import shutil
 import tarfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 PIECE = 2**16
+# No data set shrinks a hundredfold; what does is made to fill the disk. Small ones may.
+MOST_TIMES, ALWAYS_FINE = 100, 2**27
 
 
 def unpack(
@@ -31,8 +33,16 @@ def unpack(
         renamed: see :class:`Remote`; the first that fits.
 
     Raises:
-        ValueError: damaged, or a member is missing or would leave the folder.
+        ValueError: damaged, a member is missing or would leave the folder, or it holds more than
+            a hundred times its own size.
     """
+    most = max(ALWAYS_FINE, MOST_TIMES * archive.stat().st_size)
+
+    def allowed(size: int) -> None:
+        if size > most:
+            raise Untrusted(
+                f"{archive} is not to be trusted: it unpacks to more than {most:,} bytes"
+            )
 
     def targets(names: list[str]) -> list[tuple[str, Path]]:
         return _targets(names, folder, members, archive, renamed)
@@ -40,16 +50,31 @@ def unpack(
     try:
         if archive.suffix == ".zip":
             with zipfile.ZipFile(archive) as zipped:
+                allowed(sum(member.file_size for member in zipped.infolist()))
                 names = [name for name in zipped.namelist() if not name.endswith("/")]
                 return [_write_member(zipped.open(n), target) for n, target in targets(names)]
         with gzip.open(archive) as stream:  # to its end, where the checksum is
             while stream.read(PIECE):
-                pass
+                allowed(stream.tell())
         with tarfile.open(archive) as tarred:
             names = [member.name for member in tarred.getmembers() if member.isfile()]
             return [_write_member(tarred.extractfile(n), target) for n, target in targets(names)]
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{archive} is damaged: {error}; remove it and try again") from None
+    except Untrusted:
+        raise
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # the disk's fault, not the archive's
+            raise
+        raise _damaged(archive, error) from None
+    except Exception as error:  # what a damaged archive makes Python's modules raise is many
+        raise _damaged(archive, error) from None
+
+
+class Untrusted(ValueError):
+    """Made to do harm, or without what is wanted."""
+
+
+def _damaged(archive: Path, error: Exception) -> ValueError:
+    return ValueError(f"{archive} is damaged: {error}; remove it and try again")
 
 
 def _targets(
@@ -64,7 +89,7 @@ def _targets(
         by_last = {name.rpartition("/")[2]: name for name in names}
         missing = [member for member in members if member not in by_last]
         if missing:
-            raise ValueError(f"{archive} has no {missing[0]}")
+            raise Untrusted(f"{archive} has no {missing[0]}")
         return [(by_last[member], folder / member) for member in members]
     targets = []
     for name in names:
@@ -73,7 +98,7 @@ def _targets(
         targets.append((name, folder / (new + place.removeprefix(old))))
     for name, target in targets:
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{archive} is not to be trusted: {name!r} leaves the folder")
+            raise Untrusted(f"{archive} is not to be trusted: {name!r} leaves the folder")
     return targets
 
 

@@ -37,9 +37,9 @@ def read_wav(file: Any, name: str | Path, *, rate: int = RATE) -> np.ndarray:
         raise ValueError(f"{name} has no samples")
     if not LOWEST_RATE <= found <= HIGHEST_RATE:
         raise ValueError(f"{name} has {found} samples a second, not 8,000 to 48,000")
-    mono = samples.mean(axis=1)
-    if not np.isfinite(mono).all():
+    if not np.isfinite(samples).all():
         raise ValueError(f"{name} has samples that are not numbers")
+    mono = samples.mean(axis=1)
     if found == rate:
         return mono
     common = math.gcd(found, rate)

@@ -31,8 +31,9 @@ class Scaler:
         Raises:
             ValueError: a constant column, which has no density; names it.
         """
-        mean = x.mean(axis=0, dtype=np.float64)
-        scale = x.std(axis=0, dtype=np.float64, ddof=ddof)
+        with np.errstate(over="ignore", invalid="ignore"):  # found below
+            mean = x.mean(axis=0, dtype=np.float64)
+            scale = x.std(axis=0, dtype=np.float64, ddof=ddof)
         # A constant's computed deviation need not be exactly zero.
         return cls.checked(columns, mean, scale, constant=(x == x[:1]).all(axis=0))
 

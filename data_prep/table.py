@@ -172,16 +172,17 @@ def read_array(path: Path) -> np.ndarray:
         ValueError: damaged, or of another shape or type; nothing in it is executed.
     """
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        # Mapped: a header that promises more than the file holds is found before memory is taken.
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
+    except Exception as error:  # NumPy evaluates the header as Python's literals
         raise ValueError(f"{path} is not a whole .npy file: {error}") from None
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path} is not a .npy file: it holds several arrays, as .npz does")
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+    if array.ndim != 2 or array.dtype.kind not in "uif":
         raise ValueError(
             f"{path} should hold numbers of shape [N, D], but has {array.dtype} {list(array.shape)}"
         )
-    return array
+    return np.array(array)
 
 
 def _has_numbers(column: pd.Series) -> bool:

@@ -144,7 +144,8 @@ def numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
     values = np.empty(frame.shape, np.float64)
     for position, name in enumerate(frame.columns):
         column = frame[name]
-        values[:, position] = pd.to_numeric(column, errors="coerce")
+        with np.errstate(over="ignore", invalid="ignore"):  # found below
+            values[:, position] = pd.to_numeric(column, errors="coerce")
         bad = np.flatnonzero(~np.isfinite(values[:, position]))
         if len(bad):
             row = int(frame.index[bad[0]]) + 1

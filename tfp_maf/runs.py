@@ -97,7 +97,8 @@ class Run:
                 values["data"]["rows"]["test"],
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is damaged ({error!r}); train again") from None
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{path} is damaged ({reason}); train again") from None
         return values
 
     @property
