@@ -22,6 +22,30 @@ tfb = tfp.bijectors
 SMALLEST_BIN = SMALLEST_SLOPE = 1e-3
 
 
+class Spline(tfp.bijectors.RationalQuadraticSpline):
+    """TFP's, with an inverse that stays within its bin where slopes are steep.
+
+    The inverse is the root ``t = 2c / (-b - r) = (-b + r) / 2a`` of ``a t^2 + b t + c``, with
+    ``r^2 = b^2 - 4 a c`` (appendix A.3). TFP takes the first form, in which, in float32, a negative
+    b and r cancel to zero, and a sample is infinite; each sign of b has its own here.
+    """
+
+    def _inverse(self, y: tf.Tensor) -> tf.Tensor:
+        inside = self._compute_shared(y=y)
+        above = tf.where(inside.out_of_bounds, tf.zeros([], y.dtype), y - inside.y_k)
+        slopes = above * (inside.d_kp1 + inside.d_k - 2 * inside.s_k)
+        a = inside.h_k * (inside.s_k - inside.d_k) + slopes
+        b = inside.h_k * inside.d_k - slopes
+        c = -inside.s_k * above
+        r = tf.sqrt(tf.maximum(b**2 - 4 * a * c, 0))
+        rising, one = b >= 0, tf.ones([], y.dtype)
+        # A divisor that is not taken must not be zero either, for the gradient's sake.
+        first = -2 * c / tf.where(rising & (b + r > 0), b + r, one)
+        second = (r - b) / tf.where(rising, one, 2 * a)
+        t = tf.clip_by_value(tf.where(rising, first, second), 0, 1)
+        return tf.where(inside.out_of_bounds, y, t * inside.w_k + inside.x_k)
+
+
 def spline(outputs: tf.Tensor, *, bins: int, bound: float) -> Any:
     """The bijector of raw outputs ``[..., 3 bins - 1]``, noise to data.
 
@@ -33,7 +57,7 @@ def spline(outputs: tf.Tensor, *, bins: int, bound: float) -> Any:
     # softplus(0 + one) = 1 - SMALLEST_SLOPE
     one = tf.constant(np.log(np.expm1(1 - SMALLEST_SLOPE)), outputs.dtype)
     return tfb.Invert(
-        tfb.RationalQuadraticSpline(
+        Spline(
             bin_widths=tf.nn.softmax(widths) * room + SMALLEST_BIN,
             bin_heights=tf.nn.softmax(heights) * room + SMALLEST_BIN,
             knot_slopes=tf.nn.softplus(slopes + one) + SMALLEST_SLOPE,

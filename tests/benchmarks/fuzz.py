@@ -26,22 +26,28 @@ def main() -> None:
     options = parser.parse_args()
     print("| reader | tried | read | refused, clearly |\n|---|---|---|---|")
     for name, reader in fuzzing.READERS.items():
-        found: Counter = Counter()
-
-        @seed(options.seed)
-        @settings(
-            max_examples=options.examples,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(st.data())
-        def check(data, reader=reader, found=found):
-            found[fuzzing.outcome(reader, data.draw(fuzzing.files(reader)))] += 1
-
-        check()
+        found = tally(reader, options.examples, options.seed)
         tried = f"{found.total():,} | {found['read']:,} | {found['refused']:,}"
         print(f"| {name} | {tried} |", flush=True)
+
+
+def tally(reader: fuzzing.Reader, examples: int, start: int) -> Counter:
+    """How often which outcome."""
+    found: Counter = Counter()
+
+    @seed(start)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def check(data):
+        found[fuzzing.outcome(reader, data.draw(fuzzing.files(reader)))] += 1
+
+    check()
+    return found
 
 
 if __name__ == "__main__":
