@@ -13,6 +13,9 @@ from data_prep.splits import Splits
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 CHUNK = 200_000
+# The variance, in standard units, below which a combination of columns is taken for none: that of
+# float32's rounding is 1e-15.
+LINEAR = 1e-10
 
 
 def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Splits:
@@ -192,13 +195,22 @@ def _has_numbers(column: pd.Series) -> bool:
 
 
 def _refuse_repeats(z: np.ndarray, columns: Sequence[str], path: Path) -> None:
-    """Raises ValueError where a column is another one, up to scale and offset."""
-    correlation = np.abs(z.astype(np.float64).T @ z / len(z))
-    repeats = np.argwhere(np.triu(correlation > 1 - 1e-6, k=1))
+    """Raises ValueError where a column is linear in others: together they have no density."""
+    correlation = z.astype(np.float64).T @ z / len(z)
+    repeats = np.argwhere(np.triu(np.abs(correlation) > 1 - 1e-6, k=1))
     if len(repeats):
         pairs = [f"{columns[j]!r} repeats {columns[i]!r}" for i, j in repeats]
         raise ValueError(
             f"{path}: {'; '.join(pairs)}: together they have no density; drop one of each"
+        )
+    if len(z) < 2 * len(columns):
+        return  # few rows are always linear
+    sizes, directions = np.linalg.eigh(correlation)
+    if sizes[0] < LINEAR:
+        names = [f"{columns[i]!r}" for i in np.flatnonzero(np.abs(directions[:, 0]) > 0.05)]
+        raise ValueError(
+            f"{path}: columns {', '.join(names)} are linear in each other: together they have no "
+            f"density; drop one of them"
         )
 
 

@@ -1,0 +1,44 @@
+"""Tables of every kind of column end in a model or in one clear error.
+
+``python tests/benchmarks/tables.py`` tries 10,000.
+"""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis is not installed")
+
+import generated_tables
+from hypothesis import HealthCheck, given, settings
+
+from data_prep import table
+
+
+def test_a_model_or_a_clear_error():
+    found = Counter()
+
+    @settings(
+        max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(generated_tables.tables())
+    def check(frame):
+        found[generated_tables.outcome(frame)] += 1
+
+    check()
+    assert found["model"] > 15
+    assert len(found) > 4
+
+
+def test_columns_linear_in_two_others_are_named(tmp_path):
+    x = np.random.default_rng(0).normal(size=[400, 4])
+    frame = pd.DataFrame(x, columns=list("abcd"))
+    frame["e"] = 3 * frame["a"] - 2 * frame["c"] + 1
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    with pytest.raises(ValueError, match="columns 'a', 'c', 'e' are linear in each other"):
+        table.load(tmp_path / "rows.csv")
+    frame["e"] += 1e-3 * np.random.default_rng(1).normal(size=400)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    assert table.load(tmp_path / "rows.csv").train.shape[1] == 5
