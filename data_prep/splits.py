@@ -157,13 +157,17 @@ class Splits:
         train, validation, test = last_tenths(x)
         fitted = x[: len(train) + len(validation)] if fit_validation else train
         scaler = Scaler.fit(fitted, columns)
-        return cls(
-            train=scaler.standardise(train),
-            validation=scaler.standardise(validation),
-            test=scaler.standardise(test),
-            scaler=scaler,
-            **described,
-        )
+        parts = {"train": train, "validation": validation, "test": test}
+        standardised: dict[str, Any] = {n: scaler.standardise(part) for n, part in parts.items()}
+        for name, z in standardised.items():
+            bad = np.argwhere(~np.isfinite(z))
+            if len(bad):
+                row, column = bad[0]
+                raise ValueError(
+                    f"column {columns[column]!r}: {parts[name][row, column]:g} is too far from the "
+                    f"other values for float32; leave such rows out, or rescale the column"
+                )
+        return cls(**standardised, scaler=scaler, **described)
 
 
 def last_tenths(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

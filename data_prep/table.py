@@ -13,6 +13,7 @@ from data_prep.splits import Splits
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 CHUNK = 200_000
+LONGEST_NAME = 200
 # The variance, in standard units, below which a combination of columns is taken for none: that of
 # float32's rounding is 1e-15.
 LINEAR = 1e-10
@@ -133,6 +134,11 @@ def _read(path: Path) -> pd.DataFrame:
             f"give .csv, .tsv, .parquet or .npy"
         )
     frame.columns = frame.columns.map(str)
+    longest = max(map(len, frame.columns), default=0)
+    if longest > LONGEST_NAME:
+        raise ValueError(
+            f"{path}: a column's name has {longest} characters: is a quote left open in the header?"
+        )
     if len(frame) == 0:
         raise ValueError(f"{path} has a header but no rows")
     return frame
@@ -207,7 +213,7 @@ def _refuse_repeats(z: np.ndarray, columns: Sequence[str], path: Path) -> None:
         return  # few rows are always linear
     sizes, directions = np.linalg.eigh(correlation)
     if sizes[0] < LINEAR:
-        names = [f"{columns[i]!r}" for i in np.flatnonzero(np.abs(directions[:, 0]) > 0.05)]
+        names = [repr(n) for n, d in zip(columns, directions[:, 0], strict=True) if abs(d) > 0.05]
         raise ValueError(
             f"{path}: columns {', '.join(names)} are linear in each other: together they have no "
             f"density; drop one of them"
