@@ -71,7 +71,7 @@ SMALL = Size(
     gas_network=(2, (8, 8)),
     recordings=False,
     speakers=20,
-    audio_epochs=(2, 2),
+    audio_epochs=(2, 1),
     mnist_epochs=1,
     mnist_network=(1, (8,)),
 )

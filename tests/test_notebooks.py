@@ -25,7 +25,8 @@ def kinds(cell):
     shown = []
     for output in cell.outputs:
         if output.output_type == "stream":
-            shown.append(output.name)
+            if shown[-1:] != [output.name]:  # one text may come in pieces
+                shown.append(output.name)
             continue
         html = output.data.get("text/html", "")
         head = html.partition("</thead>")[0] if "<table" in html else ""
