@@ -145,7 +145,8 @@ def numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
     for position, name in enumerate(frame.columns):
         column = frame[name]
         with np.errstate(over="ignore", invalid="ignore"):  # found below
-            values[:, position] = pd.to_numeric(column, errors="coerce")
+            parsed = pd.to_numeric(column, errors="coerce")
+            values[:, position] = parsed.to_numpy(np.float64, na_value=np.nan)
         bad = np.flatnonzero(~np.isfinite(values[:, position]))
         if len(bad):
             row = int(frame.index[bad[0]]) + 1

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/kill.py [--kills 20]
 
-Trains on a made-up table, kills the process by SIGKILL 0 to 20 seconds into its epochs (some kills
+Trains on a made-up table, kills the process by SIGKILL 0 to 12 seconds into its epochs (some kills
 fall within the writing of a checkpoint), goes on with --resume, and compares the end with that of
 a training that was left alone.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-SECONDS = 20.0
+SECONDS = 12.0
 
 
 def command(folder: Path, out: str, epochs: int, *, resume: bool) -> list[str]:
@@ -41,7 +41,7 @@ def main() -> None:
     """Prints a line a kill, and whether the ends are equal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=4000)
+    parser.add_argument("--epochs", type=int, default=3000)
     options = parser.parse_args()
     rng = random.Random(0)
     folder = Path(tempfile.mkdtemp())
