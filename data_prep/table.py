@@ -191,7 +191,7 @@ def read_array(path: Path) -> np.ndarray:
         raise ValueError(
             f"{path} should hold numbers of shape [N, D], but has {array.dtype} {list(array.shape)}"
         )
-    return np.array(array)
+    return np.array(array, array.dtype.newbyteorder("="))  # older pandas takes no other order
 
 
 def _has_numbers(column: pd.Series) -> bool:
