@@ -166,10 +166,11 @@ def test_resumed_training_is_that_without_a_stop(tmp_path, jit_compile, monkeypa
     monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
     options = {"halve_after": 1, "learning_rate": 0.03, "jit_compile": jit_compile}
     whole, first, second = small(), small(), small()
-    expected = quick_fit(whole, max_epochs=6, **options)
-    assert expected.best_epoch < 6  # so that the best weights are not the last ones
-    quick_fit(first, max_epochs=3, checkpoint=tmp_path / "t.npz", **options)
-    found = quick_fit(second, max_epochs=6, checkpoint=tmp_path / "t.npz", **options)
+    expected = quick_fit(whole, max_epochs=10, **options)
+    stop = expected.best_epoch + 2  # by then the learning rate is halved, and must be so again
+    assert stop < 10
+    quick_fit(first, max_epochs=stop, checkpoint=tmp_path / "t.npz", **options)
+    found = quick_fit(second, max_epochs=10, checkpoint=tmp_path / "t.npz", **options)
     assert (found.train, found.validation) == (expected.train, expected.validation)
     assert found.best_epoch == expected.best_epoch
     assert found.seconds == sorted(found.seconds)

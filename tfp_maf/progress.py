@@ -93,6 +93,8 @@ class Progress:
             "settings": self.settings,
             "history": dataclasses.asdict(self.history),
             "halved_at": self.halved_at,
+            # Not among the optimizer's variables.
+            "learning_rate": float(self.optimizer.learning_rate.numpy()),
             "step": self.step,
             "total": self.total,
             "shuffles": self._shuffles,
@@ -134,6 +136,7 @@ class Progress:
             self.flow.set_weights(arrays["weights"])
             self.history = history
             self.halved_at = int(values["halved_at"])
+            self.optimizer.learning_rate.assign(float(values["learning_rate"]))
             self.step, self.total = int(values["step"]), float(values["total"])
             self.rng.bit_generator.state = self._shuffles = values["shuffles"]
             self.best_weights = arrays["best"]
