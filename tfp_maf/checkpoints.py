@@ -45,6 +45,7 @@ def read(path: Path, names: Sequence[str]) -> tuple[Arrays, dict[str, Any]]:
     except FileNotFoundError:
         raise
     except (ValueError, KeyError, EOFError, OSError, TypeError, zipfile.BadZipFile) as error:
+        reason = str(error)[:200]  # zipfile's may hold a part of the file
         raise ValueError(
-            f"{path} is damaged or not a training's checkpoint ({error}); remove it to begin again"
+            f"{path} is damaged or not a training's checkpoint ({reason}); remove it to begin again"
         ) from None
