@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from data_prep import pickles, text_files
 from data_prep.running import Running, standardised
-from data_prep.splits import Splits, last_tenths
+from data_prep.splits import Splits, first_not_finite, last_tenths
 
 FILE, PREPARED = "ethylene_CO.txt", "ethylene_CO.pickle"
 HEADER = "Time (seconds), CO conc (ppm), Ethylene conc (ppm), sensor readings (16 channels)"
@@ -109,9 +109,9 @@ def _read_prepared(path: Path) -> np.ndarray:
     columns, values = pickles.load_frame(path)
     if len(columns) != len(COLUMNS):
         raise ValueError(f"{path} should have {len(COLUMNS)} columns, has {len(columns)}")
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        raise ValueError(f"{path}: row {bad[0][0] + 1}, column {columns[bad[0][1]]!r} is missing")
+    bad = first_not_finite(values)
+    if bad is not None:
+        raise ValueError(f"{path}: row {bad[0] + 1}, column {columns[bad[1]]!r} is missing")
     sensors = [i for i, name in enumerate(columns) if name not in PREPARED_OTHERS]
     if len(sensors) != len(SENSORS):
         raise ValueError(f"{path} should have columns {', '.join(PREPARED_OTHERS)} and 16 sensors")

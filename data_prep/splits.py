@@ -160,14 +160,20 @@ class Splits:
         parts = {"train": train, "validation": validation, "test": test}
         standardised: dict[str, Any] = {n: scaler.standardise(part) for n, part in parts.items()}
         for name, z in standardised.items():
-            bad = np.argwhere(~np.isfinite(z))
-            if len(bad):
-                row, column = bad[0]
+            bad = first_not_finite(z)
+            if bad is not None:
+                row, column = bad
                 raise ValueError(
                     f"column {columns[column]!r}: {parts[name][row, column]:g} is too far from the "
                     f"other values for float32; leave such rows out, or rescale the column"
                 )
         return cls(**standardised, scaler=scaler, **described)
+
+
+def first_not_finite(x: np.ndarray) -> tuple[int, int] | None:
+    """Row and column of the first NaN or infinity in ``[N, D]``."""
+    bad = np.argwhere(~np.isfinite(x))
+    return (int(bad[0, 0]), int(bad[0, 1])) if len(bad) else None
 
 
 def last_tenths(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

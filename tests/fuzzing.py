@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 import tfp_maf
 from data_prep import archives, audio, gas, mnist, pickles, power, simulate, table
+from data_prep.splits import Splits
 from tfp_maf import checkpoints
 from tfp_maf.runs import Run
 
@@ -103,19 +104,14 @@ def _bytes_of(write: Callable[[Path], Any], name: str) -> bytes:
         return path.read_bytes()
 
 
-def _table(path: Path) -> list[np.ndarray]:
-    splits = table.load(path)
-    return [splits.train, splits.validation, splits.test]
+def _parts(load: Callable[[Path], Splits]) -> Callable[[Path], list[np.ndarray]]:
+    """The rows that a data set's ``load`` gives."""
 
+    def read(path: Path) -> list[np.ndarray]:
+        splits = load(path)
+        return [splits.train, splits.validation, splits.test]
 
-def _gas(path: Path) -> list[np.ndarray]:
-    splits = gas.load(path)
-    return [splits.train, splits.validation, splits.test]
-
-
-def _power(path: Path) -> list[np.ndarray]:
-    splits = power.load(path)
-    return [splits.train, splits.validation, splits.test]
+    return read
 
 
 def _power_lines() -> bytes:
@@ -225,19 +221,23 @@ READERS = {
     "CSV": Reader(
         "rows.csv",
         (_csv(), _csv().replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + _csv()),
-        _table,
+        _parts(table.load),
     ),
-    "TSV": Reader("rows.tsv", (_csv().replace(b",", b"\t"),), _table),
-    "Parquet": Reader("rows.parquet", (_bytes_of(FRAME.to_parquet, "x.parquet"),), _table),
+    "TSV": Reader("rows.tsv", (_csv().replace(b",", b"\t"),), _parts(table.load)),
+    "Parquet": Reader(
+        "rows.parquet", (_bytes_of(FRAME.to_parquet, "x.parquet"),), _parts(table.load)
+    ),
     "npy": Reader(
-        "rows.npy", (_npy(ROWS), _npy(ROWS.astype(">f4")), _npy(np.array([{}] * 60))), _table
+        "rows.npy",
+        (_npy(ROWS), _npy(ROWS.astype(">f4")), _npy(np.array([{}] * 60))),
+        _parts(table.load),
     ),
     "GAS": Reader(
         gas.FILE,
         (_bytes_of(lambda path: simulate.write_ethylene_co(path, rows=80), gas.FILE),),
-        _gas,
+        _parts(gas.load),
     ),
-    "POWER": Reader(power.FILE, (_power_lines(),), _power),
+    "POWER": Reader(power.FILE, (_power_lines(),), _parts(power.load)),
     "WAV": Reader(
         "clip.wav",
         (_wav(16_000, 1, "PCM_16"), _wav(8_000, 2, "FLOAT"), _wav(44_100, 1, "PCM_24")),

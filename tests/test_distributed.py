@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tf_keras
+from clusters import tf_configs
 from conftest import wait_for
 
 import tfp_maf
@@ -33,29 +33,17 @@ print(json.dumps([history.train, history.validation, flow.get_weights()[0].tolis
 """
 
 
-def environments(count):
-    """A ``TF_CONFIG`` each, with free ports."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
-    for each in sockets:
-        each.close()
-    for index in range(count):
-        task = {"type": "worker", "index": index}
-        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        yield os.environ | {"TF_CONFIG": config, "CUDA_VISIBLE_DEVICES": ""}
-
-
 def start(arguments, count, **options):
     return [
         subprocess.Popen(
             [sys.executable, *arguments],
-            env=environment,
+            env=os.environ | {"TF_CONFIG": config, "CUDA_VISIBLE_DEVICES": ""},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             **options,
         )
-        for environment in environments(count)
+        for config in tf_configs(count)
     ]
 
 

@@ -7,6 +7,7 @@ import io
 import pickle
 import tarfile
 import zipfile
+from functools import partial
 
 import pytest
 
@@ -14,8 +15,7 @@ pytest.importorskip("hypothesis", reason="hypothesis is not installed")
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 import fuzzing
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from tallies import tally
 
 from data_prep import archives, pickles, table
 
@@ -23,15 +23,7 @@ from data_prep import archives, pickles, table
 @pytest.mark.parametrize("name", fuzzing.READERS)
 def test_a_damaged_file_is_read_or_refused(name):
     reader = fuzzing.READERS[name]
-
-    @settings(
-        max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    @given(st.data())
-    def check(data):
-        fuzzing.outcome(reader, data.draw(fuzzing.files(reader)))
-
-    check()
+    tally(fuzzing.files(reader), partial(fuzzing.outcome, reader), examples=40)
     assert all(fuzzing.outcome(reader, content) in ("read", "refused") for content in reader.valid)
     assert name in ("flow.json",) or fuzzing.outcome(reader, reader.valid[0]) == "read"
 

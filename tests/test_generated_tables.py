@@ -3,8 +3,6 @@
 ``python tests/benchmarks/tables.py`` tries 10,000.
 """
 
-from collections import Counter
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,22 +10,13 @@ import pytest
 pytest.importorskip("hypothesis", reason="hypothesis is not installed")
 
 import generated_tables
-from hypothesis import HealthCheck, given, settings
+from tallies import tally
 
 from data_prep import table
 
 
 def test_a_model_or_a_clear_error():
-    found = Counter()
-
-    @settings(
-        max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    @given(generated_tables.tables())
-    def check(frame):
-        found[generated_tables.outcome(frame)] += 1
-
-    check()
+    found = tally(generated_tables.tables(), generated_tables.outcome, examples=150)
     assert found["model"] > 15
     assert len(found) > 4
 

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from data_prep.splits import first_not_finite
+
 
 def rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int = 0) -> Any:
     """``x`` as an array or tensor ``[N, event_size]`` of finite ``dtype``.
@@ -28,9 +30,9 @@ def rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if array.ndim != 2 or array.shape[1] != event_size:
         raise ValueError(f"{name} must have shape [N, {event_size}], got {list(array.shape)}")
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        row, column = bad[0]
+    bad = first_not_finite(array)
+    if bad is not None:
+        row, column = bad
         raise ValueError(
             f"{name} has {array[row, column]} at row {first_row + row}, column {column} "
             f"(counted from 0); remove or fill such values"

@@ -140,16 +140,8 @@ def _help(
     """What a worker does that is not the first: its share of each batch, and nothing written."""
     experiment, splits = _load(experiment, data, drop=drop, seed=seed, overrides=overrides)
     say(f"worker {workers.index} of {workers.count}: the first one writes {run.folder}")
-    history = fit(
-        _build(experiment, splits, seed),
-        splits.train,
-        splits.validation,
-        seed=seed,
-        checkpoint=run.checkpoint,
-        progress=False,
-        strategy=workers.strategy,
-        **experiment.training,
-    )
+    flow = _build(experiment, splits, seed)
+    history = _fit(run, flow, splits, experiment, seed, watcher=None, workers=workers)
     say(f"{history.epochs} epochs, ended by {history.stopped}")
     return 130 if history.stopped == "interrupted" else 0
 
@@ -190,17 +182,7 @@ def _train_and_write(
     metrics["untrained"] = report("untrained flow, test", _untrained(flow, splits))
     run.checkpoint.parent.mkdir(exist_ok=True)
     try:
-        history = fit(
-            flow,
-            splits.train,
-            splits.validation,
-            seed=seed,
-            checkpoint=run.checkpoint,
-            progress=shows(),
-            on_epoch=watcher,
-            strategy=workers.strategy,
-            **experiment.training,
-        )
+        history = _fit(run, flow, splits, experiment, seed, watcher=watcher, workers=workers)
     except TrainingDiverged as error:
         failure, history = error, error.history
     if history.stopped == "interrupted":
@@ -220,6 +202,30 @@ def _train_and_write(
     if failure is not None:
         raise failure
     return 130 if history.stopped == "interrupted" else 0
+
+
+def _fit(
+    run: Run,
+    flow: Flow,
+    splits: Splits,
+    experiment: Experiment,
+    seed: int,
+    *,
+    watcher: Watcher | None,
+    workers: Workers,
+) -> History:
+    """Trains, or goes on; the first worker shows how far it is."""
+    return fit(
+        flow,
+        splits.train,
+        splits.validation,
+        seed=seed,
+        checkpoint=run.checkpoint,
+        progress=shows() and workers.index == 0,
+        on_epoch=watcher,
+        strategy=workers.strategy,
+        **experiment.training,
+    )
 
 
 def _untrained(flow: Flow, splits: Splits) -> Evaluation:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -82,9 +83,10 @@ class Workers:
             return list(values)
         return [float(v) for v in self._agree(tf.constant(values, tf.float64))]
 
-    def _agree(self, values: tf.Tensor) -> tf.Tensor:
-        together = tf.function(lambda v: self.run(lambda w: self.mean([w])[0], v))
-        return together(values)
+    @cached_property
+    def _agree(self) -> Any:
+        """A function of a tensor, traced once and not once an epoch."""
+        return tf.function(lambda v: self.run(lambda w: self.mean([w])[0], v))
 
     @contextmanager
     def needed(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep import table
+from data_prep.splits import first_not_finite
 from tfp_maf import runs
 from tfp_maf.anomaly import AnomalyDetector
 from tfp_maf.commands import report
@@ -99,9 +100,9 @@ def standardised(run: Run, rows: np.ndarray, data: str) -> np.ndarray:
     """
     scaler = run.scaler
     z = scaler.standardise(rows)
-    bad = np.argwhere(~np.isfinite(z))
-    if len(bad):
-        row, column = bad[0]
+    bad = first_not_finite(z)
+    if bad is not None:
+        row, column = bad
         raise ValueError(
             f"{data}: row {row + 1}, column {scaler.columns[column]!r}: {rows[row, column]} is too "
             f"far from the training data to have a density in float32"

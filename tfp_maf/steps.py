@@ -54,11 +54,11 @@ def compile_steps(
             shared.
     """
     optimizer.build(flow.trainable_variables)
-    if workers.count > 1 and (flow.stack is None or batch_size % workers.count):
+    if workers.count > 1 and flow.stack is None:
+        raise ValueError(f"{flow.builder} can't be trained by several workers")
+    if batch_size % workers.count:
         raise ValueError(
-            f"{flow.builder} can't be trained by several workers"
-            if flow.stack is None
-            else f"batch_size={batch_size} can't be shared by {workers.count} workers: give a "
+            f"batch_size={batch_size} can't be shared by {workers.count} workers: give a "
             f"multiple of {workers.count}"
         )
     if flow.stack is not None and (jit_compile or workers.count > 1):

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
+from functools import partial
 from pathlib import Path
-
-from hypothesis import HealthCheck, given, seed, settings
-from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import fuzzing
+from tallies import tally
 
 
 def main() -> None:
@@ -26,28 +24,14 @@ def main() -> None:
     options = parser.parse_args()
     print("| reader | tried | read | refused, clearly |\n|---|---|---|---|")
     for name, reader in fuzzing.READERS.items():
-        found = tally(reader, options.examples, options.seed)
+        found = tally(
+            fuzzing.files(reader),
+            partial(fuzzing.outcome, reader),
+            examples=options.examples,
+            start=options.seed,
+        )
         tried = f"{found.total():,} | {found['read']:,} | {found['refused']:,}"
         print(f"| {name} | {tried} |", flush=True)
-
-
-def tally(reader: fuzzing.Reader, examples: int, start: int) -> Counter:
-    """How often which outcome."""
-    found: Counter = Counter()
-
-    @seed(start)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.data())
-    def check(data):
-        found[fuzzing.outcome(reader, data.draw(fuzzing.files(reader)))] += 1
-
-    check()
-    return found
 
 
 if __name__ == "__main__":

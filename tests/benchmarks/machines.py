@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from clusters import tf_configs
 
 # Features, layers, hidden units, batch.
 SIZES = [
@@ -47,12 +50,12 @@ def measure(features: int, layers: int, hidden: list[int], batch: int) -> None:
     print(json.dumps([history.milliseconds_per_step, parameters]))
 
 
-def start(size: tuple, core: int, config: dict | None) -> subprocess.Popen:
+def start(size: tuple, core: int, config: str | None) -> subprocess.Popen:
     """A process on a core of its own."""
     environment = dict(os.environ, CUDA_VISIBLE_DEVICES="", TF_CPP_MIN_LOG_LEVEL="3")
     environment.pop("TF_CONFIG", None)
     if config is not None:
-        environment["TF_CONFIG"] = json.dumps(config)
+        environment["TF_CONFIG"] = config
     command = ["taskset", "-c", str(core), sys.executable, __file__, FLAG, json.dumps(size)]
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -67,15 +70,7 @@ def result(process: subprocess.Popen) -> list:
 
 def together(size: tuple) -> float:
     """Milliseconds a step of two processes."""
-    ports = []
-    for _ in range(2):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            ports.append(free.getsockname()[1])
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    configs = [
-        {"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(2)
-    ]
-    processes = [start(size, index, config) for index, config in enumerate(configs)]
+    processes = [start(size, core, config) for core, config in enumerate(tf_configs(2))]
     return max(result(process)[0] for process in processes)
 
 

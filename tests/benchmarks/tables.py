@@ -8,14 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections import Counter
 from pathlib import Path
-
-from hypothesis import HealthCheck, given, seed, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import generated_tables
+from tallies import tally
 
 
 def main() -> None:
@@ -24,21 +22,13 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    found: Counter = Counter()
-
-    @seed(options.seed)
-    @settings(
-        max_examples=options.examples,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(generated_tables.tables())
-    def check(frame):
-        found[generated_tables.outcome(frame)] += 1
-
     began = time.perf_counter()
-    check()
+    found = tally(
+        generated_tables.tables(),
+        generated_tables.outcome,
+        examples=options.examples,
+        start=options.seed,
+    )
     print(f"{found.total():,} tables in {time.perf_counter() - began:.0f} s")
     for end, times in found.most_common():
         print(f"{times:6,}  {end}")
