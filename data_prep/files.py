@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,6 +65,16 @@ def naming(path: Path) -> Iterator[None]:
         if error.errno in DISK:
             raise OSError(f"can't write {path}: {error.strerror}") from None
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what a killed process had begun to write in ``path``'s place.
+
+    For files and folders that one process alone writes: another's would be taken from under it.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _umask() -> int:

@@ -24,6 +24,7 @@ HEADER = (
 # value, so the authors drop both.
 METERS = ("Global_active_power", "Voltage", "Sub_metering_1", "Sub_metering_2", "Sub_metering_3")
 COLUMNS = (*METERS, "Time_of_day")
+UNITS = ("kW", "V", "Wh", "Wh", "Wh", "min")  # the publisher's; a meter's Wh are of one minute
 PREPARED = "data.npy"
 PREPARED_COLUMNS = (
     "Global_active_power",
@@ -71,7 +72,11 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
     x += _recording_noise(rng, len(x))
     with text_files.named(path):
         return Splits.in_tenths(
-            x, COLUMNS, source=str(path), notes=(f"{dropped} rows with a '?' dropped",)
+            x,
+            COLUMNS,
+            units=UNITS,
+            source=str(path),
+            notes=(f"{dropped} rows with a '?' dropped",),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ class Scaler:
     Attributes:
         columns: their names, in order.
         mean, scale: float64 ``[D]``, in the user's units.
+        units: of each column, such as ``V``; ``()`` where the source does not say.
     """
 
     columns: tuple[str, ...]
     mean: np.ndarray
     scale: np.ndarray
+    units: tuple[str, ...] = ()
 
     @classmethod
     def fit(cls, x: np.ndarray, columns: Sequence[str], *, ddof: int = 0) -> Scaler:
@@ -78,12 +80,20 @@ class Scaler:
         """``log |dz/dx| = -sum log scale``: add it to ``log p(z)`` to get ``log p(x)``."""
         return -float(np.log(self.scale).sum())
 
+    @property
+    def labels(self) -> list[str]:
+        """The columns' names, with their units."""
+        if not self.units:
+            return list(self.columns)
+        return [f"{name} ({unit})" for name, unit in zip(self.columns, self.units, strict=True)]
+
     def to_json(self) -> dict[str, list[Any]]:
         """Lists of plain values; :meth:`from_json` reads them."""
         return {
             "columns": list(self.columns),
             "mean": self.mean.tolist(),
             "scale": self.scale.tolist(),
+            "units": list(self.units),
         }
 
     @classmethod
@@ -99,7 +109,10 @@ class Scaler:
             raise ValueError(f"{len(columns)} columns, but other numbers of means or scales")
         if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
             raise ValueError("a mean or scale that is none")
-        return cls(columns, mean, scale)
+        units = tuple(values.get("units", ()))  # runs of before 2026-11-25 have none
+        if len(units) not in (0, len(columns)):
+            raise ValueError(f"{len(columns)} columns, but {len(units)} units")
+        return cls(columns, mean, scale, units)
 
 
 @dataclass(frozen=True)
@@ -140,13 +153,20 @@ class Splits:
 
     @classmethod
     def in_tenths(
-        cls, x: np.ndarray, columns: Sequence[str], *, fit_validation: bool = True, **described: Any
+        cls,
+        x: np.ndarray,
+        columns: Sequence[str],
+        *,
+        units: Sequence[str] = (),
+        fit_validation: bool = True,
+        **described: Any,
     ) -> Splits:
         """Rows ``[N, D]``, in their order, split by :func:`last_tenths` and standardised.
 
         Args:
             x: rows in the user's units.
             columns: their names.
+            units: theirs, where known.
             fit_validation: whether mean and deviation are those of train and validation, as in
                 the authors' code, or of train alone.
             described: the other attributes.
@@ -156,7 +176,7 @@ class Splits:
         """
         train, validation, test = last_tenths(x)
         fitted = x[: len(train) + len(validation)] if fit_validation else train
-        scaler = Scaler.fit(fitted, columns)
+        scaler = replace(Scaler.fit(fitted, columns), units=tuple(units))
         parts = {"train": train, "validation": validation, "test": test}
         standardised: dict[str, Any] = {n: scaler.standardise(part) for n, part in parts.items()}
         for name, z in standardised.items():

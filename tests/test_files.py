@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from data_prep.files import replaced_when_whole
+from data_prep.files import remove_leftovers, replaced_when_whole
 
 
 def test_a_whole_file_takes_the_place(tmp_path):
@@ -87,3 +87,15 @@ def test_a_link_stays_a_link(tmp_path):
         file.write("new")
     assert link.is_symlink()
     assert target.read_text() == "new"
+
+
+def test_only_what_a_kill_left_is_removed(tmp_path):
+    path = tmp_path / "a[1].npz"
+    kept = [path, tmp_path / ".a[1].npz", tmp_path / ".a1.npz.x", tmp_path / "a[1].npz.x"]
+    for each in kept:
+        each.write_text("kept")
+    (tmp_path / ".a[1].npz.abc").write_text("half")
+    (tmp_path / ".a[1].npz.folder").mkdir()
+    (tmp_path / ".a[1].npz.folder" / "half").write_text("half")
+    remove_leftovers(path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)

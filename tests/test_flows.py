@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,6 +238,26 @@ def test_the_saved_model_of_a_table_is_in_its_units(trained, tmp_path):
     assert np.abs(standardised).max() < 20
     assert [name.decode() for name in model.columns.numpy()] == list(scaler.columns)
     np.testing.assert_array_equal(tfp_maf.load_flow(tmp_path).log_prob(z), flow.log_prob(z))
+
+
+def test_a_model_that_cannot_take_its_place_leaves_the_one_before(trained, tmp_path, monkeypatch):
+    flow, z, _ = trained
+    flow.save(tmp_path)
+    rename = Path.rename
+
+    def refuse(path, target):
+        if path.name == "model" and target == tmp_path / "model":
+            raise OSError("no")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no"):
+        patch.setattr(Path, "rename", refuse)
+        flow.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    np.testing.assert_array_equal(tfp_maf.load_flow(tmp_path).log_prob(z), flow.log_prob(z))
+    (tmp_path / ".model.killed").mkdir()
+    flow.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize(

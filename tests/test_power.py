@@ -67,6 +67,7 @@ def test_real_data_are_prepared_as_the_authors_do(real_data):
     splits = power.load(real_data / "power")
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [30200, 3355, 3728]
     assert splits.scaler.columns == power.COLUMNS
+    assert splits.scaler.labels[:2] == ["Global_active_power (kW)", "Voltage (V)"]
     assert_as_authors(splits, real_data / "power" / power.FILE)
 
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.splits import Scaler, last_tenths
+from data_prep.splits import Scaler, Splits, last_tenths
 
 
 @pytest.fixture
@@ -99,3 +99,14 @@ def test_too_few_rows(n):
 def test_a_scaler_that_is_none_is_not_read(scale):
     with pytest.raises(ValueError, match="scale"):
         Scaler.from_json({"columns": ["a", "b"], "mean": [0.0, 0.0], "scale": scale})
+
+
+def test_units_are_kept_and_shown():
+    rows = np.random.default_rng(0).normal(size=[20, 2])
+    scaler = Splits.in_tenths(rows, ["a", "b"], units=["V", "kW"], source="x").scaler
+    again = Scaler.from_json(json.loads(json.dumps(scaler.to_json())))
+    assert again.units == ("V", "kW")
+    assert again.labels == ["a (V)", "b (kW)"]
+    assert Scaler.fit(rows, "ab").labels == ["a", "b"]
+    with pytest.raises(ValueError, match="2 columns, but 1 units"):
+        Scaler.from_json(scaler.to_json() | {"units": ["V"]})

@@ -324,7 +324,7 @@ def _write_plots(
     figures = {
         "learning_curve": plotting.plot_history(history, references=lines),
         "samples": plotting.plot_pairs(
-            scaler.unstandardise(rows), scaler.unstandardise(samples), columns=scaler.columns
+            scaler.unstandardise(rows), scaler.unstandardise(samples), columns=scaler.labels
         ),
         "noise": plotting.plot_noise(flow.noise(rows).numpy(), columns=scaler.columns),
     }

@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from data_prep.files import naming
+from data_prep.files import naming, remove_leftovers
 from data_prep.splits import Scaler
 from tfp_maf import flows
 from tfp_maf.serving import in_units
@@ -50,15 +50,26 @@ def save_flow(flow: flows.Flow, folder: str | Path, *, scaler: Scaler | None = N
     with naming(folder / MODEL):
         temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{MODEL}."))
         try:
-            _write(exported, flow, temporary, scaler=scaler)
-            temporary.chmod(0o755)  # mkdtemp's is for the owner alone
-            if (folder / MODEL).exists():
-                shutil.rmtree(folder / MODEL)
-            temporary.rename(folder / MODEL)
+            _write(exported, flow, temporary / MODEL, scaler=scaler)
+            _put(temporary / MODEL, folder / MODEL)
         except tf.errors.OpError as error:
             raise OSError(f"can't write {folder / MODEL}: {error.message}") from None
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+    remove_leftovers(folder / MODEL)
+
+
+def _put(new: Path, place: Path) -> None:
+    """Moves a folder to its place; the one before is not lost until it is there."""
+    before = new.with_name("before")
+    if place.exists():
+        place.rename(before)
+    try:
+        new.rename(place)
+    except OSError:
+        if before.exists():
+            before.rename(place)
+        raise
 
 
 def _write(exported: tf.Module, flow: flows.Flow, model: Path, *, scaler: Scaler | None) -> None:

@@ -16,6 +16,7 @@ import tensorflow as tf
 import tf_keras
 from tqdm import tqdm
 
+from data_prep.files import remove_leftovers
 from tfp_maf import checks
 from tfp_maf.batch_statistics import set_joined_statistics
 from tfp_maf.collector import paused_collector
@@ -160,6 +161,8 @@ def fit(
     _check_together(workers, history, state.step)
     if workers.index > 0:
         checkpoint = None
+    if checkpoint is not None:
+        remove_leftovers(Path(checkpoint))
     started = time.perf_counter() - (history.seconds[-1] if history.seconds else 0.0)
     bar = tqdm(
         total=max_epochs,

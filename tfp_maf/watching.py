@@ -47,7 +47,7 @@ class Watcher:
         return plotting.plot_pairs(
             scaler.unstandardise(self.splits.validation),
             scaler.unstandardise(samples),
-            columns=scaler.columns,
+            columns=scaler.labels,
         )
 
 
