@@ -80,4 +80,6 @@ SIZE = SMALL if os.environ.get(VARIABLE) == "small" else FULL
 pd.set_option("display.max_colwidth", None)
 set_matplotlib_formats("png")  # so that figures outside of pyplot are shown
 warnings.filterwarnings("ignore", category=DeprecationWarning)  # TFP's own, of NumPy
+if SIZE is SMALL:  # where compiling takes longest
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 quiet.import_tensorflow()
