@@ -197,7 +197,7 @@ def read_array(path: Path) -> np.ndarray:
 def _has_numbers(column: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
-    return bool(pd.to_numeric(column, errors="coerce").notna().any())
+    return bool((~np.isnan(text_files.parsed(column))).any())
 
 
 def _refuse_repeats(z: np.ndarray, columns: Sequence[str], path: Path) -> None:

@@ -250,8 +250,8 @@ def evaluate(run: str, data: str | None) -> int:
 @cli.command()
 @RUN
 @click.argument("data", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, help="The CSV to write; or a folder, FOLDER/.")
-@click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler's, for -o FOLDER/.")
+@click.option("-o", "--output", required=True, help="The CSV to write, or the FOLDER/.")
+@click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler's; writes a folder.")
 def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> int:
     """Write a log_prob for each row of the table DATA, in its order and units.
 
@@ -261,14 +261,12 @@ def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> 
     threads or a Dask cluster: score RUN *.parquet -o SCORES/. Interrupted, the same command goes
     on.
     """
-    if output.endswith("/"):
+    if len(data) > 1 or cluster is not None or output.endswith("/"):
         _need("big", "dask", "distributed", "pyarrow")
         _commands()
         from tfp_maf.big_tables import score_many
 
         return score_many(run, data, output, cluster=cluster)
-    if len(data) > 1 or cluster is not None:
-        raise click.UsageError("several files, or a cluster, write a folder: -o FOLDER/")
     return _scoring().score(run, data[0], output)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from data_prep import text_files
 from data_prep.files import replaced_when_whole
 from data_prep.splits import Scaler
 
@@ -115,7 +116,7 @@ class Run:
         """
         path = self.folder / HISTORY
         try:
-            frame = pd.read_csv(path)
+            frame = pd.read_csv(path, **text_files.EXACT)
             return frame[["epoch", "train", "validation", "seconds"]].astype(float)
         except (ValueError, KeyError) as error:
             raise ValueError(f"{path} is damaged ({error})") from None
