@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -13,18 +16,20 @@ from clusters import tf_configs
 from conftest import wait_for
 
 import tfp_maf
-from tfp_maf.distributed import Workers, strategy_here
+from tfp_maf.cluster import strategy_here
+from tfp_maf.distributed import Workers
 from tfp_maf.steps import compile_steps
 
 ROWS = np.random.default_rng(0).normal(size=[1400, 4]).astype(np.float32)
 ROWS[:, 1:] += np.sin(2 * ROWS[:, :-1])
 MODEL = {"num_layers": 3, "hidden_units": (16,), "activation": "tanh"}
+TRAIN = ["-m", "tfp_maf", "train", "rows.csv", "--distribute"]
 TRAINING = {"learning_rate": 2e-3, "clip_norm": 1.0, "batch_size": 96, "progress": False}
 SCRIPT = """
 import json, sys
 import numpy as np
 import tfp_maf
-from tfp_maf.distributed import strategy_here
+from tfp_maf.cluster import strategy_here
 strategy = strategy_here()
 x, given = np.load(sys.argv[1]), json.loads(sys.argv[2])
 flow = tfp_maf.build_maf(4, **given["model"])
@@ -33,7 +38,8 @@ print(json.dumps([history.train, history.validation, flow.get_weights()[0].tolis
 """
 
 
-def start(arguments, count, **options):
+def start(arguments, count, *, only=None, **options):
+    """Processes of a cluster, all of them or the first ones ``only``."""
     return [
         subprocess.Popen(
             [sys.executable, *arguments],
@@ -43,7 +49,7 @@ def start(arguments, count, **options):
             stderr=subprocess.PIPE,
             **options,
         )
-        for config in tf_configs(count)
+        for config in list(tf_configs(count))[:only]
     ]
 
 
@@ -95,7 +101,15 @@ def test_a_lost_worker_ends_the_rest_and_resume_goes_on(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "config", [None, "{", '{"cluster": {}}', '{"cluster": {"worker": ["a:1"]}, "task": {}}']
+    "config",
+    [
+        None,
+        "{",
+        '{"cluster": {}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}',
+    ],
 )
 def test_no_cluster(config, tmp_path, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
@@ -103,6 +117,53 @@ def test_no_cluster(config, tmp_path, monkeypatch):
         monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(ValueError, match="needs the variable TF_CONFIG, such as"):
         strategy_here()
+
+
+def test_waiting_is_said_and_ends_by_ctrl_c(tmp_path):
+    """TensorFlow waits for the other worker, which never comes, where Python sees no signal."""
+    worker = start(TRAIN, 2, only=1, cwd=tmp_path)[0]
+    assert "worker 0 waits for 127.0.0.1:" in worker.stdout.readline()
+    time.sleep(2)
+    worker.send_signal(signal.SIGINT)
+    worker.communicate(timeout=20)
+    assert worker.returncode == -signal.SIGINT
+
+
+def test_a_port_that_is_taken(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        cluster = {"worker": [address, "127.0.0.1:9"]}
+        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})
+        ended = subprocess.run(
+            [sys.executable, *TRAIN],
+            env=os.environ | {"TF_CONFIG": config, "CUDA_VISIBLE_DEVICES": ""},
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+        )
+    assert ended.returncode == 2
+    assert f"the port of {address} must be free" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+
+
+class OtherWorkers(Workers):
+    """Whose others say other numbers, from the ``first`` on."""
+
+    first = 0
+
+    def agreed(self, values):
+        return [*values[: self.first], *(value + 0.5 for value in values[self.first :])]
+
+
+@pytest.mark.parametrize(
+    ("first", "message"), [(0, "has other options, another seed or other data"), (1, "begins at")]
+)
+def test_workers_that_do_not_train_the_same(first, message, monkeypatch):
+    monkeypatch.setattr(OtherWorkers, "first", first)
+    monkeypatch.setattr(Workers, "of", lambda strategy: OtherWorkers())
+    flow = tfp_maf.build_maf(4, **MODEL)
+    with pytest.raises(ValueError, match=message):
+        tfp_maf.fit(flow, ROWS[:1200], ROWS[1200:], max_epochs=1, **TRAINING)
 
 
 class FakeStrategy:

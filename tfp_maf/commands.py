@@ -16,8 +16,9 @@ import pandas as pd
 from data_prep.files import naming
 from data_prep.splits import Splits
 from tfp_maf import baselines, plotting, runs
+from tfp_maf.cluster import strategy_here
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
-from tfp_maf.distributed import Workers, strategy_here
+from tfp_maf.distributed import Workers
 from tfp_maf.evaluation import Evaluation, evaluate
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flow import Flow
@@ -46,7 +47,7 @@ def train(
     overrides: dict[str, Any],
 ) -> int:
     """Trains, or goes on with a training, prints and writes a run; the exit status."""
-    workers = Workers.of(strategy_here() if distribute else None)
+    workers = Workers.of(strategy_here(say) if distribute else None)
     experiment = find_experiment(target)
     if experiment.name == "table":
         if data is not None:

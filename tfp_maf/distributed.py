@@ -7,8 +7,7 @@ training is the same as one process's. Decisions follow numbers that all workers
 
 from __future__ import annotations
 
-import json
-import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ GONE = (
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
-EXAMPLE = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 @dataclass(frozen=True)
@@ -101,13 +99,15 @@ class Workers:
             if self.strategy is None:
                 raise
             raise OSError(
-                f"worker {self.index} of {self.count} has lost another ({_last_line(error)}): "
+                f"worker {self.index} of {self.count} has lost another ({reason(error)}): "
                 f"start all again with --resume, at most ten seconds of training are lost"
             ) from None
 
 
-def _last_line(error: tf.errors.OpError) -> str:
-    return error.message.strip().splitlines()[-1][:100]
+def reason(error: tf.errors.OpError) -> str:
+    """What TensorFlow says of it, without the operations of its graph."""
+    found = re.search("aborted by: *(.*)", error.message)
+    return (found[1] if found else error.message.strip().splitlines()[0])[:100]
 
 
 def several() -> bool:
@@ -134,24 +134,3 @@ def normalise_together(
     reciprocal = tf.math.rsqrt(variance + epsilon)
     log_det = tf.reduce_sum(tf.math.log(gamma) + tf.math.log(reciprocal))
     return gamma * (x - mean) * reciprocal + beta, log_det
-
-
-def strategy_here() -> tf.distribute.Strategy:
-    """That of this process's ``TF_CONFIG``; waits for the others.
-
-    Raises:
-        ValueError: no ``TF_CONFIG``, or one that says nothing.
-    """
-    text = os.environ.get("TF_CONFIG", "")
-    try:
-        config = json.loads(text)
-        cluster, task = config["cluster"], config["task"]
-        addresses = cluster[task["type"]]
-        if not set(cluster) <= {"chief", "worker"} or not 0 <= task["index"] < len(addresses):
-            raise ValueError("task")
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(
-            f"--distribute needs the variable TF_CONFIG, such as {EXAMPLE}, with another index on "
-            f"each machine; it is {text[:200] or 'not set'}"
-        ) from None
-    return tf.distribute.MultiWorkerMirroredStrategy()

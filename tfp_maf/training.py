@@ -6,7 +6,9 @@ of 100, L2 of 1e-6, stop after 30 epochs without a better validation log-likelih
 
 from __future__ import annotations
 
+import json
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,7 +160,7 @@ def fit(
         set_joined_statistics(flow, train)
         state.begin(evaluate(flow, validation, condition=validation_condition).mean)
     history = state.history
-    _check_together(workers, history, state.step)
+    _check_together(workers, state, [max_epochs, patience])
     if workers.index > 0:
         checkpoint = None
     if checkpoint is not None:
@@ -204,19 +206,27 @@ def fit(
     return history
 
 
-def _check_together(workers: Workers, history: History, step: int) -> None:
-    """That all workers begin at the same step.
+def _check_together(workers: Workers, state: Progress, until: list[int]) -> None:
+    """That all workers begin the same training at the same step.
 
     Raises:
-        ValueError: they do not.
+        ValueError: they do not; said by each of them.
     """
-    own = [float(history.epochs), float(step)]
+    settings = zlib.crc32(json.dumps([state.settings, until], sort_keys=True).encode())
+    epochs = state.history.epochs
+    own = [float(value) for value in (settings, epochs, state.step)]
     with workers.needed():
-        if workers.agreed(own) != own:
-            raise ValueError(
-                f"worker {workers.index} begins at epoch {history.epochs}, another does not: all "
-                f"must see the same checkpoint"
-            )
+        mean = workers.agreed(own)
+    if mean[0] != own[0]:
+        raise ValueError(
+            f"worker {workers.index} of {workers.count} has other options, another seed or other "
+            f"data than the rest: start all by the same command on the same files"
+        )
+    if mean != own:
+        raise ValueError(
+            f"worker {workers.index} begins at epoch {epochs}, another does not: all must see the "
+            f"same checkpoint"
+        )
 
 
 def _epoch(
