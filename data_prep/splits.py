@@ -87,6 +87,14 @@ class Scaler:
             return list(self.columns)
         return [f"{name} ({unit})" for name, unit in zip(self.columns, self.units, strict=True)]
 
+    def equals(self, other: Scaler) -> bool:
+        """Whether it standardises the same columns alike."""
+        return (
+            self.columns == other.columns
+            and np.array_equal(self.mean, other.mean)
+            and np.array_equal(self.scale, other.scale)
+        )
+
     def to_json(self) -> dict[str, list[Any]]:
         """Lists of plain values; :meth:`from_json` reads them."""
         return {

@@ -134,4 +134,6 @@ def test_bad_input(run, tables, tmp_path, capsys, monkeypatch):
 
 def test_several_files_need_a_folder(run, tables, tmp_path, capsys):
     assert command("score", run, *tables[0], "-o", tmp_path / "s.csv") == 2
-    assert "-o FOLDER/" in capsys.readouterr().err
+    assert "-o FOLDER/, not -o" in capsys.readouterr().err
+    assert command("score", run, *tables[0], "-o", tmp_path / "scores") == 0
+    assert len(list((tmp_path / "scores").glob("part-*.parquet"))) >= len(tables[0])

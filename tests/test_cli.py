@@ -278,6 +278,20 @@ def test_rows_too_far_out_to_score_are_named(run, table, tmp_path, capsys):
     assert not out.exists()
 
 
+def test_a_scaler_that_is_not_the_models_is_refused(run, table, tmp_path, capsys):
+    broken = shutil.copytree(run, tmp_path / "r")
+    config = json.loads((broken / "config.json").read_text())
+    config["scaler"]["mean"][0] += 1e-9
+    (broken / "config.json").write_text(json.dumps(config))
+    commands = (
+        ("sample", broken, "-o", tmp_path / "s"),
+        ("score", broken, table, "-o", tmp_path / "s"),
+    )
+    for command in commands:
+        assert "was not trained with the mean and scale" in fails(capsys, *command)
+    assert not (tmp_path / "s").exists()
+
+
 @pytest.mark.parametrize("key", ["data", "drop", "left_out", "seed", "scaler"])
 def test_a_config_without_a_key_is_damaged(run, table, tmp_path, capsys, key):
     broken = shutil.copytree(run, tmp_path / "broken")

@@ -160,4 +160,5 @@ def _loaded(folder: str) -> tuple[Run, Flow]:
 
 @lru_cache(maxsize=1)
 def _load(folder: str) -> tuple[Run, Flow]:
-    return Run.open(folder), load_flow(folder)
+    run = Run.open(folder)
+    return run, load_flow(folder, scaler=run.scaler)

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import click
@@ -262,6 +263,10 @@ def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> 
     on.
     """
     if len(data) > 1 or cluster is not None or output.endswith("/"):
+        if Path(output).suffix and not output.endswith("/"):
+            raise click.UsageError(
+                f"several files, or a cluster, write a folder: -o FOLDER/, not -o {output}"
+            )
         _need("big", "dask", "distributed", "pyarrow")
         _commands()
         from tfp_maf.big_tables import score_many

@@ -305,7 +305,7 @@ def plot(folder: str) -> int:
     """Draws the run's figures again."""
     run = Run.open(folder)
     config, history = run.config, run.history
-    flow = load_flow(folder)
+    flow = load_flow(folder, scaler=run.scaler)
     _write_plots(run, flow, reload_splits(config), history, {})
     say(f"figures written to {run.folder / 'plots'}")
     return 0

@@ -85,13 +85,17 @@ def _write(exported: tf.Module, flow: flows.Flow, model: Path, *, scaler: Scaler
     (model / ARGUMENTS).write_text(json.dumps(description, indent=2) + "\n")
 
 
-def load_flow(folder: str | Path) -> flows.Flow:
+def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> flows.Flow:
     """The flow that :meth:`Flow.save` wrote to ``folder``: same log_prob, same samples.
+
+    Args:
+        folder: which holds ``model``.
+        scaler: what standardises the rows for it, which must be what it was saved with.
 
     Raises:
         OSError: no model there.
-        ValueError: a model that is damaged, altered, incomplete or not of this package; nothing
-            of it is executed.
+        ValueError: a model that is damaged, altered, incomplete or not of this package, or of
+            another scaler; nothing of it is executed.
     """
     model = Path(folder) / MODEL
     if not (model / ARGUMENTS).is_file():
@@ -116,6 +120,12 @@ def load_flow(folder: str | Path) -> flows.Flow:
         raise ValueError(
             f"{model} is damaged and can't be loaded ({reason}); train again or copy it again"
         ) from None
+    saved = description["scaler"]
+    if scaler is not None and saved is not None and not scaler.equals(Scaler.from_json(saved)):
+        raise ValueError(
+            f"{model} was not trained with the mean and scale that {folder} has for its columns: "
+            f"it was altered, or is of another run; copy the run again"
+        )
     return flow
 
 

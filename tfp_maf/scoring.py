@@ -28,7 +28,7 @@ def evaluate_run(folder: str, data: str | None) -> int:
     """Prints the mean log-likelihood of the run's test rows, or of a table's."""
     run = Run.open(folder)
     config, scaler = run.config, run.scaler
-    flow = load_flow(folder)
+    flow = load_flow(folder, scaler=run.scaler)
     z = reload_splits(config).test if data is None else _read(run, data)
     result = Evaluation.of(
         finite_log_prob(flow, z, data or config["data"]["source"], progress=True)
@@ -43,7 +43,7 @@ def evaluate_run(folder: str, data: str | None) -> int:
 def score(folder: str, data: str, output: str) -> int:
     """Writes ``log p(x)``, in the user's units, of each row of a table."""
     run = Run.open(folder)
-    flow = load_flow(folder)
+    flow = load_flow(folder, scaler=run.scaler)
     z = _read(run, data)
     values = finite_log_prob(flow, z, data, progress=True) + run.scaler.log_det
     runs.write_csv(Path(output), pd.DataFrame({"log_prob": values}))
@@ -57,7 +57,7 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
     The threshold is that of :class:`AnomalyDetector`, calibrated on the run's validation rows.
     """
     run = Run.open(folder)
-    flow, log_det = load_flow(folder), run.scaler.log_det
+    flow, log_det = load_flow(folder, scaler=run.scaler), run.scaler.log_det
     z = _read(run, data)
     detector = AnomalyDetector(Whitening.identity(z.shape[1]), [flow])
     held_out = detector.score(reload_splits(run.config).validation)
@@ -80,7 +80,7 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
 def sample(folder: str, n: int, seed: int | None, output: str) -> int:
     """Writes rows drawn from the flow, in the user's units."""
     run = Run.open(folder)
-    flow = load_flow(folder)
+    flow = load_flow(folder, scaler=run.scaler)
     x = run.scaler.unstandardise(flow.sample(n, seed=seed).numpy())
     runs.write_csv(Path(output), pd.DataFrame(x, columns=list(run.scaler.columns)))
     say(f"{n} samples written to {output}")
