@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-from tfp_maf import quiet
+from tfp_maf.utils import console
 
 VARIABLE = "TFP_MAF_NOTEBOOKS"
 
@@ -82,4 +82,4 @@ set_matplotlib_formats("png")  # so that figures outside of pyplot are shown
 warnings.filterwarnings("ignore", category=DeprecationWarning)  # TFP's own, of NumPy
 if SIZE is SMALL:  # where compiling takes longest
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-quiet.import_tensorflow()
+console.import_tensorflow()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tfp_maf.collector import paused_collector
+from tfp_maf.utils.garbage import paused_collector
 
 if TYPE_CHECKING:
     from tfp_maf.anomaly import AnomalyDetector

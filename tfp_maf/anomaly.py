@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from tfp_maf import checks
 from tfp_maf.evaluation import log_prob
 from tfp_maf.flow import Flow
 from tfp_maf.flows import build_maf
 from tfp_maf.runs import write_json
 from tfp_maf.saving import load_flow
 from tfp_maf.training import fit
+from tfp_maf.utils import checks
 from tfp_maf.whitening import Whitening
 
 DETECTOR, WHITENING = "detector.json", "whitening.npz"

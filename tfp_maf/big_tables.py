@@ -22,10 +22,10 @@ from data_prep import table, text_files
 from data_prep.files import replaced_when_whole
 from tfp_maf import runs
 from tfp_maf.flow import Flow
-from tfp_maf.quiet import say, shows
 from tfp_maf.runs import Run
 from tfp_maf.saving import load_flow
 from tfp_maf.scoring import finite_log_prob, standardised
+from tfp_maf.utils.console import say, shows
 
 MANIFEST = "_scores.json"  # readers of a folder of Parquet files skip names like it
 CONNECT = 10  # seconds to wait for a scheduler

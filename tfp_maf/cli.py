@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 import tfp_maf
-from tfp_maf import quiet
 from tfp_maf.options import (
     AUDIO,
     DATASETS,
@@ -28,6 +27,7 @@ from tfp_maf.options import (
     positive,
     split_of,
 )
+from tfp_maf.utils import console
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,7 +37,7 @@ def cli() -> None:
 
     `tfp-maf train gas` shows it all, without any data of yours.
     """
-    quiet.show(True)
+    console.show(True)
 
 
 @cli.command()
@@ -105,7 +105,7 @@ def train(
     Options not given are the experiment's own. Interrupted, by Ctrl-C or a kill, the same
     command with --resume goes on where it was, at most ten seconds back.
     """
-    quiet.show(not (is_quiet or as_json))
+    console.show(not (is_quiet or as_json))
     given = {name: value for name, value in options.items() if value is not None}
     of_audio = {name: given.pop(name) for name in AUDIO if name in given}
     if target != "audio":
@@ -312,7 +312,7 @@ def plot(run: str) -> int:
 
 
 def _commands() -> Any:
-    quiet.import_tensorflow()
+    console.import_tensorflow()
     from tfp_maf import commands
 
     return commands

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_maf import checks
+from tfp_maf.utils import checks
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ import tensorflow_probability as tfp
 from tensorflow.python.eager import record
 
 from data_prep.splits import Scaler
-from tfp_maf import checks
 from tfp_maf.batch_normalization import BatchNormalization
 from tfp_maf.compiled import CompiledByRows, layer_inverses
 from tfp_maf.conditions import Conditioning
 from tfp_maf.mixture import MixtureMade
 from tfp_maf.sampling import noise_to_data
 from tfp_maf.stack import read_stack
+from tfp_maf.utils import checks
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 

@@ -22,9 +22,9 @@ from tfp_maf.gaussian import fit_gaussian
 from tfp_maf.history import History
 from tfp_maf.paper import MODELS
 from tfp_maf.progress import fingerprint
-from tfp_maf.quiet import say
 from tfp_maf.runs import HISTORY, METRICS, versions, write_csv, write_json
 from tfp_maf.training import TrainingDiverged, fit
+from tfp_maf.utils.console import say
 
 TRAINING = "training.npz"
 

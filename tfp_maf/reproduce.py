@@ -15,9 +15,9 @@ from tfp_maf.datasets import DATA_FOLDER, load_splits
 from tfp_maf.flow import Flow
 from tfp_maf.paper import DATASETS, MODELS, UNCONDITIONAL
 from tfp_maf.protocol import Interrupted, data_fingerprint, train_model
-from tfp_maf.quiet import say
 from tfp_maf.runs import METRICS, make_folder, write_json
 from tfp_maf.saving import load_flow
+from tfp_maf.utils.console import say
 
 NETWORKS = ("hidden_units", "activation", "log_scale_bound")
 COMMAND = "command.json"

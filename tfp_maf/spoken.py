@@ -15,10 +15,10 @@ from data_prep import audio, simulate_words, speech_commands
 from data_prep.speech_commands import Clips
 from tfp_maf.detection import Detection
 from tfp_maf.listener import Listener
-from tfp_maf.quiet import say, shows
 from tfp_maf.recipes import train_aligned, train_post
 from tfp_maf.runs import METRICS, Run, versions
 from tfp_maf.spoken_report import baselines, print_table, write_plots
+from tfp_maf.utils.console import say, shows
 
 TIMED = 20  # clips
 OFFICIAL = "official"

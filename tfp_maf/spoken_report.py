@@ -14,8 +14,8 @@ from data_prep.speech_commands import Clips
 from tfp_maf import audio_plots
 from tfp_maf.detection import Detection, roc
 from tfp_maf.listener import Listener, views
-from tfp_maf.quiet import say
 from tfp_maf.recipes import COMPONENTS, FEW, SHRINKAGE
+from tfp_maf.utils.console import say
 from tfp_maf.whitening import Whitening
 
 MIXTURE_COMPONENTS, RATIO_COMPONENTS = 16, 64

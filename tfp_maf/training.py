@@ -19,15 +19,15 @@ import tf_keras
 from tqdm import tqdm
 
 from data_prep.files import remove_leftovers
-from tfp_maf import checks
 from tfp_maf.batch_statistics import set_joined_statistics
-from tfp_maf.collector import paused_collector
 from tfp_maf.distributed import Workers
 from tfp_maf.evaluation import evaluate
 from tfp_maf.flow import Flow
 from tfp_maf.history import History
 from tfp_maf.progress import Progress, fingerprint
 from tfp_maf.steps import RunSteps, compile_steps
+from tfp_maf.utils import checks
+from tfp_maf.utils.garbage import paused_collector
 
 # Long enough that the host costs nothing, short enough for a living progress bar
 # and a prompt answer to Ctrl-C.

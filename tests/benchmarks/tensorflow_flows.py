@@ -27,8 +27,8 @@ class TfpMaf:
         tf.config.threading.set_inter_op_parallelism_threads(case["threads"])
         import tf_keras
 
-        from tfp_maf.collector import paused_collector
         from tfp_maf.steps import compile_steps
+        from tfp_maf.utils.garbage import paused_collector
 
         self.features, batch = case["features"], case["batch"]
         self.flow = tfp_maf.build_maf(

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 
-from tfp_maf.collector import paused_collector
+from tfp_maf.utils.garbage import paused_collector
 
 
 def import_tensorflow() -> None:

@@ -1,0 +1,1 @@
+"""Checks of arguments, console output, garbage collection."""
