@@ -3,7 +3,8 @@ import pytest
 
 import tfp_maf
 from data_prep import simulate
-from tfp_maf import flow_plots, masked_dense, plotting
+from tfp_maf import flow_plots, plotting
+from tfp_maf.networks import masked_dense
 
 
 @pytest.fixture(scope="module")

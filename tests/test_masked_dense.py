@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability.python.bijectors import masked_autoregressive as tfp_masks
 
-from tfp_maf import masked_dense
+from tfp_maf.networks import masked_dense
 
 INPUTS = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 # Printed in the post: the kernel before and after masking, and the layer's output.

@@ -3,7 +3,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfp_maf import masked_dense, plotting
+from tfp_maf import plotting
+from tfp_maf.networks import masked_dense
 
 
 def test_masks_are_drawn_as_they_are():

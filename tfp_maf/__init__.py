@@ -60,7 +60,6 @@ _MODULES = {
     "baselines",
     "experiments",
     "flow_plots",
-    "masked_dense",
     "pitfalls",
     "plotting",
 }

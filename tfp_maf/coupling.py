@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_maf.closed_form import bounded
-from tfp_maf.layers import glorot_uniform
+from tfp_maf.networks.made import glorot_uniform
 
 
 class DenseNetwork(tf.Module):
@@ -64,7 +64,7 @@ class CouplingNetwork(tf.Module):
 
     Args:
         n_in, n_out: features that it sees, and features that it moves.
-        bound: see :class:`tfp_maf.layers.ShiftAndLogScale`.
+        bound: see :class:`tfp_maf.networks.made.ShiftAndLogScale`.
         scale_activation, shift_activation: Keras names.
         options: of :class:`DenseNetwork`.
     """

@@ -25,7 +25,7 @@ from tfp_maf.building import (
 from tfp_maf.coupling import CouplingNetwork
 from tfp_maf.flow import Flow
 from tfp_maf.gaussian import LinearConditionals
-from tfp_maf.layers import kernel_masks
+from tfp_maf.networks.made import kernel_masks
 from tfp_maf.splines import AutoregressiveSplines, CouplingSplines
 
 tfb = tfp.bijectors

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_maf.closed_form import bounded
-from tfp_maf.layers import MaskedParameters
+from tfp_maf.networks.made import MaskedParameters
 
 tfd = tfp.distributions
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_maf.coupling import DenseNetwork
-from tfp_maf.layers import MaskedParameters
+from tfp_maf.networks.made import MaskedParameters
 
 tfb = tfp.bijectors
 
@@ -72,7 +72,7 @@ class AutoregressiveSplines(MaskedParameters):
     Args:
         bins: K.
         bound: B, in the units of the data, standard deviations.
-        options: of :class:`~tfp_maf.layers.MaskedParameters`.
+        options: of :class:`~tfp_maf.networks.made.MaskedParameters`.
     """
 
     def __init__(self, event_size: int, *, bins: int, bound: float, **options: Any):

@@ -13,8 +13,8 @@ import tensorflow_probability as tfp
 from tfp_maf.batch_normalization import BatchNormalization
 from tfp_maf.closed_form import bounded
 from tfp_maf.coupling import CouplingNetwork
-from tfp_maf.layers import ShiftAndLogScale, kernel_masks
 from tfp_maf.mixture import MixtureMade, pick, uniform
+from tfp_maf.networks.made import ShiftAndLogScale, kernel_masks
 from tfp_maf.stack_layers import (
     AutoregressiveLayer,
     CouplingLayer,

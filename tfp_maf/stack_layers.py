@@ -21,7 +21,7 @@ from tfp_maf.batch_normalization import BatchNormalization
 from tfp_maf.blocks import Blocks
 from tfp_maf.closed_form import add_bias, affine, bounded, normalise
 from tfp_maf.coupling import CouplingNetwork, DenseNetwork
-from tfp_maf.layers import MaskedParameters, ShiftAndLogScale, dense_layers
+from tfp_maf.networks.made import MaskedParameters, ShiftAndLogScale, dense_layers
 
 # The parts of each variable, by variable.ref(): one tensor, or a kernel's blocks.
 Values = dict[Any, list[tf.Tensor]]

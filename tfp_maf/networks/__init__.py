@@ -1,0 +1,1 @@
+"""Neural networks: masked dense layers, MADE, plain dense networks."""
