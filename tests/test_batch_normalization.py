@@ -5,7 +5,7 @@ import tensorflow_probability as tfp
 from conftest import chain_rows, jacobian
 
 import tfp_maf
-from tfp_maf.batch_normalization import EPSILON, BatchNormalization
+from tfp_maf.bijectors.batch_norm import EPSILON, BatchNormalization
 from tfp_maf.pitfalls import build_with_tfps_batch_norm, train_with_tfps_batch_norm
 
 tfb, tfd = tfp.bijectors, tfp.distributions

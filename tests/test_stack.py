@@ -9,7 +9,7 @@ from conftest import chain_rows, jacobian
 
 import tfp_maf
 from tfp_maf import blocks, compiled, sampling
-from tfp_maf.batch_normalization import BatchNormalization
+from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.flow import Flow
 
 tfb = tfp.bijectors

@@ -13,8 +13,8 @@ from tfp_maf.utils.garbage import paused_collector
 
 if TYPE_CHECKING:
     from tfp_maf.anomaly import AnomalyDetector
-    from tfp_maf.batch_normalization import BatchNormalization
     from tfp_maf.batch_statistics import set_batch_statistics
+    from tfp_maf.bijectors.batch_norm import BatchNormalization
     from tfp_maf.evaluation import Evaluation, evaluate
     from tfp_maf.flow import Flow
     from tfp_maf.flows import (
@@ -36,7 +36,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AnomalyDetector": "anomaly",
-    "BatchNormalization": "batch_normalization",
+    "BatchNormalization": "bijectors.batch_norm",
     "Evaluation": "evaluation",
     "Flow": "flow",
     "History": "history",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_maf.batch_normalization import BatchNormalization
+from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.flow import Flow
 
 CHUNK = 10_000

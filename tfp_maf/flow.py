@@ -18,7 +18,7 @@ import tensorflow_probability as tfp
 from tensorflow.python.eager import record
 
 from data_prep.splits import Scaler
-from tfp_maf.batch_normalization import BatchNormalization
+from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.compiled import CompiledByRows, layer_inverses
 from tfp_maf.conditions import Conditioning
 from tfp_maf.mixture import MixtureMade

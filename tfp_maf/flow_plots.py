@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow_probability as tfp
 from matplotlib.figure import Figure
 
-from tfp_maf.batch_normalization import BatchNormalization
+from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.evaluation import log_prob
 from tfp_maf.flow import Flow
 

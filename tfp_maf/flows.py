@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow_probability as tfp
 
+from tfp_maf.bijectors.coupling import CouplingNetwork
+from tfp_maf.bijectors.spline import AutoregressiveSplines, CouplingSplines
 from tfp_maf.building import (
     after_layer,
     autoregressive_layers,
@@ -22,11 +24,9 @@ from tfp_maf.building import (
     mixture_base,
     network_options,
 )
-from tfp_maf.coupling import CouplingNetwork
 from tfp_maf.flow import Flow
 from tfp_maf.gaussian import LinearConditionals
 from tfp_maf.networks.made import kernel_masks
-from tfp_maf.splines import AutoregressiveSplines, CouplingSplines
 
 tfb = tfp.bijectors
 

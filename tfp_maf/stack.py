@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_maf.batch_normalization import BatchNormalization
+from tfp_maf.bijectors.batch_norm import BatchNormalization
+from tfp_maf.bijectors.coupling import CouplingNetwork
 from tfp_maf.closed_form import bounded
-from tfp_maf.coupling import CouplingNetwork
 from tfp_maf.mixture import MixtureMade, pick, uniform
 from tfp_maf.networks.made import ShiftAndLogScale, kernel_masks
 from tfp_maf.stack_layers import (

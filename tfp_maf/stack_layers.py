@@ -17,10 +17,10 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_maf import distributed
-from tfp_maf.batch_normalization import BatchNormalization
+from tfp_maf.bijectors.batch_norm import BatchNormalization
+from tfp_maf.bijectors.coupling import CouplingNetwork, DenseNetwork
 from tfp_maf.blocks import Blocks
 from tfp_maf.closed_form import add_bias, affine, bounded, normalise
-from tfp_maf.coupling import CouplingNetwork, DenseNetwork
 from tfp_maf.networks.made import MaskedParameters, ShiftAndLogScale, dense_layers
 
 # The parts of each variable, by variable.ref(): one tensor, or a kernel's blocks.
@@ -173,7 +173,7 @@ class CouplingLayer(Layer):
 
 
 class Normalisation(Layer):
-    """:class:`~tfp_maf.batch_normalization.BatchNormalization`, in training or after."""
+    """:class:`~tfp_maf.bijectors.batch_norm.BatchNormalization`, in training or after."""
 
     def __init__(self, bijector: BatchNormalization):
         super().__init__()

@@ -1,0 +1,1 @@
+"""Invertible transformations with a tractable log-determinant."""
