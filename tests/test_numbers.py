@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from test_models import every_model, shaken
 
-from tfp_maf.mixture import MixtureMade
+from tfp_maf.distributions.mixture import MixtureMade
 
 SIZES = 10.0 ** np.arange(7)
 GRID = np.concatenate([-np.logspace(6, -3, 60), [0], np.logspace(-3, 6, 60)])

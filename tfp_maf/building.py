@@ -11,8 +11,8 @@ import tensorflow_probability as tfp
 from tfp_maf.bijectors.batch_norm import BatchNormalization, batch_normalization_layer
 from tfp_maf.bijectors.spline import SMALLEST_BIN
 from tfp_maf.conditions import Conditioning
+from tfp_maf.distributions.mixture import MixtureMade, MixtureParameters
 from tfp_maf.flow import Flow
-from tfp_maf.mixture import MixtureMade, MixtureParameters
 from tfp_maf.networks.made import ShiftAndLogScale, kernel_masks
 from tfp_maf.utils import checks
 

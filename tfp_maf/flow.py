@@ -21,7 +21,7 @@ from data_prep.splits import Scaler
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.compiled import CompiledByRows, layer_inverses
 from tfp_maf.conditions import Conditioning
-from tfp_maf.mixture import MixtureMade
+from tfp_maf.distributions.mixture import MixtureMade
 from tfp_maf.sampling import noise_to_data
 from tfp_maf.stack import read_stack
 from tfp_maf.utils import checks

@@ -13,7 +13,7 @@ import tensorflow_probability as tfp
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.coupling import CouplingNetwork
 from tfp_maf.closed_form import bounded
-from tfp_maf.mixture import MixtureMade, pick, uniform
+from tfp_maf.distributions.mixture import MixtureMade, pick, uniform
 from tfp_maf.networks.made import ShiftAndLogScale, kernel_masks
 from tfp_maf.stack_layers import (
     AutoregressiveLayer,
@@ -38,7 +38,7 @@ class StandardNormal(Layer):
 
 
 class MixtureBase(MaskedNetwork):
-    """:class:`~tfp_maf.mixture.MixtureMade`."""
+    """:class:`~tfp_maf.distributions.mixture.MixtureMade`."""
 
     def __init__(self, distribution: MixtureMade, masks: dict[Any, np.ndarray]):
         super().__init__(distribution.mixtures, masks)
