@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_maf.compiled import SIZES, CompiledByRows
+from tfp_maf.xla.row_chunks import SIZES, CompiledByRows
 
 
 @pytest.mark.parametrize("n", [1, 99, 100, 101, 300, 301, 999, 1000, 3001, 10_000, 23_456])

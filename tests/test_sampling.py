@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from test_stack import OPTIONS, shaken
 
-from tfp_maf import degrees, sampling
 from tfp_maf.networks.masked_dense import made_masks
+from tfp_maf.xla import degrees, sampling
 
 NOISE = np.random.default_rng(0).normal(size=[50, 5])
 

@@ -8,9 +8,9 @@ import tf_keras
 from conftest import chain_rows, jacobian
 
 import tfp_maf
-from tfp_maf import blocks, compiled, sampling
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.flow import Flow
+from tfp_maf.xla import block_sparse, row_chunks, sampling
 
 tfb = tfp.bijectors
 
@@ -77,7 +77,7 @@ def test_layers_of_equal_shape_share_a_compiled_function_but_not_weights():
     traced = []
     for layer in flow.stack.layers[::2]:
         layer.inverse = lambda *given, real=layer.inverse: traced.append(1) or real(*given)
-    first, _, second = compiled.layer_inverses(flow.stack)
+    first, _, second = row_chunks.layer_inverses(flow.stack)
     assert np.abs(first(ROWS.astype(float)) - second(ROWS.astype(float))).max() > 0.1
     assert len(traced) == 1
 
@@ -133,7 +133,7 @@ def test_batch_normalisation_with_another_epsilon_and_any_permutation():
 def test_blocks_multiply_without_the_zeros(params):
     degrees_in, degrees_out = np.sort(np.arange(300) % 90), np.sort(np.arange(256) % 89)
     mask = np.repeat(degrees_in[:, None] <= degrees_out[None, :], params, axis=1)
-    cut = blocks.Blocks(mask, params=params)
+    cut = block_sparse.Blocks(mask, params=params)
     rng = np.random.default_rng(0)
     kernel, x = rng.normal(size=mask.shape) * mask, rng.normal(size=[7, 300])
     parts = cut.split(tf.constant(kernel))
@@ -148,4 +148,4 @@ def test_blocks_multiply_without_the_zeros(params):
 
 def test_small_kernels_stay_whole():
     mask = np.triu(np.ones([100, 100]))
-    assert len(blocks.Blocks(mask).split(tf.constant(mask))) == 1
+    assert len(block_sparse.Blocks(mask).split(tf.constant(mask))) == 1

@@ -119,7 +119,7 @@ def several() -> bool:
 def normalise_together(
     x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """:func:`tfp_maf.closed_form.normalise` by the moments of all workers' rows, ``[N, D]`` each.
+    """:func:`tfp_maf.xla.gradients.normalise` by the moments of all workers' rows, ``[N, D]`` each.
 
     With each worker's mean ``m_w`` and variance ``v_w`` of equally many rows,
     ``m = mean(m_w)`` and ``v = mean(v_w + (m_w - m)^2)``: nothing large is subtracted.

@@ -19,12 +19,12 @@ from tensorflow.python.eager import record
 
 from data_prep.splits import Scaler
 from tfp_maf.bijectors.batch_norm import BatchNormalization
-from tfp_maf.compiled import CompiledByRows, layer_inverses
 from tfp_maf.conditions import Conditioning
 from tfp_maf.distributions.mixture import MixtureMade
-from tfp_maf.sampling import noise_to_data
-from tfp_maf.stack import read_stack
 from tfp_maf.utils import checks
+from tfp_maf.xla.program import read_stack
+from tfp_maf.xla.row_chunks import CompiledByRows, layer_inverses
+from tfp_maf.xla.sampling import noise_to_data
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_maf.stack_layers import Layer, Values
+from tfp_maf.xla.layers import Layer, Values
 
 # Larger parts gain nothing from being stacked, and stacking copies them.
 LARGEST_STACKED = 2**15
@@ -23,7 +23,7 @@ class Packing:
     """How the variables of a stack lie in few tensors.
 
     Args:
-        layers: of a :class:`tfp_maf.stack.Stack`, its base included.
+        layers: of a :class:`tfp_maf.xla.program.Stack`, its base included.
         variables: the trainable ones.
         apart: for each variable, whatever must differ for it not to be stacked with another.
     """

@@ -17,7 +17,7 @@ import tf_keras
 from tfp_maf.distributed import Workers
 from tfp_maf.flow import Flow
 from tfp_maf.packing import Packing
-from tfp_maf.stack import Stack
+from tfp_maf.xla.program import Stack
 
 # (rows [N, D + C], start, stop) to the sum of the batches' mean log-likelihoods, and the
 # first step whose loss is not finite, or -1.
@@ -114,7 +114,7 @@ def packed_steps(
     l2: float,
     workers: Workers = ALONE,
 ) -> RunSteps:
-    """Through :mod:`tfp_maf.stack`: few large tensors, no zero blocks, no variable touched
+    """Through :mod:`tfp_maf.xla.program`: few large tensors, no zero blocks, no variable touched
     between the first step and the last."""
     share = batch_size // workers.count
     variables = flow.trainable_variables

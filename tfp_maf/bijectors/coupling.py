@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_maf.closed_form import bounded
 from tfp_maf.networks.made import glorot_uniform
+from tfp_maf.xla.gradients import bounded
 
 
 class DenseNetwork(tf.Module):

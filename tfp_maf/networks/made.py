@@ -11,8 +11,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfp_maf.closed_form import bounded
 from tfp_maf.networks import masked_dense
+from tfp_maf.xla.gradients import bounded
 
 
 class MaskedParameters(tf.Module):

@@ -19,9 +19,9 @@ import tf_keras
 from tfp_maf import distributed
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.coupling import CouplingNetwork, DenseNetwork
-from tfp_maf.blocks import Blocks
-from tfp_maf.closed_form import add_bias, affine, bounded, normalise
 from tfp_maf.networks.made import MaskedParameters, ShiftAndLogScale, dense_layers
+from tfp_maf.xla.block_sparse import Blocks
+from tfp_maf.xla.gradients import add_bias, affine, bounded, normalise
 
 # The parts of each variable, by variable.ref(): one tensor, or a kernel's blocks.
 Values = dict[Any, list[tf.Tensor]]

@@ -20,9 +20,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
-from tfp_maf.degrees import Plan, hidden_degrees
-from tfp_maf.stack import MixtureBase, Stack
-from tfp_maf.stack_layers import AutoregressiveLayer
+from tfp_maf.xla.degrees import Plan, hidden_degrees
+from tfp_maf.xla.layers import AutoregressiveLayer
+from tfp_maf.xla.program import MixtureBase, Stack
 
 
 def put(into: tf.Tensor, rows: tf.Tensor, first: tf.Tensor) -> tf.Tensor:

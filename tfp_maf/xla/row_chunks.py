@@ -12,8 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_maf.stack import Stack
-from tfp_maf.stack_layers import AutoregressiveLayer, Layer
+from tfp_maf.xla.layers import AutoregressiveLayer, Layer
+from tfp_maf.xla.program import Stack
 
 SIZES = (100, 1_000, 10_000)
 # Up to so many pieces of one size cost less than one, padded, of the next. The largest size
