@@ -9,7 +9,7 @@ from conftest import chain_rows, jacobian
 
 import tfp_maf
 from tfp_maf.bijectors.batch_norm import BatchNormalization
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 from tfp_maf.xla import block_sparse, row_chunks, sampling
 
 tfb = tfp.bijectors

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from tfp_maf.batch_statistics import set_batch_statistics
     from tfp_maf.bijectors.batch_norm import BatchNormalization
     from tfp_maf.evaluation import Evaluation, evaluate
-    from tfp_maf.flow import Flow
-    from tfp_maf.flows import (
+    from tfp_maf.flows.flow import Flow
+    from tfp_maf.flows.gaussian import fit_gaussian
+    from tfp_maf.flows.loading import load_flow
+    from tfp_maf.flows.maf import (
         build_gaussian,
         build_made,
         build_made_mog,
@@ -26,9 +28,7 @@ if TYPE_CHECKING:
         build_nsf,
         build_realnvp,
     )
-    from tfp_maf.gaussian import fit_gaussian
     from tfp_maf.history import History
-    from tfp_maf.saving import load_flow
     from tfp_maf.sequence import SequenceFlow
     from tfp_maf.training import TrainingDiverged, fit
 
@@ -38,21 +38,21 @@ _HOME = {
     "AnomalyDetector": "anomaly",
     "BatchNormalization": "bijectors.batch_norm",
     "Evaluation": "evaluation",
-    "Flow": "flow",
+    "Flow": "flows.flow",
     "History": "history",
     "SequenceFlow": "sequence",
     "TrainingDiverged": "training",
-    "build_gaussian": "flows",
-    "build_made": "flows",
-    "build_made_mog": "flows",
-    "build_maf": "flows",
-    "build_maf_mog": "flows",
-    "build_nsf": "flows",
-    "build_realnvp": "flows",
+    "build_gaussian": "flows.maf",
+    "build_made": "flows.maf",
+    "build_made_mog": "flows.maf",
+    "build_maf": "flows.maf",
+    "build_maf_mog": "flows.maf",
+    "build_nsf": "flows.maf",
+    "build_realnvp": "flows.maf",
     "evaluate": "evaluation",
     "fit": "training",
-    "fit_gaussian": "gaussian",
-    "load_flow": "saving",
+    "fit_gaussian": "flows.gaussian",
+    "load_flow": "flows.loading",
     "set_batch_statistics": "batch_statistics",
 }
 _MODULES = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfp_maf.bijectors.batch_norm import BatchNormalization
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 
 CHUNK = 10_000
 

@@ -21,11 +21,11 @@ from tfp_maf.datasets import find_experiment, load_splits, reload_splits
 from tfp_maf.distributed import Workers
 from tfp_maf.evaluation import Evaluation, evaluate
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
-from tfp_maf.flow import Flow
-from tfp_maf.flows import build_maf
+from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.loading import load_flow
+from tfp_maf.flows.maf import build_maf
 from tfp_maf.history import History
 from tfp_maf.runs import Run
-from tfp_maf.saving import load_flow
 from tfp_maf.training import TrainingDiverged, fit
 from tfp_maf.utils.console import say, shows
 from tfp_maf.watching import Watcher

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 
 CHUNK = 10_000
 

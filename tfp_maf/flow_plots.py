@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.evaluation import log_prob
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 
 tfb = tfp.bijectors
 KINDS = {

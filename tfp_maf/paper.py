@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfp_maf import flows
-from tfp_maf.flow import Flow
+from tfp_maf.flows import maf
+from tfp_maf.flows.flow import Flow
 
 FLOW_RATE, MADE_RATE, NSF_RATE = 1e-4, 1e-3, 5e-4
 
@@ -61,16 +61,16 @@ class Model:
 
 
 UNCONDITIONAL = {
-    "gaussian": Model("Gaussian", flows.build_gaussian),
-    "made": Model("MADE", flows.build_made, learning_rate=MADE_RATE),
-    "made_mog": Model("MADE MoG", flows.build_made_mog, learning_rate=MADE_RATE),
-    "realnvp_5": Model("Real NVP (5)", flows.build_realnvp, {"num_layers": 5}),
-    "realnvp_10": Model("Real NVP (10)", flows.build_realnvp, {"num_layers": 10}),
-    "maf_5": Model("MAF (5)", flows.build_maf, {"num_layers": 5}),
-    "maf_10": Model("MAF (10)", flows.build_maf, {"num_layers": 10}),
-    "maf_mog_5": Model("MAF MoG (5)", flows.build_maf_mog, {"num_layers": 5}),
-    "nsf_ar": Model("RQ-NSF (AR)", flows.build_nsf, {"num_layers": 5}, NSF_RATE),
-    "nsf_c": Model("RQ-NSF (C)", flows.build_nsf, {"num_layers": 10, "coupling": True}, NSF_RATE),
+    "gaussian": Model("Gaussian", maf.build_gaussian),
+    "made": Model("MADE", maf.build_made, learning_rate=MADE_RATE),
+    "made_mog": Model("MADE MoG", maf.build_made_mog, learning_rate=MADE_RATE),
+    "realnvp_5": Model("Real NVP (5)", maf.build_realnvp, {"num_layers": 5}),
+    "realnvp_10": Model("Real NVP (10)", maf.build_realnvp, {"num_layers": 10}),
+    "maf_5": Model("MAF (5)", maf.build_maf, {"num_layers": 5}),
+    "maf_10": Model("MAF (10)", maf.build_maf, {"num_layers": 10}),
+    "maf_mog_5": Model("MAF MoG (5)", maf.build_maf_mog, {"num_layers": 5}),
+    "nsf_ar": Model("RQ-NSF (AR)", maf.build_nsf, {"num_layers": 5}, NSF_RATE),
+    "nsf_c": Model("RQ-NSF (C)", maf.build_nsf, {"num_layers": 10, "coupling": True}, NSF_RATE),
 }
 MODELS = UNCONDITIONAL | {
     f"{name}_conditional": dataclasses.replace(

@@ -13,7 +13,7 @@ import numpy as np
 import tf_keras
 
 from tfp_maf import checkpoints
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 from tfp_maf.history import History
 
 KEEP_EVERY = 10.0  # seconds: short epochs are not all worth a file

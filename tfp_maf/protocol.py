@@ -17,8 +17,8 @@ import numpy as np
 
 from data_prep.splits import Splits
 from tfp_maf.evaluation import Evaluation, evaluate, log_prob
-from tfp_maf.flow import Flow
-from tfp_maf.gaussian import fit_gaussian
+from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.gaussian import fit_gaussian
 from tfp_maf.history import History
 from tfp_maf.paper import MODELS
 from tfp_maf.progress import fingerprint

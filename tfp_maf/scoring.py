@@ -15,9 +15,9 @@ from tfp_maf.anomaly import AnomalyDetector
 from tfp_maf.commands import report
 from tfp_maf.datasets import reload_splits
 from tfp_maf.evaluation import Evaluation, log_prob
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.loading import load_flow
 from tfp_maf.runs import Run
-from tfp_maf.saving import load_flow
 from tfp_maf.utils.console import say
 from tfp_maf.whitening import Whitening
 

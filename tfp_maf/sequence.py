@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from tfp_maf.evaluation import log_prob
-from tfp_maf.flow import Flow
-from tfp_maf.flows import build_maf
+from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.loading import load_flow
+from tfp_maf.flows.maf import build_maf
 from tfp_maf.history import History
 from tfp_maf.runs import write_json
-from tfp_maf.saving import load_flow
 from tfp_maf.training import fit
 from tfp_maf.utils import checks
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_maf.distributed import Workers
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 from tfp_maf.packing import Packing
 from tfp_maf.xla.program import Stack
 

@@ -22,7 +22,7 @@ from data_prep.files import remove_leftovers
 from tfp_maf.batch_statistics import set_joined_statistics
 from tfp_maf.distributed import Workers
 from tfp_maf.evaluation import evaluate
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 from tfp_maf.history import History
 from tfp_maf.progress import Progress, fingerprint
 from tfp_maf.steps import RunSteps, compile_steps

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from data_prep.splits import Splits
 from tfp_maf import plotting
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 from tfp_maf.history import History
 
 FIGURE_EVERY = 20  # epochs

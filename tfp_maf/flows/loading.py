@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from data_prep.files import naming, remove_leftovers
 from data_prep.splits import Scaler
-from tfp_maf import flows
-from tfp_maf.serving import in_units
+from tfp_maf.flows import maf
+from tfp_maf.flows.saved_model import in_units
 
 MODEL, ARGUMENTS = "model", "flow.json"
 FORMAT = 1
@@ -27,7 +27,7 @@ FORMAT = 1
 DAMAGE = (ValueError, LookupError, TypeError, AssertionError, OSError, tf.errors.OpError)
 
 
-def save_flow(flow: flows.Flow, folder: str | Path, *, scaler: Scaler | None = None) -> None:
+def save_flow(flow: maf.Flow, folder: str | Path, *, scaler: Scaler | None = None) -> None:
     """Writes ``folder/model``, in the place of any earlier one once it is whole.
 
     The SavedModel has the functions ``log_prob(x [N, D])``, ``noise(x [N, D])`` and
@@ -72,7 +72,7 @@ def _put(new: Path, place: Path) -> None:
         raise
 
 
-def _write(exported: tf.Module, flow: flows.Flow, model: Path, *, scaler: Scaler | None) -> None:
+def _write(exported: tf.Module, flow: maf.Flow, model: Path, *, scaler: Scaler | None) -> None:
     tf.saved_model.save(exported, str(model))
     description = {
         "format": FORMAT,
@@ -85,7 +85,7 @@ def _write(exported: tf.Module, flow: flows.Flow, model: Path, *, scaler: Scaler
     (model / ARGUMENTS).write_text(json.dumps(description, indent=2) + "\n")
 
 
-def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> flows.Flow:
+def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> maf.Flow:
     """The flow that :meth:`Flow.save` wrote to ``folder``: same log_prob, same samples.
 
     Args:
@@ -103,9 +103,9 @@ def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> flows.Flow
     try:
         description = json.loads((model / ARGUMENTS).read_text())
         _check(description, model)
-        if description["builder"] not in flows.BUILDERS:
+        if description["builder"] not in maf.BUILDERS:
             raise ValueError(f"unknown builder {description['builder']!r}")
-        flow = flows.BUILDERS[description["builder"]](**description["arguments"])
+        flow = maf.BUILDERS[description["builder"]](**description["arguments"])
         prefix = str(model / "variables" / "variables")
         stored = [
             name for name, _ in tf.train.list_variables(prefix) if name.startswith("weights/")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_maf.flow import Flow
+from tfp_maf.flows.flow import Flow
 
 
 class LinearConditionals(tf.Module):

@@ -19,8 +19,8 @@ from tensorflow.python.eager import record
 
 from data_prep.splits import Scaler
 from tfp_maf.bijectors.batch_norm import BatchNormalization
-from tfp_maf.conditions import Conditioning
 from tfp_maf.distributions.mixture import MixtureMade
+from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.utils import checks
 from tfp_maf.xla.program import read_stack
 from tfp_maf.xla.row_chunks import CompiledByRows, layer_inverses
@@ -230,7 +230,7 @@ class Flow(tf.Module):
         Raises:
             OSError: the folder can't be written.
         """
-        from tfp_maf.saving import save_flow
+        from tfp_maf.flows.loading import save_flow
 
         save_flow(self, folder, scaler=scaler)
 

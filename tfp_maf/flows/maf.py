@@ -14,7 +14,9 @@ import tensorflow_probability as tfp
 
 from tfp_maf.bijectors.coupling import CouplingNetwork
 from tfp_maf.bijectors.spline import AutoregressiveSplines, CouplingSplines
-from tfp_maf.building import (
+from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.gaussian import LinearConditionals
+from tfp_maf.flows.parts import (
     after_layer,
     autoregressive_layers,
     checked,
@@ -24,8 +26,6 @@ from tfp_maf.building import (
     mixture_base,
     network_options,
 )
-from tfp_maf.flow import Flow
-from tfp_maf.gaussian import LinearConditionals
 from tfp_maf.networks.made import kernel_masks
 
 tfb = tfp.bijectors

@@ -1,0 +1,1 @@
+"""Normalizing flows: the class, a module per family, saving and loading."""
