@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import tfp_maf
-from tfp_maf import baselines, evaluation
+from tfp_maf.evaluation import baselines, likelihood
 
 
 def test_mean_and_two_standard_errors(trained):
@@ -20,7 +20,7 @@ def test_mean_and_two_standard_errors(trained):
 def test_chunks_change_nothing(trained):
     flow, x, _ = trained
     np.testing.assert_allclose(
-        evaluation.log_prob(flow, x, chunk_size=77), flow.log_prob(x), rtol=1e-4
+        likelihood.log_prob(flow, x, chunk_size=77), flow.log_prob(x), rtol=1e-4
     )
 
 
@@ -43,7 +43,7 @@ def test_a_million_rows_are_never_held_at_once(trained):
     flow, _, _ = trained
     rows = Rows()
     result = tfp_maf.evaluate(flow, rows)
-    assert rows.most == evaluation.CHUNK
+    assert rows.most == likelihood.CHUNK
     assert result.rows == 1_000_000
     assert result.mean == pytest.approx(float(flow.log_prob(np.zeros([1, 4]))[0]), rel=1e-5)
 

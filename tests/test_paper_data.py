@@ -382,7 +382,7 @@ def test_uniform_grey_levels_take_eight_bits():
 
 
 def test_real_mnist_has_the_papers_gaussian(real_data):
-    from tfp_maf import baselines
+    from tfp_maf.evaluation import baselines
 
     splits = mnist.load(real_data / "mnist")
     assert [len(x) for x in (splits.train, splits.validation, splits.test)] == [50000, 10000, 10000]

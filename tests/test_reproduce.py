@@ -77,7 +77,7 @@ def test_the_numbers_are_those_of_the_saved_flows(done, power_folder):
     for name in ("gaussian", "realnvp_5", "maf_mog_5"):
         found = tfp_maf.evaluate(tfp_maf.load_flow(done / name), splits.test)
         assert found.mean == pytest.approx(results[name]["test"]["mean"], abs=1e-5)
-    gaussian = tfp_maf.baselines.gaussian(splits.train, splits.test)
+    gaussian = tfp_maf.evaluation.baselines.gaussian(splits.train, splits.test)
     assert results["gaussian"]["test"]["mean"] == pytest.approx(gaussian.mean, abs=1e-3)
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 from data_prep import simulate_words, speech_commands
 from tfp_maf import anomaly, audio_plots, cli, recipes, sequence_detector
-from tfp_maf.detection import Detection
+from tfp_maf.evaluation.detection import Detection
 from tfp_maf.listener import Listener
 from tfp_maf.recipes import scrambled
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfp_maf.anomaly import AnomalyDetector
     from tfp_maf.batch_statistics import set_batch_statistics
     from tfp_maf.bijectors.batch_norm import BatchNormalization
-    from tfp_maf.evaluation import Evaluation, evaluate
+    from tfp_maf.evaluation.likelihood import Evaluation, evaluate
     from tfp_maf.flows.flow import Flow
     from tfp_maf.flows.gaussian import fit_gaussian
     from tfp_maf.flows.loading import load_flow
@@ -37,7 +37,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AnomalyDetector": "anomaly",
     "BatchNormalization": "bijectors.batch_norm",
-    "Evaluation": "evaluation",
+    "Evaluation": "evaluation.likelihood",
     "Flow": "flows.flow",
     "History": "history",
     "SequenceFlow": "sequence",
@@ -49,7 +49,7 @@ _HOME = {
     "build_maf_mog": "flows.maf",
     "build_nsf": "flows.maf",
     "build_realnvp": "flows.maf",
-    "evaluate": "evaluation",
+    "evaluate": "evaluation.likelihood",
     "fit": "training",
     "fit_gaussian": "flows.gaussian",
     "load_flow": "flows.loading",
@@ -57,7 +57,6 @@ _HOME = {
 }
 _MODULES = {
     *_HOME.values(),
-    "baselines",
     "experiments",
     "flow_plots",
     "pitfalls",

@@ -15,11 +15,12 @@ import pandas as pd
 
 from data_prep.files import naming
 from data_prep.splits import Splits
-from tfp_maf import baselines, plotting, runs
+from tfp_maf import plotting, runs
 from tfp_maf.cluster import strategy_here
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
 from tfp_maf.distributed import Workers
-from tfp_maf.evaluation import Evaluation, evaluate
+from tfp_maf.evaluation import baselines
+from tfp_maf.evaluation.likelihood import Evaluation, evaluate
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow

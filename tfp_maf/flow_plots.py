@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from matplotlib.figure import Figure
 
 from tfp_maf.bijectors.batch_norm import BatchNormalization
-from tfp_maf.evaluation import log_prob
+from tfp_maf.evaluation.likelihood import log_prob
 from tfp_maf.flows.flow import Flow
 
 tfb = tfp.bijectors

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.splits import Splits
-from tfp_maf.evaluation import Evaluation, evaluate, log_prob
+from tfp_maf.evaluation.likelihood import Evaluation, evaluate, log_prob
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.gaussian import fit_gaussian
 from tfp_maf.history import History

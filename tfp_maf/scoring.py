@@ -14,7 +14,7 @@ from tfp_maf import runs
 from tfp_maf.anomaly import AnomalyDetector
 from tfp_maf.commands import report
 from tfp_maf.datasets import reload_splits
-from tfp_maf.evaluation import Evaluation, log_prob
+from tfp_maf.evaluation.likelihood import Evaluation, log_prob
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.runs import Run

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_maf.evaluation import log_prob
+from tfp_maf.evaluation.likelihood import log_prob
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf

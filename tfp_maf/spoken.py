@@ -13,7 +13,7 @@ import numpy as np
 
 from data_prep import audio, simulate_words, speech_commands
 from data_prep.speech_commands import Clips
-from tfp_maf.detection import Detection
+from tfp_maf.evaluation.detection import Detection
 from tfp_maf.listener import Listener
 from tfp_maf.recipes import train_aligned, train_post
 from tfp_maf.runs import METRICS, Run, versions

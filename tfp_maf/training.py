@@ -21,7 +21,7 @@ from tqdm import tqdm
 from data_prep.files import remove_leftovers
 from tfp_maf.batch_statistics import set_joined_statistics
 from tfp_maf.distributed import Workers
-from tfp_maf.evaluation import evaluate
+from tfp_maf.evaluation.likelihood import evaluate
 from tfp_maf.flows.flow import Flow
 from tfp_maf.history import History
 from tfp_maf.progress import Progress, fingerprint

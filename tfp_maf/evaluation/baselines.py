@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfp_maf.evaluation import Evaluation
+from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.flows.gaussian import moments
 
 MIXTURE_ROWS = 50_000  # rows that the mixture is fitted on: EM's time is proportional
