@@ -26,8 +26,8 @@ from hypothesis import strategies as st
 import tfp_maf
 from data_prep import archives, audio, gas, mnist, pickles, power, simulate, table
 from data_prep.splits import Splits
-from tfp_maf import checkpoints
 from tfp_maf.runs import Run
+from tfp_maf.training import checkpoints
 
 TOKENS = [
     b"nan", b"inf", b"-1e999", b"1e-400", b'"', b"'", b"\0", b"\xef\xbb\xbf", b"\r\n", b"\n\n",

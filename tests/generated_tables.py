@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 import tfp_maf
 from data_prep import table
 from data_prep.splits import Splits
-from tfp_maf import steps
-from tfp_maf.distributed import Workers
 from tfp_maf.evaluation import baselines
+from tfp_maf.training import steps
+from tfp_maf.training.distributed import Workers
 
 BATCH = 10
 FILE = "rows.csv"

@@ -6,7 +6,7 @@ import sys
 import time
 
 from data_prep.files import remove_leftovers
-from tfp_maf import checkpoints
+from tfp_maf.training import checkpoints
 
 KILLS = 20
 
@@ -15,7 +15,7 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from tfp_maf import checkpoints
+from tfp_maf.training import checkpoints
 assert "tensorflow" not in sys.modules  # starts in a moment
 k = int(sys.argv[2])
 while True:

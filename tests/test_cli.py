@@ -13,7 +13,8 @@ from conftest import chain_rows, wait_for
 
 import tfp_maf
 from data_prep import gas, simulate
-from tfp_maf import cli, progress
+from tfp_maf import cli
+from tfp_maf.training import state
 
 QUICK = ["--num-layers", "2", "--hidden-units", "8,8", "--max-epochs", "2"]
 SCALE, OFFSET = np.array([3.0, 0.01, 50.0]), np.array([1.0, -7.0, 1e3])
@@ -365,10 +366,10 @@ def test_ctrl_c_and_a_kill_keep_the_best_and_say_so(table, tmp_path, sent):
 
 def test_a_run_that_is_killed_goes_on(table, tmp_path, monkeypatch):
     """Killed after its checkpoint of the second epoch, it ends as if it had not been."""
-    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
     options = [*QUICK[:4], "--max-epochs", 4]
     assert tfp_maf_command("train", table, "--out", tmp_path / "whole", *options) == 0
-    keep = progress.Progress.keep
+    keep = state.Progress.keep
 
     def keep_and_die(self, path, **at_once):
         keep(self, path, **at_once)
@@ -376,7 +377,7 @@ def test_a_run_that_is_killed_goes_on(table, tmp_path, monkeypatch):
             raise SystemExit  # as little is tidied up
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(progress.Progress, "keep", keep_and_die)
+        patch.setattr(state.Progress, "keep", keep_and_die)
         tfp_maf_command("train", table, "--out", tmp_path / "r", *options)
     assert not (tmp_path / "r" / "metrics.json").exists()
     assert tfp_maf_command("train", table, "--out", tmp_path / "r", "--resume", *options) == 0

@@ -16,9 +16,9 @@ from clusters import tf_configs
 from conftest import wait_for
 
 import tfp_maf
-from tfp_maf.cluster import strategy_here
-from tfp_maf.distributed import Workers
-from tfp_maf.steps import compile_steps
+from tfp_maf.training.cluster import strategy_here
+from tfp_maf.training.distributed import Workers
+from tfp_maf.training.steps import compile_steps
 
 ROWS = np.random.default_rng(0).normal(size=[1400, 4]).astype(np.float32)
 ROWS[:, 1:] += np.sin(2 * ROWS[:, :-1])
@@ -29,7 +29,7 @@ SCRIPT = """
 import json, sys
 import numpy as np
 import tfp_maf
-from tfp_maf.cluster import strategy_here
+from tfp_maf.training.cluster import strategy_here
 strategy = strategy_here()
 x, given = np.load(sys.argv[1]), json.loads(sys.argv[2])
 flow = tfp_maf.build_maf(4, **given["model"])

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from conftest import chain_rows
 
-from tfp_maf import cli, commands, progress
+from tfp_maf import cli, commands
+from tfp_maf.training import state
 
 OPTIONS = ["--num-layers", "1", "--hidden-units", "8", "--max-epochs", "4", "--quiet"]
 
@@ -65,8 +66,8 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_last_good_checkpoint_is_kept(fault, disk, table, tmp_path, monkeypatch, capsys):
     happen, mend, message = FAULTS[fault]
-    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
-    keep = progress.Progress.keep
+    monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
+    keep = state.Progress.keep
 
     def keep_and_then(self, path, **at_once):
         keep(self, path, **at_once)
@@ -74,7 +75,7 @@ def test_the_last_good_checkpoint_is_kept(fault, disk, table, tmp_path, monkeypa
             happen(disk)
 
     with monkeypatch.context() as patch:
-        patch.setattr(progress.Progress, "keep", keep_and_then)
+        patch.setattr(state.Progress, "keep", keep_and_then)
         assert train(table, disk / "run") == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1

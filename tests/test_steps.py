@@ -8,8 +8,8 @@ from conftest import chain_rows
 from test_stack import shaken
 
 import tfp_maf
-from tfp_maf import steps
-from tfp_maf.packing import Packing
+from tfp_maf.training import steps
+from tfp_maf.training.packing import Packing
 
 ROWS, _ = chain_rows(400, 5, seed=1)
 BATCH = 40

@@ -6,7 +6,7 @@ import tf_keras
 from conftest import chain_rows
 
 import tfp_maf
-from tfp_maf import progress, training
+from tfp_maf.training import loop, state
 
 X, _ = chain_rows(600, 3, seed=0)
 TRAIN, VALIDATION = X[:500], X[500:]
@@ -154,7 +154,7 @@ def test_an_interrupt_keeps_the_best(monkeypatch):
             raise KeyboardInterrupt
         return tfp_maf.evaluate(flow, x)
 
-    monkeypatch.setattr(training, "evaluate", interrupt_at_the_third)
+    monkeypatch.setattr(loop, "evaluate", interrupt_at_the_third)
     flow = small()
     history = quick_fit(flow)
     assert (history.stopped, history.epochs, history.best_epoch) == ("interrupted", 1, 1)
@@ -163,7 +163,7 @@ def test_an_interrupt_keeps_the_best(monkeypatch):
 
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_resumed_training_is_that_without_a_stop(tmp_path, jit_compile, monkeypatch):
-    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
     options = {"halve_after": 1, "learning_rate": 0.03, "jit_compile": jit_compile}
     whole, first, second = small(), small(), small()
     expected = quick_fit(whole, max_epochs=10, **options)
@@ -179,7 +179,7 @@ def test_resumed_training_is_that_without_a_stop(tmp_path, jit_compile, monkeypa
 
 
 def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
     whole, stopped = small(), small()
     expected = quick_fit(whole)
 
@@ -190,7 +190,7 @@ def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
         return tfp_maf.evaluate(flow, x)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "evaluate", interrupt_at_the_third)
+        patch.setattr(loop, "evaluate", interrupt_at_the_third)
         history = quick_fit(stopped, checkpoint=tmp_path / "t.npz")
     assert (history.stopped, history.epochs) == ("interrupted", 1)
     history = quick_fit(stopped, checkpoint=tmp_path / "t.npz")
@@ -201,12 +201,12 @@ def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kept", [2, 5, 6])
 def test_a_training_stopped_within_an_epoch_goes_on_there(tmp_path, monkeypatch, kept):
     """Stopped right after its n-th checkpoint, of four an epoch."""
-    monkeypatch.setattr(progress, "KEEP_EVERY", 0.0)
-    monkeypatch.setattr(training, "STEPS_PER_CALL", len(TRAIN) // 100 // 4 + 1)
+    monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(loop, "STEPS_PER_CALL", len(TRAIN) // 100 // 4 + 1)
     whole, stopped = small(), small()
     options = {"input_noise": 0.1, "batch_size": 100}
     expected = quick_fit(whole, **options)
-    keep = progress.Progress.keep
+    keep = state.Progress.keep
 
     def keep_and_stop(self, path, calls=[], **at_once):  # noqa: B006
         keep(self, path, **at_once)
@@ -215,7 +215,7 @@ def test_a_training_stopped_within_an_epoch_goes_on_there(tmp_path, monkeypatch,
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(progress.Progress, "keep", keep_and_stop)
+        patch.setattr(state.Progress, "keep", keep_and_stop)
         history = quick_fit(stopped, checkpoint=tmp_path / "t.npz", **options)
     assert history.stopped == "interrupted"
     history = quick_fit(stopped, checkpoint=tmp_path / "t.npz", **options)
@@ -237,7 +237,7 @@ def test_input_noise_widens_the_density_and_leaves_the_rows_alone():
 def test_a_finished_training_is_not_done_again(tmp_path, monkeypatch):
     flow, again = small(), small()
     done = quick_fit(flow, checkpoint=tmp_path / "t.npz")
-    monkeypatch.setattr(training, "_epoch", None)
+    monkeypatch.setattr(loop, "_epoch", None)
     history = quick_fit(again, checkpoint=tmp_path / "t.npz")
     assert history.validation == done.validation
     np.testing.assert_array_equal(flow.log_prob(X), again.log_prob(X))

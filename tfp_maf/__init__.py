@@ -13,7 +13,6 @@ from tfp_maf.utils.garbage import paused_collector
 
 if TYPE_CHECKING:
     from tfp_maf.anomaly import AnomalyDetector
-    from tfp_maf.batch_statistics import set_batch_statistics
     from tfp_maf.bijectors.batch_norm import BatchNormalization
     from tfp_maf.evaluation.likelihood import Evaluation, evaluate
     from tfp_maf.flows.flow import Flow
@@ -28,9 +27,10 @@ if TYPE_CHECKING:
         build_nsf,
         build_realnvp,
     )
-    from tfp_maf.history import History
     from tfp_maf.sequence import SequenceFlow
-    from tfp_maf.training import TrainingDiverged, fit
+    from tfp_maf.training.batch_statistics import set_batch_statistics
+    from tfp_maf.training.history import History
+    from tfp_maf.training.loop import TrainingDiverged, fit
 
 __version__ = "0.1.0"
 
@@ -39,9 +39,9 @@ _HOME = {
     "BatchNormalization": "bijectors.batch_norm",
     "Evaluation": "evaluation.likelihood",
     "Flow": "flows.flow",
-    "History": "history",
+    "History": "training.history",
     "SequenceFlow": "sequence",
-    "TrainingDiverged": "training",
+    "TrainingDiverged": "training.loop",
     "build_gaussian": "flows.maf",
     "build_made": "flows.maf",
     "build_made_mog": "flows.maf",
@@ -50,10 +50,10 @@ _HOME = {
     "build_nsf": "flows.maf",
     "build_realnvp": "flows.maf",
     "evaluate": "evaluation.likelihood",
-    "fit": "training",
+    "fit": "training.loop",
     "fit_gaussian": "flows.gaussian",
     "load_flow": "flows.loading",
-    "set_batch_statistics": "batch_statistics",
+    "set_batch_statistics": "training.batch_statistics",
 }
 _MODULES = {
     *_HOME.values(),

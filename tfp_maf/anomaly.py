@@ -20,7 +20,7 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
 from tfp_maf.runs import write_json
-from tfp_maf.training import fit
+from tfp_maf.training.loop import fit
 from tfp_maf.utils import checks
 from tfp_maf.whitening import Whitening
 

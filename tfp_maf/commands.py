@@ -16,18 +16,18 @@ import pandas as pd
 from data_prep.files import naming
 from data_prep.splits import Splits
 from tfp_maf import plotting, runs
-from tfp_maf.cluster import strategy_here
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
-from tfp_maf.distributed import Workers
 from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate
 from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
-from tfp_maf.history import History
 from tfp_maf.runs import Run
-from tfp_maf.training import TrainingDiverged, fit
+from tfp_maf.training.cluster import strategy_here
+from tfp_maf.training.distributed import Workers
+from tfp_maf.training.history import History
+from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.utils.console import say, shows
 from tfp_maf.watching import Watcher
 
@@ -231,7 +231,7 @@ def _fit(
 
 
 def _untrained(flow: Flow, splits: Splits) -> Evaluation:
-    from tfp_maf.batch_statistics import set_batch_statistics
+    from tfp_maf.training.batch_statistics import set_batch_statistics
 
     set_batch_statistics(flow, splits.train)
     return evaluate(flow, splits.test)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from data_prep.splits import Splits
 from tfp_maf import plotting
 from tfp_maf.flows.flow import Flow
-from tfp_maf.history import History
+from tfp_maf.training.history import History
 
 FIGURE_EVERY = 20  # epochs
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfp_maf
-from tfp_maf.steps import compile_steps
+from tfp_maf.training.steps import compile_steps
 
 STEPS = 100
 

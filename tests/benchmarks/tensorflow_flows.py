@@ -27,7 +27,7 @@ class TfpMaf:
         tf.config.threading.set_inter_op_parallelism_threads(case["threads"])
         import tf_keras
 
-        from tfp_maf.steps import compile_steps
+        from tfp_maf.training.steps import compile_steps
         from tfp_maf.utils.garbage import paused_collector
 
         self.features, batch = case["features"], case["batch"]

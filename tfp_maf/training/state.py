@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from tfp_maf import checkpoints
 from tfp_maf.flows.flow import Flow
-from tfp_maf.history import History
+from tfp_maf.training import checkpoints
+from tfp_maf.training.history import History
 
 KEEP_EVERY = 10.0  # seconds: short epochs are not all worth a file
 

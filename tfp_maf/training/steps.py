@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_maf.distributed import Workers
 from tfp_maf.flows.flow import Flow
-from tfp_maf.packing import Packing
+from tfp_maf.training.distributed import Workers
+from tfp_maf.training.packing import Packing
 from tfp_maf.xla.program import Stack
 
 # (rows [N, D + C], start, stop) to the sum of the batches' mean log-likelihoods, and the

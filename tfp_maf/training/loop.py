@@ -19,13 +19,13 @@ import tf_keras
 from tqdm import tqdm
 
 from data_prep.files import remove_leftovers
-from tfp_maf.batch_statistics import set_joined_statistics
-from tfp_maf.distributed import Workers
 from tfp_maf.evaluation.likelihood import evaluate
 from tfp_maf.flows.flow import Flow
-from tfp_maf.history import History
-from tfp_maf.progress import Progress, fingerprint
-from tfp_maf.steps import RunSteps, compile_steps
+from tfp_maf.training.batch_statistics import set_joined_statistics
+from tfp_maf.training.distributed import Workers
+from tfp_maf.training.history import History
+from tfp_maf.training.state import Progress, fingerprint
+from tfp_maf.training.steps import RunSteps, compile_steps
 from tfp_maf.utils import checks
 from tfp_maf.utils.garbage import paused_collector
 

@@ -1,0 +1,1 @@
+"""Maximum likelihood training: steps, loop, checkpoints, several workers."""
