@@ -3,8 +3,9 @@ import pytest
 
 import tfp_maf
 from data_prep import simulate
-from tfp_maf import flow_plots, plotting
 from tfp_maf.networks import masked_dense
+from tfp_maf.plotting import figures
+from tfp_maf.plotting import flows as flow_plots
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,6 @@ def test_two_moons_are_standardised_and_repeatable():
 
 def test_curves_leave_the_first_fall_out():
     values = [-1000.0, *np.linspace(-5, 0, 30)]
-    axis = plotting.plot_curves({"a": values, "b": values}, xlabel="epoch", ylabel="nats").axes[0]
+    axis = figures.plot_curves({"a": values, "b": values}, xlabel="epoch", ylabel="nats").axes[0]
     assert axis.get_ylim()[0] > -10
     assert [line.get_label() for line in axis.lines] == ["a", "b"]

@@ -58,9 +58,7 @@ _HOME = {
 _MODULES = {
     *_HOME.values(),
     "experiments",
-    "flow_plots",
     "pitfalls",
-    "plotting",
 }
 
 __all__ = [

@@ -15,7 +15,7 @@ import pandas as pd
 
 from data_prep.files import naming
 from data_prep.splits import Splits
-from tfp_maf import plotting, runs
+from tfp_maf import runs
 from tfp_maf.datasets import find_experiment, load_splits, reload_splits
 from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate
@@ -23,6 +23,7 @@ from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
+from tfp_maf.plotting import figures
 from tfp_maf.runs import Run
 from tfp_maf.training.cluster import strategy_here
 from tfp_maf.training.distributed import Workers
@@ -320,18 +321,18 @@ def _write_plots(
         for name, value in references.items()
         if value is not None and name.startswith("gaussian")
     }
-    rows = splits.test[: plotting.MOST_POINTS * 5]
-    samples = flow.sample(plotting.MOST_POINTS, seed=0).numpy()
+    rows = splits.test[: figures.MOST_POINTS * 5]
+    samples = flow.sample(figures.MOST_POINTS, seed=0).numpy()
     scaler = splits.scaler
-    figures = {
-        "learning_curve": plotting.plot_history(history, references=lines),
-        "samples": plotting.plot_pairs(
+    drawn = {
+        "learning_curve": figures.plot_history(history, references=lines),
+        "samples": figures.plot_pairs(
             scaler.unstandardise(rows), scaler.unstandardise(samples), columns=scaler.labels
         ),
-        "noise": plotting.plot_noise(flow.noise(rows).numpy(), columns=scaler.columns),
+        "noise": figures.plot_noise(flow.noise(rows).numpy(), columns=scaler.columns),
     }
     folder = run.folder / "plots"
     with naming(folder):
         folder.mkdir(exist_ok=True)
-        for name, figure in figures.items():
+        for name, figure in drawn.items():
             figure.savefig(folder / f"{name}.png", dpi=120)

@@ -10,11 +10,12 @@ from typing import Any
 
 from data_prep.files import replaced_when_whole
 from data_prep.splits import Splits
-from tfp_maf import plotting, results
+from tfp_maf import results
 from tfp_maf.datasets import DATA_FOLDER, load_splits
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.paper import DATASETS, MODELS, UNCONDITIONAL
+from tfp_maf.plotting import figures
 from tfp_maf.protocol import Interrupted, data_fingerprint, train_model
 from tfp_maf.runs import METRICS, make_folder, write_json
 from tfp_maf.utils.console import say
@@ -153,5 +154,5 @@ def _write_samples(folder: Path, model: str, flow: Flow, splits: Splits) -> None
     labels = [label for label in range(count) for _ in range(columns)]
     samples = flow.sample(len(labels) or SAMPLES, condition=labels or None, seed=0)
     images = splits.space.to_pixels(samples.numpy())
-    figure = plotting.plot_images(images, columns=columns, title=f"Samples, {MODELS[model].label}")
+    figure = figures.plot_images(images, columns=columns, title=f"Samples, {MODELS[model].label}")
     figure.savefig(folder / f"samples_{model}.png", dpi=120)

@@ -11,9 +11,9 @@ from sklearn.svm import OneClassSVM
 
 from data_prep.audio_features import log_mel
 from data_prep.speech_commands import Clips
-from tfp_maf import audio_plots
 from tfp_maf.evaluation.detection import Detection, roc
 from tfp_maf.listener import Listener, views
+from tfp_maf.plotting import audio as audio_plots
 from tfp_maf.recipes import COMPONENTS, FEW, SHRINKAGE
 from tfp_maf.utils.console import say
 from tfp_maf.whitening import Whitening
@@ -115,7 +115,7 @@ def write_plots(
     names = test.names + others.names
     order = np.argsort(every)
     gallery = [*order[::-1][:GALLERY], *order[:GALLERY]]
-    figures = {
+    drawn = {
         "scores": audio_plots.plot_scores(*scores, word=word, threshold=listener.threshold),
         "roc": audio_plots.plot_roc({listener.recipe: roc(*scores)}),
         "gallery": audio_plots.plot_spectrograms(
@@ -123,5 +123,5 @@ def write_plots(
             titles=[f"{Path(names[i]).parent}: {every[i]:.0f}" for i in gallery],
         ),
     }
-    for name, figure in figures.items():
+    for name, figure in drawn.items():
         figure.savefig(folder / "plots" / f"{name}.png", dpi=120)

@@ -9,8 +9,8 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from data_prep.splits import Splits
-from tfp_maf import plotting
 from tfp_maf.flows.flow import Flow
+from tfp_maf.plotting import figures
 from tfp_maf.training.history import History
 
 FIGURE_EVERY = 20  # epochs
@@ -43,8 +43,8 @@ class Watcher:
 
     def _samples(self) -> Figure:
         scaler = self.splits.scaler
-        samples = self.flow.sample(plotting.MOST_POINTS, seed=0).numpy()
-        return plotting.plot_pairs(
+        samples = self.flow.sample(figures.MOST_POINTS, seed=0).numpy()
+        return figures.plot_pairs(
             scaler.unstandardise(self.splits.validation),
             scaler.unstandardise(samples),
             columns=scaler.labels,
