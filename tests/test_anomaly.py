@@ -3,8 +3,8 @@ import pytest
 from conftest import chain_rows
 
 import tfp_maf
-from tfp_maf.anomaly import threshold_of
-from tfp_maf.whitening import Whitening
+from tfp_maf.estimators.anomaly import threshold_of
+from tfp_maf.estimators.whitening import Whitening
 
 NORMAL, _ = chain_rows(1500, 4, seed=0)
 RNG = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfp_maf.sequence import SequenceFlow
+from tfp_maf.estimators.sequence import SequenceFlow
 
 SMALL = {"num_layers": 2, "hidden_units": (16,), "activation": "tanh"}
 

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from tfp_maf import sequence_detector
-from tfp_maf.sequence import SequenceFlow
-from tfp_maf.sequence_detector import SequenceDetector
-from tfp_maf.whitening import Whitening
+from tfp_maf.estimators import sequence_detector
+from tfp_maf.estimators.sequence import SequenceFlow
+from tfp_maf.estimators.sequence_detector import SequenceDetector
+from tfp_maf.estimators.whitening import Whitening
 
 
 def walks(n, *, seed=0):

@@ -9,7 +9,8 @@ from test_cli import fails, tfp_maf_command
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 from data_prep import simulate_words, speech_commands
-from tfp_maf import anomaly, cli, recipes, sequence_detector
+from tfp_maf import cli, recipes
+from tfp_maf.estimators import anomaly, sequence_detector
 from tfp_maf.evaluation.detection import Detection
 from tfp_maf.listener import Listener
 from tfp_maf.plotting import audio as audio_plots

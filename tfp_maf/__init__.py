@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from tfp_maf.utils.garbage import paused_collector
 
 if TYPE_CHECKING:
-    from tfp_maf.anomaly import AnomalyDetector
     from tfp_maf.bijectors.batch_norm import BatchNormalization
+    from tfp_maf.estimators.anomaly import AnomalyDetector
+    from tfp_maf.estimators.sequence import SequenceFlow
     from tfp_maf.evaluation.likelihood import Evaluation, evaluate
     from tfp_maf.flows.flow import Flow
     from tfp_maf.flows.gaussian import fit_gaussian
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
         build_nsf,
         build_realnvp,
     )
-    from tfp_maf.sequence import SequenceFlow
     from tfp_maf.training.batch_statistics import set_batch_statistics
     from tfp_maf.training.history import History
     from tfp_maf.training.loop import TrainingDiverged, fit
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "AnomalyDetector": "anomaly",
+    "AnomalyDetector": "estimators.anomaly",
     "BatchNormalization": "bijectors.batch_norm",
     "Evaluation": "evaluation.likelihood",
     "Flow": "flows.flow",
     "History": "training.history",
-    "SequenceFlow": "sequence",
+    "SequenceFlow": "estimators.sequence",
     "TrainingDiverged": "training.loop",
     "build_gaussian": "flows.maf",
     "build_made": "flows.maf",

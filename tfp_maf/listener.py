@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import audio_features as features
-from tfp_maf.anomaly import AnomalyDetector, threshold_of
+from tfp_maf.estimators.anomaly import AnomalyDetector, threshold_of
+from tfp_maf.estimators.sequence_detector import SequenceDetector
 from tfp_maf.runs import write_json
-from tfp_maf.sequence_detector import SequenceDetector
 
 RECIPES = ("post", "aligned", "ratio")
 LISTENER, OVER_TIME = "listener.json", "over_time"
@@ -61,7 +61,7 @@ class Listener:
         """Sets the threshold from scores of the word ``[M]`` that it was not trained on.
 
         Raises:
-            ValueError: see :func:`~tfp_maf.anomaly.threshold_of`.
+            ValueError: see :func:`~tfp_maf.estimators.anomaly.threshold_of`.
         """
         self.threshold = threshold_of(scores, false_alarms)
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from data_prep import audio_features as features
-from tfp_maf.anomaly import AnomalyDetector
+from tfp_maf.estimators.anomaly import AnomalyDetector
+from tfp_maf.estimators.sequence_detector import SequenceDetector
+from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.flows.maf import build_maf
 from tfp_maf.listener import Listener, slices, views
-from tfp_maf.sequence_detector import SequenceDetector
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import fit
-from tfp_maf.whitening import Whitening
 
 COMPONENTS = 96
 # Fewer clips than this don't tell a covariance's directions: it is shrunk to half.

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.likelihood import log_prob
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
@@ -22,7 +23,6 @@ from tfp_maf.flows.maf import build_maf
 from tfp_maf.runs import write_json
 from tfp_maf.training.loop import fit
 from tfp_maf.utils import checks
-from tfp_maf.whitening import Whitening
 
 DETECTOR, WHITENING = "detector.json", "whitening.npz"
 FORMAT = 1

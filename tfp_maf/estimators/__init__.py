@@ -1,0 +1,1 @@
+"""Detectors and densities with a fit method."""
