@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 import tfp_maf
 from data_prep import archives, audio, gas, mnist, pickles, power, simulate, table
 from data_prep.splits import Splits
-from tfp_maf.runs import Run
+from tfp_maf.experiments.run import Run
 from tfp_maf.training import checkpoints
 
 TOKENS = [

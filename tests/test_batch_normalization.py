@@ -6,7 +6,7 @@ from conftest import chain_rows, jacobian
 
 import tfp_maf
 from tfp_maf.bijectors.batch_norm import EPSILON, BatchNormalization
-from tfp_maf.pitfalls import build_with_tfps_batch_norm, train_with_tfps_batch_norm
+from tfp_maf.experiments.pitfalls import build_with_tfps_batch_norm, train_with_tfps_batch_norm
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 

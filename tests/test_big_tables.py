@@ -15,7 +15,8 @@ pytest.importorskip("dask.distributed", reason="dask is not installed")
 from conftest import chain_rows
 from dask.distributed import LocalCluster
 
-from tfp_maf import big_tables, cli
+from tfp_maf import cli
+from tfp_maf.experiments import score_many
 
 COLUMNS = ["a", "b", "c"]
 
@@ -126,8 +127,8 @@ def test_bad_input(run, tables, tmp_path, capsys, monkeypatch):
     said = fails(capsys, "score", run, tmp_path / "bad.csv", *out)
     assert "bad.csv, part 1 of 1: row 8, column 'c': 'seven' is not a finite number" in said
     assert "holds something else" in fails(capsys, "score", run, *paths, *out)
-    assert json.loads((tmp_path / "out" / big_tables.MANIFEST).read_text())
-    monkeypatch.setattr(big_tables, "CONNECT", 0.2)
+    assert json.loads((tmp_path / "out" / score_many.MANIFEST).read_text())
+    monkeypatch.setattr(score_many, "CONNECT", 0.2)
     elsewhere = ["-o", f"{tmp_path}/b/", "--cluster", "tcp://127.0.0.1:9"]
     assert "no scheduler answers" in fails(capsys, "score", run, *paths, *elsewhere)
 

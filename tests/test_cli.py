@@ -182,7 +182,7 @@ def test_plot_draws_again(run):
 
 def test_gas_without_the_file_is_simulated_and_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tfp_maf.datasets.STAND_IN_ROWS", 2000)
+    monkeypatch.setattr("tfp_maf.experiments.datasets.STAND_IN_ROWS", 2000)
     assert tfp_maf_command("train", "gas", *QUICK) == 0
     out = capsys.readouterr().out
     assert sum("simulated stand-in" in line for line in out.splitlines()) == 1
@@ -317,7 +317,7 @@ def test_divergence_is_one_line(table, tmp_path, capsys, monkeypatch):
         history = tfp_maf.History(untrained=0.0, stopped="diverged")
         raise tfp_maf.TrainingDiverged("the loss is not finite at epoch 1, step 2 of 4", history)
 
-    monkeypatch.setattr("tfp_maf.commands.fit", diverge)
+    monkeypatch.setattr("tfp_maf.experiments.train.fit", diverge)
     assert "epoch 1, step 2" in fails(capsys, "train", table, "--out", tmp_path / "r", *QUICK)
 
 

@@ -27,7 +27,7 @@ from data_prep import (
     speech_commands,
 )
 from tfp_maf import options
-from tfp_maf.datasets import LOADERS
+from tfp_maf.experiments.datasets import LOADERS
 
 RNG = np.random.default_rng(0)
 

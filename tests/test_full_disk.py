@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from conftest import chain_rows
 
-from tfp_maf import cli, commands
+from tfp_maf import cli
+from tfp_maf.experiments import train as commands
 from tfp_maf.training import state
 
 OPTIONS = ["--num-layers", "1", "--hidden-units", "8", "--max-epochs", "4", "--quiet"]

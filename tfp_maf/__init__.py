@@ -57,8 +57,6 @@ _HOME = {
 }
 _MODULES = {
     *_HOME.values(),
-    "experiments",
-    "pitfalls",
 }
 
 __all__ = [

@@ -269,7 +269,7 @@ def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> 
             )
         _need("big", "dask", "distributed", "pyarrow")
         _commands()
-        from tfp_maf.big_tables import score_many
+        from tfp_maf.experiments.score_many import score_many
 
         return score_many(run, data, output, cluster=cluster)
     return _scoring().score(run, data[0], output)
@@ -313,14 +313,14 @@ def plot(run: str) -> int:
 
 def _commands() -> Any:
     console.import_tensorflow()
-    from tfp_maf import commands
+    from tfp_maf.experiments import train as commands
 
     return commands
 
 
 def _scoring() -> Any:
     _commands()
-    from tfp_maf import scoring
+    from tfp_maf.experiments import score as scoring
 
     return scoring
 

@@ -11,7 +11,7 @@ import numpy as np
 from data_prep import audio_features as features
 from tfp_maf.estimators.anomaly import AnomalyDetector, threshold_of
 from tfp_maf.estimators.sequence_detector import SequenceDetector
-from tfp_maf.runs import write_json
+from tfp_maf.experiments.run import write_json
 
 RECIPES = ("post", "aligned", "ratio")
 LISTENER, OVER_TIME = "listener.json", "over_time"

@@ -17,10 +17,10 @@ import numpy as np
 
 from data_prep.splits import Splits
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate, log_prob
+from tfp_maf.experiments.run import HISTORY, METRICS, versions, write_csv, write_json
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.gaussian import fit_gaussian
 from tfp_maf.paper import MODELS
-from tfp_maf.runs import HISTORY, METRICS, versions, write_csv, write_json
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.training.state import fingerprint

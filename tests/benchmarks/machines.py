@@ -76,7 +76,7 @@ def together(size: tuple) -> float:
 
 def main() -> None:
     """Prints and writes the table."""
-    from tfp_maf.runs import versions, write_json
+    from tfp_maf.experiments.run import versions, write_json
 
     rows = []
     print("| features | layers | hidden | batch | parameters | alone, ms | two, ms |")

@@ -17,10 +17,10 @@ import numpy as np
 
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.likelihood import log_prob
+from tfp_maf.experiments.run import write_json
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
-from tfp_maf.runs import write_json
 from tfp_maf.training.loop import fit
 from tfp_maf.utils import checks
 

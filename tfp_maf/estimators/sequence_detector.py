@@ -10,7 +10,7 @@ import numpy as np
 
 from tfp_maf.estimators.sequence import SequenceFlow
 from tfp_maf.estimators.whitening import Whitening
-from tfp_maf.runs import write_json
+from tfp_maf.experiments.run import write_json
 
 DETECTOR, WHITENING = "sequences.json", "frames.npz"
 MODEL: dict[str, Any] = {"num_layers": 3, "hidden_units": (128,)}

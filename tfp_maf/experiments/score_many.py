@@ -20,11 +20,11 @@ from tqdm import tqdm
 
 from data_prep import table, text_files
 from data_prep.files import replaced_when_whole
-from tfp_maf import runs
+from tfp_maf.experiments import run as runs
+from tfp_maf.experiments.run import Run
+from tfp_maf.experiments.score import finite_log_prob, standardised
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
-from tfp_maf.runs import Run
-from tfp_maf.scoring import finite_log_prob, standardised
 from tfp_maf.utils.console import say, shows
 
 MANIFEST = "_scores.json"  # readers of a folder of Parquet files skip names like it

@@ -10,15 +10,15 @@ import pandas as pd
 
 from data_prep import table
 from data_prep.splits import first_not_finite
-from tfp_maf import runs
-from tfp_maf.commands import report
-from tfp_maf.datasets import reload_splits
 from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.likelihood import Evaluation, log_prob
+from tfp_maf.experiments import run as runs
+from tfp_maf.experiments.datasets import reload_splits
+from tfp_maf.experiments.run import Run
+from tfp_maf.experiments.train import report
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
-from tfp_maf.runs import Run
 from tfp_maf.utils.console import say
 
 SHOWN = 10  # rows that `anomalies` prints

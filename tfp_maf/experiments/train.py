@@ -15,22 +15,22 @@ import pandas as pd
 
 from data_prep.files import naming
 from data_prep.splits import Splits
-from tfp_maf import runs
-from tfp_maf.datasets import find_experiment, load_splits, reload_splits
 from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate
-from tfp_maf.experiments import STAND_IN_EPOCHS, Experiment
+from tfp_maf.experiments import run as runs
+from tfp_maf.experiments.datasets import find_experiment, load_splits, reload_splits
+from tfp_maf.experiments.run import Run
+from tfp_maf.experiments.settings import STAND_IN_EPOCHS, Experiment
+from tfp_maf.experiments.tensorboard import Watcher
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
 from tfp_maf.plotting import figures
-from tfp_maf.runs import Run
 from tfp_maf.training.cluster import strategy_here
 from tfp_maf.training.distributed import Workers
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.utils.console import say, shows
-from tfp_maf.watching import Watcher
 
 UNITS = "nats an event, columns standardised"
 

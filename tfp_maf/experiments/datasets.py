@@ -12,7 +12,7 @@ import numpy as np
 
 from data_prep import bsds300, cifar10, gas, hepmass, miniboone, mnist, power, simulate, table
 from data_prep.splits import Splits
-from tfp_maf.experiments import EXPERIMENTS, STAND_IN_ROWS, Experiment
+from tfp_maf.experiments.settings import EXPERIMENTS, STAND_IN_ROWS, Experiment
 
 DATA_FOLDER = Path("data")
 FILES = {"power": (power.FILE, power.PREPARED), "gas": (gas.FILE, gas.PREPARED)}

@@ -1,0 +1,1 @@
+"""Training runs on tables as folders: train, score, sample, plot."""
