@@ -8,7 +8,9 @@ from test_cli import fails, tfp_maf_command
 
 import tfp_maf
 from data_prep import mnist, power
-from tfp_maf import options, paper, protocol
+from tfp_maf import options
+from tfp_maf.paper import models as paper
+from tfp_maf.paper import protocol
 
 TRAINED = ("gaussian", "made", "made_mog", "realnvp_5", "maf_mog_5")  # others take long to compile
 QUICK = ["--hidden-units", "8", "--max-epochs", "2"]

@@ -204,7 +204,7 @@ def reproduce(
         "log_scale_bound": log_scale_bound,
     }
     _commands()
-    from tfp_maf.reproduce import reproduce as run
+    from tfp_maf.paper.reproduce import reproduce as run
 
     return run(
         dataset,

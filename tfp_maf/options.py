@@ -16,7 +16,7 @@ AUDIO = {
     "strict": False,
     "split": "0",
 }
-# Names only: what they stand for, in tfp_maf.paper, takes TensorFlow to import.
+# Names only: what they stand for, in tfp_maf.paper.models, takes TensorFlow to import.
 DATASETS = ("power", "gas", "hepmass", "miniboone", "bsds300", "mnist", "cifar10")
 RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
 MODELS = (

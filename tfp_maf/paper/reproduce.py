@@ -10,14 +10,14 @@ from typing import Any
 
 from data_prep.files import replaced_when_whole
 from data_prep.splits import Splits
-from tfp_maf import results
 from tfp_maf.experiments.datasets import DATA_FOLDER, load_splits
 from tfp_maf.experiments.run import METRICS, make_folder, write_json
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
-from tfp_maf.paper import DATASETS, MODELS, UNCONDITIONAL
+from tfp_maf.paper import table as results
+from tfp_maf.paper.models import DATASETS, MODELS, UNCONDITIONAL
+from tfp_maf.paper.protocol import Interrupted, data_fingerprint, train_model
 from tfp_maf.plotting import figures
-from tfp_maf.protocol import Interrupted, data_fingerprint, train_model
 from tfp_maf.utils.console import say
 
 NETWORKS = ("hidden_units", "activation", "log_scale_bound")
@@ -39,7 +39,7 @@ def reproduce(
     """Trains each model unless it is done already, and writes table and figures; exit status.
 
     Args:
-        name: of :data:`tfp_maf.paper.DATASETS`.
+        name: of :data:`tfp_maf.paper.models.DATASETS`.
         data: the folder with its files; ``data/NAME`` by default.
         out: the folder to write to; ``results/NAME`` by default. The same one again goes on.
         models: names; by default all that are not conditional.

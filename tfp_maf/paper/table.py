@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from tfp_maf.paper import MODELS, DataSet
+from tfp_maf.paper.models import MODELS, DataSet
 
 Metrics = dict[str, dict[str, Any]]
 

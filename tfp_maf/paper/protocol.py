@@ -20,7 +20,7 @@ from tfp_maf.evaluation.likelihood import Evaluation, evaluate, log_prob
 from tfp_maf.experiments.run import HISTORY, METRICS, versions, write_csv, write_json
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.gaussian import fit_gaussian
-from tfp_maf.paper import MODELS
+from tfp_maf.paper.models import MODELS
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.training.state import fingerprint
@@ -45,7 +45,7 @@ def train_model(
     """Trains one model, goes on with it, or finds it done; its metrics.
 
     Args:
-        name: of :data:`tfp_maf.paper.MODELS`.
+        name: of :data:`tfp_maf.paper.models.MODELS`.
         splits: what to train on.
         folder: gets ``training.npz`` while it trains; ``model/``, ``history.csv`` and
             ``metrics.json`` when done.

@@ -1,0 +1,1 @@
+"""The models, protocol and tables of Papamakarios et al. (2017)."""
