@@ -9,12 +9,13 @@ from test_cli import fails, tfp_maf_command
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 from data_prep import simulate_words, speech_commands
-from tfp_maf import cli, recipes
+from tfp_maf import cli
+from tfp_maf.audio import recipes
+from tfp_maf.audio.listener import Listener
+from tfp_maf.audio.recipes import scrambled
 from tfp_maf.estimators import anomaly, sequence_detector
 from tfp_maf.evaluation.detection import Detection
-from tfp_maf.listener import Listener
 from tfp_maf.plotting import audio as audio_plots
-from tfp_maf.recipes import scrambled
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -235,7 +235,7 @@ def _need(extra: str, *packages: str) -> None:
 def _spoken() -> Any:
     _need("audio", "soundfile", "scipy", "sklearn")
     _commands()
-    from tfp_maf import spoken
+    from tfp_maf.audio import train as spoken
 
     return spoken
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from data_prep import audio, simulate_words, speech_commands
 from data_prep.speech_commands import Clips
+from tfp_maf.audio.listener import Listener
+from tfp_maf.audio.recipes import train_aligned, train_post
+from tfp_maf.audio.report import baselines, print_table, write_plots
 from tfp_maf.evaluation.detection import Detection
 from tfp_maf.experiments.run import METRICS, Run, versions
-from tfp_maf.listener import Listener
-from tfp_maf.recipes import train_aligned, train_post
-from tfp_maf.spoken_report import baselines, print_table, write_plots
 from tfp_maf.utils.console import say, shows
 
 TIMED = 20  # clips
@@ -45,7 +45,7 @@ def train_audio(
         word: the target.
         data: a folder or archive of recordings; by default made-up ones.
         out: a new folder.
-        recipe: see :class:`~tfp_maf.listener.Listener`.
+        recipe: see :class:`~tfp_maf.audio.listener.Listener`.
         background: words for the ratio's background, left out of the test.
         false_alarms: wanted share of the word's clips refused.
         strict: whether unreadable files are errors.

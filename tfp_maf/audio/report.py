@@ -11,11 +11,11 @@ from sklearn.svm import OneClassSVM
 
 from data_prep.audio_features import log_mel
 from data_prep.speech_commands import Clips
+from tfp_maf.audio.listener import Listener, views
+from tfp_maf.audio.recipes import COMPONENTS, FEW, SHRINKAGE
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.detection import Detection, roc
-from tfp_maf.listener import Listener, views
 from tfp_maf.plotting import audio as audio_plots
-from tfp_maf.recipes import COMPONENTS, FEW, SHRINKAGE
 from tfp_maf.utils.console import say
 
 MIXTURE_COMPONENTS, RATIO_COMPONENTS = 16, 64

@@ -1,4 +1,4 @@
-"""How a :class:`~tfp_maf.listener.Listener` is trained: the post's way, and ways that work."""
+"""How a :class:`~tfp_maf.audio.listener.Listener` is trained: the post's way, and ways that work."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from data_prep import audio_features as features
+from tfp_maf.audio.listener import Listener, slices, views
 from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.sequence_detector import SequenceDetector
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.flows.maf import build_maf
-from tfp_maf.listener import Listener, slices, views
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import fit
 

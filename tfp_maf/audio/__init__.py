@@ -1,0 +1,1 @@
+"""Spoken words told apart by likelihood: the third part of the post."""
