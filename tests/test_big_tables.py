@@ -15,7 +15,7 @@ pytest.importorskip("dask.distributed", reason="dask is not installed")
 from conftest import chain_rows
 from dask.distributed import LocalCluster
 
-from tfp_maf import cli
+from tfp_maf.cli import app
 from tfp_maf.experiments import score_many
 
 COLUMNS = ["a", "b", "c"]
@@ -45,7 +45,7 @@ def tables(tmp_path):
 
 
 def command(*arguments):
-    return cli._status(lambda: cli.cli.main(list(map(str, arguments)), standalone_mode=False))
+    return app._status(lambda: app.cli.main(list(map(str, arguments)), standalone_mode=False))
 
 
 def expected(run, whole, folder):

@@ -13,7 +13,7 @@ from conftest import chain_rows, wait_for
 
 import tfp_maf
 from data_prep import gas, simulate
-from tfp_maf import cli
+from tfp_maf.cli import app
 from tfp_maf.training import state
 
 QUICK = ["--num-layers", "2", "--hidden-units", "8,8", "--max-epochs", "2"]
@@ -22,7 +22,7 @@ SCALE, OFFSET = np.array([3.0, 0.01, 50.0]), np.array([1.0, -7.0, 1e3])
 
 def tfp_maf_command(*arguments):
     """The exit status of ``tfp-maf ARGUMENTS``."""
-    return cli._status(lambda: cli.cli.main(list(map(str, arguments)), standalone_mode=False))
+    return app._status(lambda: app.cli.main(list(map(str, arguments)), standalone_mode=False))
 
 
 def fails(capsys, *arguments):

@@ -234,7 +234,7 @@ def test_an_archive_without_what_is_wanted(source, tmp_path):
 
 
 def test_the_table_is_complete():
-    from tfp_maf.options import DATASETS, RECORDINGS
+    from tfp_maf.cli.options import DATASETS, RECORDINGS
 
     assert set(SOURCES) == {*DATASETS, *RECORDINGS, "prepared"}
     for source in SOURCES.values():

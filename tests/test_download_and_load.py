@@ -26,7 +26,7 @@ from data_prep import (
     sources,
     speech_commands,
 )
-from tfp_maf import options
+from tfp_maf.cli import options
 from tfp_maf.experiments.datasets import LOADERS
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import chain_rows
 
-from tfp_maf import cli
+from tfp_maf.cli import app
 from tfp_maf.experiments import train as commands
 from tfp_maf.training import state
 
@@ -37,7 +37,7 @@ def table(tmp_path):
 
 def train(table, out, *more):
     command = ["train", str(table), "--out", str(out), *OPTIONS, *more]
-    return cli._status(lambda: cli.cli.main(command, standalone_mode=False))
+    return app._status(lambda: app.cli.main(command, standalone_mode=False))
 
 
 def fill(disk):

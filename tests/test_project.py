@@ -25,7 +25,7 @@ def test_the_readmes_main_command_is_complete():
 def test_help_does_not_import_tensorflow(arguments):
     code = (
         "import sys, time; began = time.perf_counter(); sys.argv[0] = 'tfp-maf'\n"
-        "from tfp_maf.cli import main\n"
+        "from tfp_maf.cli.app import main\n"
         "try: main()\n"
         "finally:\n"
         "    assert 'tensorflow' not in sys.modules and 'pandas' not in sys.modules\n"

@@ -8,7 +8,7 @@ from test_cli import fails, tfp_maf_command
 
 import tfp_maf
 from data_prep import mnist, power
-from tfp_maf import options
+from tfp_maf.cli import options
 from tfp_maf.paper import models as paper
 from tfp_maf.paper import protocol
 

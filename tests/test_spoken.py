@@ -9,10 +9,10 @@ from test_cli import fails, tfp_maf_command
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 from data_prep import simulate_words, speech_commands
-from tfp_maf import cli
 from tfp_maf.audio import recipes
 from tfp_maf.audio.listener import Listener
 from tfp_maf.audio.recipes import scrambled
+from tfp_maf.cli import app
 from tfp_maf.estimators import anomaly, sequence_detector
 from tfp_maf.evaluation.detection import Detection
 from tfp_maf.plotting import audio as audio_plots
@@ -168,6 +168,6 @@ def test_errors(words, tmp_path, capsys):
 
 
 def test_without_the_audio_packages(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "soundfile" else name)
+    monkeypatch.setattr(app, "find_spec", lambda name: None if name == "soundfile" else name)
     line = fails(capsys, "train", "audio")
     assert line == "tfp-maf: soundfile is missing: pip install 'tfp_maf[audio]'"

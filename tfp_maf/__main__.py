@@ -1,6 +1,6 @@
 """``python -m tfp_maf``, the same as ``tfp-maf``."""
 
-from tfp_maf.cli import main
+from tfp_maf.cli.app import main
 
 if __name__ == "__main__":
     main()

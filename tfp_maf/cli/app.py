@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import tfp_maf
-from tfp_maf.options import (
+from tfp_maf.cli.options import (
     AUDIO,
     DATASETS,
     MODELS,
