@@ -104,18 +104,14 @@ def test_history_is_a_frame():
 
 def test_patience_ends_it(monkeypatch):
     scores = iter([0.0, 1.0, 3.0, 2.0, 2.5, 9.0])  # untrained, then by epoch
-    monkeypatch.setattr(
-        training, "evaluate", lambda *_, **__: tfp_maf.Evaluation(next(scores), 0.0, 1)
-    )
+    monkeypatch.setattr(loop, "evaluate", lambda *_, **__: tfp_maf.Evaluation(next(scores), 0.0, 1))
     history = quick_fit(small(), max_epochs=10, patience=2)
     assert (history.stopped, history.epochs, history.best_epoch) == ("patience", 4, 2)
 
 
 def test_the_learning_rate_is_halved_after_waiting(monkeypatch):
     scores = iter([0.0, 1.0] + 8 * [0.5])
-    monkeypatch.setattr(
-        training, "evaluate", lambda *_, **__: tfp_maf.Evaluation(next(scores), 0.0, 1)
-    )
+    monkeypatch.setattr(loop, "evaluate", lambda *_, **__: tfp_maf.Evaluation(next(scores), 0.0, 1))
     made = []
     adam = tf_keras.optimizers.Adam
     monkeypatch.setattr(

@@ -55,9 +55,6 @@ _HOME = {
     "load_flow": "flows.loading",
     "set_batch_statistics": "training.batch_statistics",
 }
-_MODULES = {
-    *_HOME.values(),
-}
 
 __all__ = [
     "AnomalyDetector",
@@ -87,10 +84,8 @@ def __getattr__(name: str) -> Any:
         with paused_collector():
             module = importlib.import_module(f"tfp_maf.{_HOME[name]}")
         return getattr(module, name)
-    if name in _MODULES:
-        return importlib.import_module(f"tfp_maf.{name}")
     raise AttributeError(f"module 'tfp_maf' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *__all__})

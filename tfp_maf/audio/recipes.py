@@ -1,4 +1,4 @@
-"""How a :class:`~tfp_maf.audio.listener.Listener` is trained: the post's way, and ways that work."""
+"""Recipes that train a :class:`~tfp_maf.audio.listener.Listener`: the post's, and two that work."""
 
 from __future__ import annotations
 
