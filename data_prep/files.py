@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import glob
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A full disk, quota or file; a failing one; one that may only be read.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
@@ -75,6 +79,47 @@ def remove_leftovers(path: Path) -> None:
     for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
         with suppress(OSError):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def make_folder(folder: str | Path, *, option: str = "--out") -> Path:
+    """The folder that an option names, made if it is not there.
+
+    Raises:
+        OSError: it is a file, or can't be made or written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{option} {folder} is a file, not a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"can't make {option} {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"can't write to {option} {folder}")
+    return folder
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Writes plain values, whole or not at all.
+
+    Raises:
+        OSError: it can't be written. ValueError: a number is not finite.
+    """
+    with replaced_when_whole(path) as file:
+        file.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Writes a table with a header, whole or not at all.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    try:
+        with replaced_when_whole(path) as file:
+            frame.to_csv(file, index=False)
+    except PermissionError:
+        raise PermissionError(f"can't write {path}: permission denied") from None
 
 
 def _umask() -> int:

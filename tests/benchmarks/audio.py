@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfp_maf.experiments.run import versions, write_json
+from data_prep.files import write_json
+from tfp_maf.experiments.run import versions
 
 SEEDS, SPLITS = (0, 1, 2), (0, 1)
 # Half of the words, at random: the densities are tested on the others.

@@ -76,7 +76,8 @@ def together(size: tuple) -> float:
 
 def main() -> None:
     """Prints and writes the table."""
-    from tfp_maf.experiments.run import versions, write_json
+    from data_prep.files import write_json
+    from tfp_maf.experiments.run import versions
 
     rows = []
     print("| features | layers | hidden | batch | parameters | alone, ms | two, ms |")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import audio_features as features
+from data_prep.files import write_json
 from tfp_maf.estimators.anomaly import AnomalyDetector, threshold_of
 from tfp_maf.estimators.sequence_detector import SequenceDetector
-from tfp_maf.experiments.run import write_json
 
 RECIPES = ("post", "aligned", "ratio")
 LISTENER, OVER_TIME = "listener.json", "over_time"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.files import write_json
 from tfp_maf.estimators.sequence import SequenceFlow
 from tfp_maf.estimators.whitening import Whitening
-from tfp_maf.experiments.run import write_json
 
 DETECTOR, WHITENING = "sequences.json", "frames.npz"
 MODEL: dict[str, Any] = {"num_layers": 3, "hidden_units": (128,)}

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from data_prep import text_files
-from data_prep.files import replaced_when_whole
+from data_prep.files import make_folder, write_csv, write_json
 from data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
@@ -122,34 +122,6 @@ class Run:
             raise ValueError(f"{path} is damaged ({error})") from None
 
 
-def make_folder(folder: str | Path, *, option: str = "--out") -> Path:
-    """The folder that an option names, made if it is not there.
-
-    Raises:
-        OSError: it is a file, or can't be made or written.
-    """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{option} {folder} is a file, not a folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"can't make {option} {folder}: {error.strerror}") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"can't write to {option} {folder}")
-    return folder
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Writes plain values, whole or not at all.
-
-    Raises:
-        OSError: it can't be written. ValueError: a number is not finite.
-    """
-    with replaced_when_whole(path) as file:
-        file.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
-
-
 def versions() -> dict[str, str]:
     """Of Python and of the packages that a number may hang on."""
     return {"python": platform.python_version()} | {n: metadata.version(n) for n in PACKAGES}
@@ -164,16 +136,3 @@ def devices() -> list[str]:
         for gpu in tf.config.list_physical_devices("GPU")
     ]
     return [f"CPU ({os.cpu_count()} threads)", *gpus]
-
-
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Writes a table with a header, whole or not at all.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    try:
-        with replaced_when_whole(path) as file:
-            frame.to_csv(file, index=False)
-    except PermissionError:
-        raise PermissionError(f"can't write {path}: permission denied") from None

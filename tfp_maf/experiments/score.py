@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from data_prep import table
+from data_prep.files import write_csv
 from data_prep.splits import first_not_finite
 from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.likelihood import Evaluation, log_prob
-from tfp_maf.experiments import run as runs
 from tfp_maf.experiments.datasets import reload_splits
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.train import report
@@ -46,7 +46,7 @@ def score(folder: str, data: str, output: str) -> int:
     flow = load_flow(folder, scaler=run.scaler)
     z = _read(run, data)
     values = finite_log_prob(flow, z, data, progress=True) + run.scaler.log_det
-    runs.write_csv(Path(output), pd.DataFrame({"log_prob": values}))
+    write_csv(Path(output), pd.DataFrame({"log_prob": values}))
     say(f"{len(values)} scores, mean {values.mean():.4f} nats, written to {output}")
     return 0
 
@@ -72,7 +72,7 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
         say(f"row {row + 1:8}  {scores[row] + log_det:12.3f}")
     if output is not None:
         frame = pd.DataFrame({"log_prob": scores + log_det, "anomaly": unlikely.astype(int)})
-        runs.write_csv(Path(output), frame)
+        write_csv(Path(output), frame)
         say(f"written to {output}")
     return 0
 
@@ -82,7 +82,7 @@ def sample(folder: str, n: int, seed: int | None, output: str) -> int:
     run = Run.open(folder)
     flow = load_flow(folder, scaler=run.scaler)
     x = run.scaler.unstandardise(flow.sample(n, seed=seed).numpy())
-    runs.write_csv(Path(output), pd.DataFrame(x, columns=list(run.scaler.columns)))
+    write_csv(Path(output), pd.DataFrame(x, columns=list(run.scaler.columns)))
     say(f"{n} samples written to {output}")
     return 0
 

@@ -19,8 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from data_prep import table, text_files
-from data_prep.files import replaced_when_whole
-from tfp_maf.experiments import run as runs
+from data_prep.files import make_folder, replaced_when_whole, write_json
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.score import finite_log_prob, standardised
 from tfp_maf.flows.flow import Flow
@@ -52,7 +51,7 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
 
     run = Run.open(folder)
     parts = [part for source in sources for part in _parts(Path(source), run)]
-    target = runs.make_folder(output, option="-o")
+    target = make_folder(output, option="-o")
     _claim(target, {"run": run.config, "sources": [_identity(s) for s in sources]})
     paths = [target / f"part-{number:05}.parquet" for number in range(len(parts))]
     missing = [number for number, path in enumerate(paths) if not path.exists()]
@@ -109,7 +108,7 @@ def _claim(target: Path, manifest: dict[str, Any]) -> None:
         if before != json.loads(json.dumps(manifest)):
             raise ValueError(f"-o {target} holds something else; give another folder, or remove it")
     else:
-        runs.write_json(path, manifest)
+        write_json(path, manifest)
 
 
 def _client(cluster: str | None) -> Any:
