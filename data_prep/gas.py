@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import pickles, text_files
-from data_prep.running import Running, standardised
+from data_prep.column_statistics import ColumnStatistics, standardised
 from data_prep.splits import Splits, first_not_finite, last_tenths
 
 FILE, PREPARED = "ethylene_CO.txt", "ethylene_CO.pickle"
@@ -71,7 +71,7 @@ def load(
             return _sensors(path, doing, progress=progress)
         return (prepared[start : start + CHUNK] for start in range(0, len(prepared), CHUNK))
 
-    seen = Running(len(SENSORS))
+    seen = ColumnStatistics(len(SENSORS))
     for chunk in chunks("looking at"):
         seen.add(chunk)
     if seen.rows == 0:

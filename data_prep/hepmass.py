@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep import text_files
-from data_prep.running import Running, standardised
+from data_prep.column_statistics import ColumnStatistics, standardised
 from data_prep.splits import Splits
 
 FILES = ("1000_train.csv", "1000_test.csv")
@@ -41,7 +41,7 @@ def load(folder: str | Path, *, progress: bool = False) -> Splits:
         ValueError: another format, a truncated file or text in a number column.
     """
     train_path, test_path = (text_files.find(Path(folder), (name, f"{name}.gz")) for name in FILES)
-    seen = Running(len(FEATURES))
+    seen = ColumnStatistics(len(FEATURES))
     for chunk in _signal(train_path, progress=progress):
         seen.add(chunk)
     if seen.rows < 10:

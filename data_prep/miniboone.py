@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from data_prep import table, text_files
-from data_prep.running import Running
+from data_prep.column_statistics import ColumnStatistics
 from data_prep.splits import Splits
 
 FILE, PREPARED = "MiniBooNE_PID.txt", "data.npy"
@@ -73,7 +73,7 @@ def _published(path: Path) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]
             f"truncated: get it again"
         )
     kept = x[x[:, 0] >= OUTLIER]
-    seen = Running(len(FEATURES))
+    seen = ColumnStatistics(len(FEATURES))
     seen.add(kept)
     places = np.flatnonzero(~seen.discrete)
     names = tuple(FEATURES[i] for i in places)

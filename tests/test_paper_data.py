@@ -13,7 +13,7 @@ from conftest import idx
 from PIL import Image
 
 from data_prep import bsds300, cifar10, hepmass, miniboone, mnist, pickles
-from data_prep.running import Running
+from data_prep.column_statistics import ColumnStatistics
 
 RNG = np.random.default_rng(0)
 
@@ -26,7 +26,7 @@ def discrete(x):
 def test_running_is_what_numpy_says():
     x = np.round(RNG.normal(size=[1000, 4]) * [1, 10, 100, 1] + [0, 1e6, -5, 0], 1)
     x[:, 3] = 2.0
-    running = Running(4)
+    running = ColumnStatistics(4)
     for chunk in np.array_split(x, [3, 4, 400, 400]):
         running.add(chunk)
     assert running.rows == 1000

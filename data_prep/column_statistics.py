@@ -15,7 +15,7 @@ from data_prep.splits import Scaler
 MOST_REPEATS = 5  # of a column's smallest value, where it is not discrete
 
 
-class Running:
+class ColumnStatistics:
     """Count, mean, covariance and smallest values of rows ``[N, D]`` seen so far.
 
     Chunks are merged by ``C = C_a + C_b + d d' n_a n_b / (n_a + n_b)`` for the difference d of
