@@ -15,8 +15,8 @@ from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.likelihood import Evaluation, log_prob
 from tfp_maf.experiments.datasets import reload_splits
+from tfp_maf.experiments.report import report
 from tfp_maf.experiments.run import Run
-from tfp_maf.experiments.train import report
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.utils.console import say

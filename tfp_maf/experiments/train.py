@@ -19,6 +19,7 @@ from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate
 from tfp_maf.experiments import run as runs
 from tfp_maf.experiments.datasets import find_experiment, load_splits, reload_splits
+from tfp_maf.experiments.report import UNITS, report
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.settings import STAND_IN_EPOCHS, Experiment
 from tfp_maf.experiments.tensorboard import Watcher
@@ -31,8 +32,6 @@ from tfp_maf.training.distributed import Workers
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.utils.console import say, shows
-
-UNITS = "nats an event, columns standardised"
 
 
 def train(
@@ -280,13 +279,6 @@ def _baselines(experiment: Experiment, splits: Splits, seed: int) -> dict[str, A
             "components": experiment.mixture_components
         }
     return result
-
-
-def report(name: str, evaluation: Evaluation) -> dict[str, Any]:
-    """Prints an evaluation and gives it as JSON's values."""
-    say(f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}")
-    values = dataclasses.asdict(evaluation)
-    return {k: v if math.isfinite(v) else None for k, v in values.items()}
 
 
 def _training_metrics(history: History, seed: int) -> dict[str, Any]:

@@ -1,0 +1,19 @@
+"""Printed log-likelihoods, and the same as JSON's values."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from tfp_maf.evaluation.likelihood import Evaluation
+from tfp_maf.utils.console import say
+
+UNITS = "nats per event, columns standardised"
+
+
+def report(name: str, evaluation: Evaluation) -> dict[str, Any]:
+    """Prints an evaluation and gives it as JSON's values."""
+    say(f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}")
+    values = dataclasses.asdict(evaluation)
+    return {k: v if math.isfinite(v) else None for k, v in values.items()}
