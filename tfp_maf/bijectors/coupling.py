@@ -2,58 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
-import tf_keras
 
-from tfp_maf.networks.made import glorot_uniform
-from tfp_maf.xla.gradients import bounded
-
-
-class DenseNetwork(tf.Module):
-    """Dense layers, the last without activation; a condition joins the inputs.
-
-    Args:
-        n_in, n_out: sizes of input and output.
-        hidden_units: sizes between.
-        activation: of the hidden layers, a Keras name.
-        condition_size: C, 0 for none.
-    """
-
-    def __init__(
-        self,
-        n_in: int,
-        n_out: int,
-        *,
-        hidden_units: Sequence[int],
-        activation: str,
-        rng: np.random.Generator,
-        dtype: str,
-        condition_size: int = 0,
-    ):
-        super().__init__()
-        self.activation, self.condition_size = activation, condition_size
-        sizes = [n_in + condition_size, *hidden_units, n_out]
-        self.layers = []
-        for i, (below, above) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-            layer = tf_keras.layers.Dense(
-                above,
-                activation=activation if i < len(hidden_units) else None,
-                kernel_initializer=glorot_uniform(rng),
-                dtype=dtype,
-            )
-            layer.build([None, below])
-            self.layers.append(layer)
-
-    def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        """``[..., n_in]`` and ``[..., C]`` to ``[..., n_out]``."""
-        h = x if condition is None else tf.concat([x, condition], axis=-1)
-        for layer in self.layers:
-            h = layer(h)
-        return h
+from tfp_maf.networks.dense import DenseNetwork, bounded
 
 
 class CouplingNetwork(tf.Module):
@@ -64,7 +17,7 @@ class CouplingNetwork(tf.Module):
 
     Args:
         n_in, n_out: features that it sees, and features that it moves.
-        bound: see :class:`tfp_maf.networks.made.ShiftAndLogScale`.
+        bound: see :class:`tfp_maf.bijectors.affine.ShiftAndLogScale`.
         scale_activation, shift_activation: Keras names.
         options: of :class:`DenseNetwork`.
     """

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_maf.bijectors.coupling import DenseNetwork
+from tfp_maf.networks.dense import DenseNetwork
 from tfp_maf.networks.made import MaskedParameters
 
 tfb = tfp.bijectors
@@ -90,7 +90,7 @@ class CouplingSplines(tf.Module):
     Args:
         n_in, n_out: features that it sees, and features that it moves.
         bins, bound: see :class:`AutoregressiveSplines`.
-        options: of :class:`~tfp_maf.bijectors.coupling.DenseNetwork`.
+        options: of :class:`~tfp_maf.networks.dense.DenseNetwork`.
     """
 
     def __init__(self, n_in: int, n_out: int, *, bins: int, bound: float, **options: Any):

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_maf.networks.dense import bounded
 from tfp_maf.networks.made import MaskedParameters
-from tfp_maf.xla.gradients import bounded
 
 tfd = tfp.distributions
 

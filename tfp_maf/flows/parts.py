@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow_probability as tfp
 
+from tfp_maf.bijectors.affine import ShiftAndLogScale
 from tfp_maf.bijectors.batch_norm import BatchNormalization, batch_normalization_layer
 from tfp_maf.bijectors.spline import SMALLEST_BIN
 from tfp_maf.distributions.mixture import MixtureMade, MixtureParameters
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.flow import Flow
-from tfp_maf.networks.made import ShiftAndLogScale, kernel_masks
+from tfp_maf.networks.made import kernel_masks
 from tfp_maf.utils import checks
 
 tfb = tfp.bijectors

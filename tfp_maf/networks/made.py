@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfp_maf.networks import masked_dense
-from tfp_maf.xla.gradients import bounded
+from tfp_maf.networks.dense import glorot_uniform
 
 
 class MaskedParameters(tf.Module):
@@ -50,30 +50,6 @@ class MaskedParameters(tf.Module):
     def outputs(self, y: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
         """``[..., D]`` and ``[..., C]`` to ``[..., D, params]``."""
         return self.network(y, conditional_input=condition)
-
-
-class ShiftAndLogScale(MaskedParameters):
-    """``shift`` and a softly bounded ``log_scale``.
-
-    ``log_scale = bound * tanh(a / bound)`` for the network's raw output ``a``:
-    the identity near 0, never beyond ``bound``, so that no single row scales
-    to infinity. ``bound=None`` is the identity everywhere.
-
-    Args:
-        bound: in nats, or None.
-        options: of :class:`MaskedParameters`.
-    """
-
-    def __init__(self, event_size: int, *, bound: float | None, **options: Any):
-        super().__init__(event_size, params=2, **options)
-        self.bound = bound
-
-    def __call__(
-        self, y: tf.Tensor, condition: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """``[..., D]`` to shift ``[..., D]`` and log_scale ``[..., D]``."""
-        shift, log_scale = tf.unstack(self.outputs(y, condition), num=2, axis=-1)
-        return shift, bounded(log_scale, self.bound)
 
 
 def autoregressive_network(
@@ -125,17 +101,6 @@ def _keras_default(dtype: str) -> Iterator[None]:
         yield
     finally:
         tf_keras.mixed_precision.set_global_policy(previous)
-
-
-def glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:
-    """A Keras initializer that draws from ``rng``."""
-
-    # Keras's own, given a seed, would start equal shapes with equal weights.
-    def initializer(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tensor:
-        limit = np.sqrt(6 / sum(shape))
-        return tf.constant(rng.uniform(-limit, limit, shape), dtype or tf.float32)
-
-    return initializer
 
 
 def dense_layers(

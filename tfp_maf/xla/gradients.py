@@ -9,6 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfp_maf.networks.dense import bounded
+
 
 def sum_rows(x: tf.Tensor) -> tf.Tensor:
     """``[N, n]`` to ``[n]``, as a product with ones.
@@ -48,11 +50,6 @@ def normalise(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tenso
         return dx, dgamma + dlog_det / gamma, dbeta, None
 
     return (gamma * normal + beta, log_det), gradient
-
-
-def bounded(log_scale: tf.Tensor, bound: float | None) -> tf.Tensor:
-    """``bound * tanh(log_scale / bound)``, or as it is where there is no bound."""
-    return log_scale if bound is None else bound * tf.tanh(log_scale / bound)
 
 
 def affine(x: tf.Tensor, outputs: tf.Tensor, bound: float | None) -> tuple[tf.Tensor, tf.Tensor]:

@@ -16,12 +16,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_maf.bijectors.affine import ShiftAndLogScale
 from tfp_maf.bijectors.batch_norm import BatchNormalization
-from tfp_maf.bijectors.coupling import CouplingNetwork, DenseNetwork
-from tfp_maf.networks.made import MaskedParameters, ShiftAndLogScale, dense_layers
+from tfp_maf.bijectors.coupling import CouplingNetwork
+from tfp_maf.networks.dense import DenseNetwork, bounded
+from tfp_maf.networks.made import MaskedParameters, dense_layers
 from tfp_maf.training import distributed
 from tfp_maf.xla.block_sparse import Blocks
-from tfp_maf.xla.gradients import add_bias, affine, bounded, normalise
+from tfp_maf.xla.gradients import add_bias, affine, normalise
 
 # The parts of each variable, by variable.ref(): one tensor, or a kernel's blocks.
 Values = dict[Any, list[tf.Tensor]]

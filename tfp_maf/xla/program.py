@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_maf.bijectors.affine import ShiftAndLogScale
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.coupling import CouplingNetwork
 from tfp_maf.distributions.mixture import MixtureMade, pick, uniform
-from tfp_maf.networks.made import ShiftAndLogScale, kernel_masks
-from tfp_maf.xla.gradients import bounded
+from tfp_maf.networks.dense import bounded
+from tfp_maf.networks.made import kernel_masks
 from tfp_maf.xla.layers import (
     AutoregressiveLayer,
     CouplingLayer,

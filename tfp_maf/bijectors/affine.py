@@ -1,0 +1,34 @@
+"""Shift and log_scale of an affine layer, from a MADE (Papamakarios et al. 2017, equation 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_maf.networks.dense import bounded
+from tfp_maf.networks.made import MaskedParameters
+
+
+class ShiftAndLogScale(MaskedParameters):
+    """``shift`` and a softly bounded ``log_scale``.
+
+    ``log_scale = bound * tanh(a / bound)`` for the network's raw output ``a``:
+    the identity near 0, never beyond ``bound``, so that no single row scales
+    to infinity. ``bound=None`` is the identity everywhere.
+
+    Args:
+        bound: in nats, or None.
+        options: of :class:`MaskedParameters`.
+    """
+
+    def __init__(self, event_size: int, *, bound: float | None, **options: Any):
+        super().__init__(event_size, params=2, **options)
+        self.bound = bound
+
+    def __call__(
+        self, y: tf.Tensor, condition: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """``[..., D]`` to shift ``[..., D]`` and log_scale ``[..., D]``."""
+        shift, log_scale = tf.unstack(self.outputs(y, condition), num=2, axis=-1)
+        return shift, bounded(log_scale, self.bound)

@@ -1,0 +1,68 @@
+"""Plain dense networks, which Real NVP's layers hold, and what they share with masked ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+
+class DenseNetwork(tf.Module):
+    """Dense layers, the last without activation; a condition joins the inputs.
+
+    Args:
+        n_in, n_out: sizes of input and output.
+        hidden_units: sizes between.
+        activation: of the hidden layers, a Keras name.
+        condition_size: C, 0 for none.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        hidden_units: Sequence[int],
+        activation: str,
+        rng: np.random.Generator,
+        dtype: str,
+        condition_size: int = 0,
+    ):
+        super().__init__()
+        self.activation, self.condition_size = activation, condition_size
+        sizes = [n_in + condition_size, *hidden_units, n_out]
+        self.layers = []
+        for i, (below, above) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            layer = tf_keras.layers.Dense(
+                above,
+                activation=activation if i < len(hidden_units) else None,
+                kernel_initializer=glorot_uniform(rng),
+                dtype=dtype,
+            )
+            layer.build([None, below])
+            self.layers.append(layer)
+
+    def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+        """``[..., n_in]`` and ``[..., C]`` to ``[..., n_out]``."""
+        h = x if condition is None else tf.concat([x, condition], axis=-1)
+        for layer in self.layers:
+            h = layer(h)
+        return h
+
+
+def glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:
+    """A Keras initializer that draws from ``rng``."""
+
+    # Keras's own, given a seed, would start equal shapes with equal weights.
+    def initializer(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tensor:
+        limit = np.sqrt(6 / sum(shape))
+        return tf.constant(rng.uniform(-limit, limit, shape), dtype or tf.float32)
+
+    return initializer
+
+
+def bounded(log_scale: tf.Tensor, bound: float | None) -> tf.Tensor:
+    """``bound * tanh(log_scale / bound)``, or as it is where there is no bound."""
+    return log_scale if bound is None else bound * tf.tanh(log_scale / bound)
