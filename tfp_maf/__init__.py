@@ -17,17 +17,16 @@ if TYPE_CHECKING:
     from tfp_maf.estimators.sequence import SequenceFlow
     from tfp_maf.evaluation.likelihood import Evaluation, evaluate
     from tfp_maf.flows.flow import Flow
-    from tfp_maf.flows.gaussian import fit_gaussian
+    from tfp_maf.flows.gaussian import build_gaussian, fit_gaussian
     from tfp_maf.flows.loading import load_flow
     from tfp_maf.flows.maf import (
-        build_gaussian,
         build_made,
         build_made_mog,
         build_maf,
         build_maf_mog,
-        build_nsf,
-        build_realnvp,
     )
+    from tfp_maf.flows.nsf import build_nsf
+    from tfp_maf.flows.realnvp import build_realnvp
     from tfp_maf.training.batch_statistics import set_batch_statistics
     from tfp_maf.training.history import History
     from tfp_maf.training.loop import TrainingDiverged, fit
@@ -42,13 +41,13 @@ _HOME = {
     "History": "training.history",
     "SequenceFlow": "estimators.sequence",
     "TrainingDiverged": "training.loop",
-    "build_gaussian": "flows.maf",
+    "build_gaussian": "flows.gaussian",
     "build_made": "flows.maf",
     "build_made_mog": "flows.maf",
     "build_maf": "flows.maf",
     "build_maf_mog": "flows.maf",
-    "build_nsf": "flows.maf",
-    "build_realnvp": "flows.maf",
+    "build_nsf": "flows.nsf",
+    "build_realnvp": "flows.realnvp",
     "evaluate": "evaluation.likelihood",
     "fit": "training.loop",
     "fit_gaussian": "flows.gaussian",

@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.parts import Dtype, checked, make_flow
+
+tfb = tfp.bijectors
 
 
 class LinearConditionals(tf.Module):
@@ -56,6 +60,33 @@ class LinearConditionals(tf.Module):
         weights = self.weights * tf.constant(self.mask, x.dtype)
         by_parameter = tf.einsum("nd,kde->nke", x, weights) + self.shift
         return tf.einsum("nk,nke->ne", c, by_parameter), tf.matmul(c, self.log_scale)
+
+
+def build_gaussian(
+    event_size: int,
+    *,
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> Flow:
+    """A full-covariance Gaussian, to be fitted by :func:`tfp_maf.fit_gaussian` or ``fit``.
+
+    With labels, one for each label; given vectors, its parameters are linear in them.
+
+    Args as :func:`build_maf`'s.
+    """
+    arguments = checked(locals())
+    linear = LinearConditionals(
+        event_size,
+        condition_size=condition_size + num_labels,
+        adds_one=not num_labels,
+        rng=np.random.default_rng(seed),
+        dtype=dtype,
+    )
+    masks = {linear.weights.ref(): linear.mask}
+    bijectors = [tfb.MaskedAutoregressiveFlow(linear)]
+    return make_flow("build_gaussian", bijectors, arguments, masks=masks)
 
 
 def fit_gaussian(flow: Flow, x: np.ndarray, *, condition: Any = None) -> None:

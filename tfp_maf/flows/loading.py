@@ -18,7 +18,11 @@ import tensorflow as tf
 
 from data_prep.files import naming, remove_leftovers
 from data_prep.splits import Scaler
-from tfp_maf.flows import maf
+from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.gaussian import build_gaussian
+from tfp_maf.flows.maf import build_made, build_made_mog, build_maf, build_maf_mog
+from tfp_maf.flows.nsf import build_nsf
+from tfp_maf.flows.realnvp import build_realnvp
 from tfp_maf.flows.saved_model import in_units
 
 MODEL, ARGUMENTS = "model", "flow.json"
@@ -27,7 +31,22 @@ FORMAT = 1
 DAMAGE = (ValueError, LookupError, TypeError, AssertionError, OSError, tf.errors.OpError)
 
 
-def save_flow(flow: maf.Flow, folder: str | Path, *, scaler: Scaler | None = None) -> None:
+# What a saved flow is rebuilt by.
+BUILDERS = {
+    builder.__name__: builder
+    for builder in (
+        build_gaussian,
+        build_made,
+        build_made_mog,
+        build_realnvp,
+        build_maf,
+        build_maf_mog,
+        build_nsf,
+    )
+}
+
+
+def save_flow(flow: Flow, folder: str | Path, *, scaler: Scaler | None = None) -> None:
     """Writes ``folder/model``, in the place of any earlier one once it is whole.
 
     The SavedModel has the functions ``log_prob(x [N, D])``, ``noise(x [N, D])`` and
@@ -72,7 +91,7 @@ def _put(new: Path, place: Path) -> None:
         raise
 
 
-def _write(exported: tf.Module, flow: maf.Flow, model: Path, *, scaler: Scaler | None) -> None:
+def _write(exported: tf.Module, flow: Flow, model: Path, *, scaler: Scaler | None) -> None:
     tf.saved_model.save(exported, str(model))
     description = {
         "format": FORMAT,
@@ -85,7 +104,7 @@ def _write(exported: tf.Module, flow: maf.Flow, model: Path, *, scaler: Scaler |
     (model / ARGUMENTS).write_text(json.dumps(description, indent=2) + "\n")
 
 
-def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> maf.Flow:
+def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> Flow:
     """The flow that :meth:`Flow.save` wrote to ``folder``: same log_prob, same samples.
 
     Args:
@@ -103,9 +122,9 @@ def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> maf.Flow:
     try:
         description = json.loads((model / ARGUMENTS).read_text())
         _check(description, model)
-        if description["builder"] not in maf.BUILDERS:
+        if description["builder"] not in BUILDERS:
             raise ValueError(f"unknown builder {description['builder']!r}")
-        flow = maf.BUILDERS[description["builder"]](**description["arguments"])
+        flow = BUILDERS[description["builder"]](**description["arguments"])
         prefix = str(model / "variables" / "variables")
         stored = [
             name for name, _ in tf.train.list_variables(prefix) if name.startswith("weights/")

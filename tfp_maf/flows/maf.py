@@ -12,15 +12,11 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow_probability as tfp
 
-from tfp_maf.bijectors.coupling import CouplingNetwork
-from tfp_maf.bijectors.spline import AutoregressiveSplines, CouplingSplines
 from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.gaussian import LinearConditionals
 from tfp_maf.flows.parts import (
     after_layer,
     autoregressive_layers,
     checked,
-    coupling_layers,
     log_scale_bound_of,
     make_flow,
     mixture_base,
@@ -29,9 +25,6 @@ from tfp_maf.flows.parts import (
 from tfp_maf.networks.made import kernel_masks
 
 tfb = tfp.bijectors
-
-Dtype = Literal["float32", "float64"]
-Bound = float | Literal["auto"] | None
 
 
 def build_maf(
@@ -159,127 +152,35 @@ def build_made_mog(
     return make_flow("build_made_mog", [], arguments, masks=masks, base=base)
 
 
-def build_realnvp(
-    event_size: int,
-    *,
-    num_layers: int = 5,
-    hidden_units: Sequence[int] = (100, 100),
-    scale_activation: str = "tanh",
-    shift_activation: str = "relu",
-    batch_norm: bool = True,
-    log_scale_bound: Bound = "auto",
-    condition_size: int = 0,
-    num_labels: int = 0,
-    seed: int = 0,
-    dtype: Dtype = "float32",
-) -> Flow:
-    """Real NVP (Dinh et al. 2017, arXiv 1605.08803, section 3; the paper's section 3.3).
-
-    Every other column moves the rest, by turns: ``x_moved = u exp(log_scale) + shift``, both
-    functions of the columns kept, each layer followed by batch normalisation.
-
-    Args as :func:`build_maf`'s, and a Keras activation's name for each of the two networks.
-    """
-    arguments = checked(locals())
-    rng = np.random.default_rng(seed)
-
-    def coupling(n_in: int, n_out: int) -> Any:
-        network = CouplingNetwork(
-            n_in,
-            n_out,
+def autoregressive_layers(
+    arguments: dict[str, Any], rng: np.random.Generator
+) -> tuple[list[Any], dict[Any, np.ndarray]]:
+    """The bijectors of a MAF in the paper's order, and their masks."""
+    bijectors: list[Any] = []
+    masks: dict[Any, np.ndarray] = {}
+    for layer in range(arguments["num_layers"]):
+        network = ShiftAndLogScale(
+            arguments["event_size"],
             bound=log_scale_bound_of(arguments),
-            scale_activation=scale_activation,
-            shift_activation=shift_activation,
+            activation=arguments["activation"],
             **network_options(arguments, rng),
         )
-        return {"shift_and_log_scale_fn": network}
-
-    return make_flow("build_realnvp", coupling_layers(arguments, coupling), arguments)
-
-
-def build_nsf(
-    event_size: int,
-    *,
-    coupling: bool = False,
-    num_layers: int = 5,
-    hidden_units: Sequence[int] = (100, 100),
-    activation: str = "relu",
-    batch_norm: bool = False,
-    bins: int = 8,
-    bound: float = 3.0,
-    condition_size: int = 0,
-    num_labels: int = 0,
-    seed: int = 0,
-    dtype: Dtype = "float32",
-) -> Flow:
-    """A rational-quadratic neural spline flow (Durkan et al. 2019, arXiv 1906.04032).
-
-    RQ-NSF (AR), or (C) with ``coupling``. Where the authors put residual networks and linear
-    layers, this has plain masked or dense networks, and reverses or alternates the columns.
-
-    Args as :func:`build_maf`'s, and
-
-    Args:
-        coupling: whether layers couple halves of the columns, as Real NVP's.
-        bins: K, of each spline.
-        bound: splines act between plus and minus this many standard deviations.
-    """
-    arguments = checked(locals())
-    rng = np.random.default_rng(seed)
-    options: dict[str, Any] = {"bins": bins, "bound": bound, "activation": activation}
-    if coupling:
-
-        def splines(n_in: int, n_out: int) -> Any:
-            both = options | network_options(arguments, rng)
-            return {"bijector_fn": CouplingSplines(n_in, n_out, **both)}
-
-        return make_flow("build_nsf", coupling_layers(arguments, splines), arguments)
-    bijectors, masks = [], {}
-    for layer in range(num_layers):
-        network = AutoregressiveSplines(event_size, **options, **network_options(arguments, rng))
         masks.update(kernel_masks(network.network))
-        bijectors.append(tfb.MaskedAutoregressiveFlow(bijector_fn=network))
-        bijectors += after_layer(arguments, is_last=layer == num_layers - 1)
-    return make_flow("build_nsf", bijectors, arguments, masks=masks)
+        bijectors.append(tfb.MaskedAutoregressiveFlow(network))
+        bijectors += after_layer(arguments, is_last=layer == arguments["num_layers"] - 1)
+    return bijectors, masks
 
 
-def build_gaussian(
-    event_size: int,
-    *,
-    condition_size: int = 0,
-    num_labels: int = 0,
-    seed: int = 0,
-    dtype: Dtype = "float32",
-) -> Flow:
-    """A full-covariance Gaussian, to be fitted by :func:`tfp_maf.fit_gaussian` or ``fit``.
-
-    With labels, one for each label; given vectors, its parameters are linear in them.
-
-    Args as :func:`build_maf`'s.
-    """
-    arguments = checked(locals())
-    linear = LinearConditionals(
-        event_size,
-        condition_size=condition_size + num_labels,
-        adds_one=not num_labels,
-        rng=np.random.default_rng(seed),
-        dtype=dtype,
+def mixture_base(
+    arguments: dict[str, Any], rng: np.random.Generator, masks: dict[Any, np.ndarray]
+) -> MixtureMade:
+    """A MADE MoG as the density of the noise; adds its masks."""
+    parameters = MixtureParameters(
+        arguments["event_size"],
+        components=arguments["components"],
+        bound=log_scale_bound_of(arguments | {"num_layers": 1}),
+        activation=arguments["activation"],
+        **network_options(arguments, rng),
     )
-    masks = {linear.weights.ref(): linear.mask}
-    bijectors = [tfb.MaskedAutoregressiveFlow(linear)]
-    return make_flow("build_gaussian", bijectors, arguments, masks=masks)
-
-
-# What a saved flow is rebuilt by.
-BUILDERS = {
-    builder.__name__: builder
-    for builder in (
-        build_gaussian,
-        build_made,
-        build_made_mog,
-        build_realnvp,
-        build_maf,
-        build_maf_mog,
-        build_nsf,
-    )
-}
+    masks.update(kernel_masks(parameters.network))
+    return MixtureMade(parameters, arguments["event_size"], dtype=arguments["dtype"])

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow_probability as tfp
 
-from tfp_maf.bijectors.affine import ShiftAndLogScale
 from tfp_maf.bijectors.batch_norm import BatchNormalization, batch_normalization_layer
 from tfp_maf.bijectors.spline import SMALLEST_BIN
-from tfp_maf.distributions.mixture import MixtureMade, MixtureParameters
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.flow import Flow
-from tfp_maf.networks.made import kernel_masks
 from tfp_maf.utils import checks
 
 tfb = tfp.bijectors
+
+Dtype = Literal["float32", "float64"]
+Bound = float | Literal["auto"] | None
 
 # A whole stack may scale by at most e^30 (1e13): squared, a row 1e6 standard deviations out
 # then still fits float32.
@@ -73,25 +73,6 @@ def network_options(arguments: dict[str, Any], rng: np.random.Generator) -> dict
     }
 
 
-def autoregressive_layers(
-    arguments: dict[str, Any], rng: np.random.Generator
-) -> tuple[list[Any], dict[Any, np.ndarray]]:
-    """The bijectors of a MAF in the paper's order, and their masks."""
-    bijectors: list[Any] = []
-    masks: dict[Any, np.ndarray] = {}
-    for layer in range(arguments["num_layers"]):
-        network = ShiftAndLogScale(
-            arguments["event_size"],
-            bound=log_scale_bound_of(arguments),
-            activation=arguments["activation"],
-            **network_options(arguments, rng),
-        )
-        masks.update(kernel_masks(network.network))
-        bijectors.append(tfb.MaskedAutoregressiveFlow(network))
-        bijectors += after_layer(arguments, is_last=layer == arguments["num_layers"] - 1)
-    return bijectors, masks
-
-
 def after_layer(arguments: dict[str, Any], *, is_last: bool) -> list[Any]:
     """Batch normalisation, and a reversal of the columns before the next layer."""
     if is_last or not arguments.get("permute", True):
@@ -129,21 +110,6 @@ def coupling_layers(
         bijectors.append(tfb.RealNVP(num_masked=masked, **make(len(seen), len(moved))))
         bijectors += batch_norm_of(arguments)
     return bijectors
-
-
-def mixture_base(
-    arguments: dict[str, Any], rng: np.random.Generator, masks: dict[Any, np.ndarray]
-) -> MixtureMade:
-    """A MADE MoG as the density of the noise; adds its masks."""
-    parameters = MixtureParameters(
-        arguments["event_size"],
-        components=arguments["components"],
-        bound=log_scale_bound_of(arguments | {"num_layers": 1}),
-        activation=arguments["activation"],
-        **network_options(arguments, rng),
-    )
-    masks.update(kernel_masks(parameters.network))
-    return MixtureMade(parameters, arguments["event_size"], dtype=arguments["dtype"])
 
 
 def make_flow(

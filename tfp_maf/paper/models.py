@@ -13,8 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfp_maf.flows import maf
 from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.gaussian import build_gaussian
+from tfp_maf.flows.maf import build_made, build_made_mog, build_maf, build_maf_mog
+from tfp_maf.flows.nsf import build_nsf
+from tfp_maf.flows.realnvp import build_realnvp
 
 FLOW_RATE, MADE_RATE, NSF_RATE = 1e-4, 1e-3, 5e-4
 
@@ -61,16 +64,16 @@ class Model:
 
 
 UNCONDITIONAL = {
-    "gaussian": Model("Gaussian", maf.build_gaussian),
-    "made": Model("MADE", maf.build_made, learning_rate=MADE_RATE),
-    "made_mog": Model("MADE MoG", maf.build_made_mog, learning_rate=MADE_RATE),
-    "realnvp_5": Model("Real NVP (5)", maf.build_realnvp, {"num_layers": 5}),
-    "realnvp_10": Model("Real NVP (10)", maf.build_realnvp, {"num_layers": 10}),
-    "maf_5": Model("MAF (5)", maf.build_maf, {"num_layers": 5}),
-    "maf_10": Model("MAF (10)", maf.build_maf, {"num_layers": 10}),
-    "maf_mog_5": Model("MAF MoG (5)", maf.build_maf_mog, {"num_layers": 5}),
-    "nsf_ar": Model("RQ-NSF (AR)", maf.build_nsf, {"num_layers": 5}, NSF_RATE),
-    "nsf_c": Model("RQ-NSF (C)", maf.build_nsf, {"num_layers": 10, "coupling": True}, NSF_RATE),
+    "gaussian": Model("Gaussian", build_gaussian),
+    "made": Model("MADE", build_made, learning_rate=MADE_RATE),
+    "made_mog": Model("MADE MoG", build_made_mog, learning_rate=MADE_RATE),
+    "realnvp_5": Model("Real NVP (5)", build_realnvp, {"num_layers": 5}),
+    "realnvp_10": Model("Real NVP (10)", build_realnvp, {"num_layers": 10}),
+    "maf_5": Model("MAF (5)", build_maf, {"num_layers": 5}),
+    "maf_10": Model("MAF (10)", build_maf, {"num_layers": 10}),
+    "maf_mog_5": Model("MAF MoG (5)", build_maf_mog, {"num_layers": 5}),
+    "nsf_ar": Model("RQ-NSF (AR)", build_nsf, {"num_layers": 5}, NSF_RATE),
+    "nsf_c": Model("RQ-NSF (C)", build_nsf, {"num_layers": 10, "coupling": True}, NSF_RATE),
 }
 MODELS = UNCONDITIONAL | {
     f"{name}_conditional": dataclasses.replace(
@@ -88,7 +91,7 @@ class DataSet:
         hidden_units: of every network. The authors also tried twice as many layers (MNIST: 1024,
             1024), and other sizes, and took the best in validation.
         activation: of MADE and MAF.
-        log_scale_bound: see :func:`tfp_maf.build_maf`.
+        log_scale_bound: see :func:`tfp_build_maf`.
         train_rows: on which the published models were trained.
         test: mean test log-likelihood by model, in nats.
     """
