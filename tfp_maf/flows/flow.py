@@ -21,6 +21,7 @@ from data_prep.splits import Scaler
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.distributions.mixture import MixtureMade
 from tfp_maf.flows.conditioning import Conditioning
+from tfp_maf.flows.saved_model import write_saved_model
 from tfp_maf.utils import checks
 from tfp_maf.xla.program import read_stack
 from tfp_maf.xla.row_chunks import CompiledByRows, layer_inverses
@@ -230,9 +231,14 @@ class Flow(tf.Module):
         Raises:
             OSError: the folder can't be written.
         """
-        from tfp_maf.flows.loading import save_flow
-
-        save_flow(self, folder, scaler=scaler)
+        write_saved_model(
+            folder,
+            functions=self.functions,
+            variables=self.variables,
+            description={"builder": self.builder, "arguments": dict(self.arguments)},
+            dtype=self.dtype,
+            scaler=scaler,
+        )
 
     def joined_rows(
         self, x: Any, condition: Any = None, *, name: str = "x", first_row: int = 0
