@@ -16,8 +16,7 @@ from clusters import tf_configs
 from conftest import wait_for
 
 import tfp_maf
-from tfp_maf.training.cluster import strategy_here
-from tfp_maf.training.distributed import Workers
+from tfp_maf.training.distributed import Workers, strategy_here
 from tfp_maf.training.steps import compile_steps
 
 ROWS = np.random.default_rng(0).normal(size=[1400, 4]).astype(np.float32)
@@ -29,7 +28,7 @@ SCRIPT = """
 import json, sys
 import numpy as np
 import tfp_maf
-from tfp_maf.training.cluster import strategy_here
+from tfp_maf.training.distributed import strategy_here
 strategy = strategy_here()
 x, given = np.load(sys.argv[1]), json.loads(sys.argv[2])
 flow = tfp_maf.build_maf(4, **given["model"])

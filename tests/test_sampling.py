@@ -6,7 +6,7 @@ import tensorflow as tf
 from test_stack import OPTIONS, shaken
 
 from tfp_maf.networks.masked_dense import made_masks
-from tfp_maf.xla import degrees, sampling
+from tfp_maf.xla import sampling
 
 NOISE = np.random.default_rng(0).normal(size=[50, 5])
 
@@ -40,11 +40,11 @@ def test_any_number_of_features_and_units(event_size, hidden_units):
 
 def test_a_plan_computes_each_unit_once():
     of_units = [np.array([1, 1, 2, 4, 4, 4])]
-    plan = degrees.Plan.of(of_units, 5)
+    plan = sampling.Plan.of(of_units, 5)
     assert (plan.first, plan.groups, plan.size) == (1, 1, 4)
     assert plan.units[0].tolist() == [[0, 1, 6], [2, 6, 6], [6, 6, 6], [3, 4, 5]]
     masks = made_masks([np.arange(1, 6), *of_units], params=2)
-    assert [d.tolist() for d in degrees.hidden_degrees(masks)] == [of_units[0].tolist()]
+    assert [d.tolist() for d in sampling.degrees_of_masks(masks)] == [of_units[0].tolist()]
 
 
 def test_flow_sample_takes_it():

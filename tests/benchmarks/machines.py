@@ -38,7 +38,7 @@ def measure(features: int, layers: int, hidden: list[int], batch: int) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     import tfp_maf
-    from tfp_maf.training.cluster import strategy_here
+    from tfp_maf.training.distributed import strategy_here
 
     strategy = strategy_here() if "TF_CONFIG" in os.environ else None
     x = np.random.default_rng(0).normal(size=[batch * STEPS[batch], features]).astype(np.float32)

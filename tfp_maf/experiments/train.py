@@ -27,8 +27,7 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
 from tfp_maf.plotting import figures
-from tfp_maf.training.cluster import strategy_here
-from tfp_maf.training.distributed import Workers
+from tfp_maf.training.distributed import Workers, strategy_here
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.utils.console import say, shows

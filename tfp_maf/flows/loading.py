@@ -91,6 +91,6 @@ def _check(description: dict[str, Any], model: Path) -> None:
     if description["checksum"] != checksum(without):
         raise ValueError(f"{ARGUMENTS} was altered")
     found = checksums(model)
-    for name, checksum in description["files"].items():
-        if found.get(name) != checksum:
+    for name, expected in description["files"].items():
+        if found.get(name) != expected:
             raise ValueError(f"{name} was altered" if name in found else f"{name} is missing")

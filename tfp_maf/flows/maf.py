@@ -12,14 +12,16 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow_probability as tfp
 
+from tfp_maf.bijectors.affine import ShiftAndLogScale
+from tfp_maf.distributions.mixture import MixtureMade, MixtureParameters
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.parts import (
+    Bound,
+    Dtype,
     after_layer,
-    autoregressive_layers,
     checked,
     log_scale_bound_of,
     make_flow,
-    mixture_base,
     network_options,
 )
 from tfp_maf.networks.made import kernel_masks

@@ -7,7 +7,11 @@ training is the same as one process's. Decisions follow numbers that all workers
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +27,9 @@ GONE = (
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
+
+
+EXAMPLE = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
 @dataclass(frozen=True)
@@ -110,27 +117,62 @@ def reason(error: tf.errors.OpError) -> str:
     return (found[1] if found else error.message.strip().splitlines()[0])[:100]
 
 
-def several() -> bool:
-    """Whether a step is being taken by more than one worker, here and now."""
-    context = tf.distribute.get_replica_context()
-    return context is not None and context.num_replicas_in_sync > 1
+def strategy_here(say: Callable[[str], None] | None = None) -> tf.distribute.Strategy:
+    """That of this process's ``TF_CONFIG``, once the others have come.
 
+    Args:
+        say: is told for whom this process waits.
 
-def normalise_together(
-    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """:func:`tfp_maf.xla.gradients.normalise` by the moments of all workers' rows, ``[N, D]`` each.
-
-    With each worker's mean ``m_w`` and variance ``v_w`` of equally many rows,
-    ``m = mean(m_w)`` and ``v = mean(v_w + (m_w - m)^2)``: nothing large is subtracted.
+    Raises:
+        ValueError: no ``TF_CONFIG``, or one that says nothing.
+        OSError: the others can't be reached, or this one's port is taken.
     """
-    context = tf.distribute.get_replica_context()
-    own = tf.stack(tf.nn.moments(x, axes=[0]))
-    gathered = context.all_gather(own[None], axis=0)  # it forgets the shape
-    gathered = tf.ensure_shape(gathered, [context.num_replicas_in_sync, *own.shape])
-    means, variances = tf.unstack(gathered, axis=1)
-    mean = tf.reduce_mean(means, axis=0)
-    variance = tf.reduce_mean(variances + (means - mean) ** 2, axis=0)
-    reciprocal = tf.math.rsqrt(variance + epsilon)
-    log_det = tf.reduce_sum(tf.math.log(gamma) + tf.math.log(reciprocal))
-    return gamma * (x - mean) * reciprocal + beta, log_det
+    name, own, others = _addresses()
+    if say is not None and others:
+        say(f"{name} waits for {', '.join(others)}")
+    try:
+        with _signals_end_it():
+            return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise OSError(
+            f"--distribute: {reason(error)}: the port of {own} must be free here, and the other "
+            f"addresses be reached from here"
+        ) from None
+
+
+def _addresses() -> tuple[str, str, list[str]]:
+    """What ``TF_CONFIG`` calls this process, its address, and those of the others.
+
+    Raises:
+        ValueError: it does not say.
+    """
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        config = json.loads(text)
+        cluster, task = config["cluster"], config["task"]
+        if not set(cluster) <= {"chief", "worker"} or task["index"] < 0:
+            raise ValueError("task")
+        own = cluster[task["type"]][task["index"]]
+        everyone = {address for addresses in cluster.values() for address in addresses}
+        if not all(isinstance(address, str) for address in everyone):
+            raise ValueError("addresses")
+    except (ValueError, LookupError, TypeError):
+        raise ValueError(
+            f"--distribute needs the variable TF_CONFIG, such as {EXAMPLE}, with another index on "
+            f"each machine; it is {text[:200] or 'not set'}"
+        ) from None
+    return f"{task['type']} {task['index']}", own, sorted(everyone - {own})
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """TensorFlow waits for other machines where Python sees no Ctrl-C; there is nothing to save."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python sets them in the main one alone
+        return
+    before = {s: signal.signal(s, signal.SIG_DFL) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -77,3 +77,29 @@ def affine(x: tf.Tensor, outputs: tf.Tensor, bound: float | None) -> tuple[tf.Te
         return (u, -log_scale), gradient
 
     return forward(x, outputs)
+
+
+def several() -> bool:
+    """Whether a step is being taken by more than one worker, here and now."""
+    context = tf.distribute.get_replica_context()
+    return context is not None and context.num_replicas_in_sync > 1
+
+
+def normalise_together(
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """:func:`normalise` by the moments of all workers' rows, ``[N, D]`` each.
+
+    With each worker's mean ``m_w`` and variance ``v_w`` of equally many rows,
+    ``m = mean(m_w)`` and ``v = mean(v_w + (m_w - m)^2)``: nothing large is subtracted.
+    """
+    context = tf.distribute.get_replica_context()
+    own = tf.stack(tf.nn.moments(x, axes=[0]))
+    gathered = context.all_gather(own[None], axis=0)  # it forgets the shape
+    gathered = tf.ensure_shape(gathered, [context.num_replicas_in_sync, *own.shape])
+    means, variances = tf.unstack(gathered, axis=1)
+    mean = tf.reduce_mean(means, axis=0)
+    variance = tf.reduce_mean(variances + (means - mean) ** 2, axis=0)
+    reciprocal = tf.math.rsqrt(variance + epsilon)
+    log_det = tf.reduce_sum(tf.math.log(gamma) + tf.math.log(reciprocal))
+    return gamma * (x - mean) * reciprocal + beta, log_det

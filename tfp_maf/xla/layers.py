@@ -21,9 +21,8 @@ from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.coupling import CouplingNetwork
 from tfp_maf.networks.dense import DenseNetwork, bounded
 from tfp_maf.networks.made import MaskedParameters, dense_layers
-from tfp_maf.training import distributed
 from tfp_maf.xla.block_sparse import Blocks
-from tfp_maf.xla.gradients import add_bias, affine, normalise
+from tfp_maf.xla.gradients import add_bias, affine, normalise, normalise_together, several
 
 # The parts of each variable, by variable.ref(): one tensor, or a kernel's blocks.
 Values = dict[Any, list[tf.Tensor]]
@@ -188,7 +187,7 @@ class Normalisation(Layer):
         """See :class:`Layer`."""
         gamma, beta = (values[v.ref()][0] for v in self.variables)
         if training:
-            normalised = distributed.normalise_together if distributed.several() else normalise
+            normalised = normalise_together if several() else normalise
             return normalised(x, gamma, beta, tf.constant(self.layer.epsilon, x.dtype))
         variance = self.layer.moving_variance + tf.constant(self.layer.epsilon, x.dtype)
         scale = gamma * tf.math.rsqrt(variance)

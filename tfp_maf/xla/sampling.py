@@ -14,15 +14,65 @@ matrix product, and only what its members need from each other is left to small 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
-from tfp_maf.xla.degrees import Plan, hidden_degrees
 from tfp_maf.xla.layers import AutoregressiveLayer
 from tfp_maf.xla.program import MixtureBase, Stack
+
+# Degrees a group; fewer than twice as many are one group.
+GROUP = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the units of each degree lie; features and units are rows, samples are columns.
+
+    Attributes:
+        event_size: D.
+        first: the lowest degree of any hidden unit, or 1 without any: so many features need
+            nothing before them.
+        groups, size: the degrees from ``first`` to D - 1, in ``groups`` of ``size``, the last
+            one filled up with empty degrees.
+        units: for each hidden layer, ``[groups * size, slots]``: the units of each degree, and
+            ``n_units``, which stands for a unit of weight zero, in the slots left over.
+    """
+
+    event_size: int
+    first: int
+    groups: int
+    size: int
+    units: list[np.ndarray]
+
+    @classmethod
+    def of(cls, degrees: Sequence[np.ndarray], event_size: int) -> Plan:
+        """From the degrees of each hidden layer's units."""
+        first = min([int(d.min()) for d in degrees], default=1)
+        count = max(event_size - first, 1)
+        size = GROUP if count >= 2 * GROUP else count
+        groups = -(-count // size)
+        units = []
+        for layer in degrees:
+            of_degree = [np.flatnonzero(layer == first + i) for i in range(groups * size)]
+            slots = max(len(u) for u in of_degree)
+            padding = [np.full(slots - len(u), len(layer)) for u in of_degree]
+            units.append(
+                np.stack([np.append(u, p) for u, p in zip(of_degree, padding, strict=True)])
+            )
+        return cls(event_size, first, groups, size, units)
+
+
+def degrees_of_masks(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The degrees of each hidden layer's units, read off the masks ``[n_in, n_out]``."""
+    degrees, below = [], np.arange(1, masks[0].shape[0] + 1)
+    for mask in masks[:-1]:
+        below = np.where(mask > 0, below[:, None], 0).max(axis=0)
+        degrees.append(below)
+    return degrees
 
 
 def put(into: tf.Tensor, rows: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
@@ -43,7 +93,7 @@ class LayerSampler:
     def __init__(self, layer: AutoregressiveLayer | MixtureBase, masks: dict[Any, np.ndarray]):
         self.layer = layer
         of_layer = [masks[kernel.ref()] for kernel in layer.kernels]
-        self.plan = Plan.of(hidden_degrees(of_layer), of_layer[0].shape[0])
+        self.plan = Plan.of(degrees_of_masks(of_layer), of_layer[0].shape[0])
         self.params = of_layer[-1].shape[1] // self.plan.event_size
 
     def _by_degree(self, condition: tf.Tensor | None) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
