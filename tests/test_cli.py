@@ -369,7 +369,7 @@ def test_a_run_that_is_killed_goes_on(table, tmp_path, monkeypatch):
     monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
     options = [*QUICK[:4], "--max-epochs", 4]
     assert tfp_maf_command("train", table, "--out", tmp_path / "whole", *options) == 0
-    keep = state.Progress.keep
+    keep = state.TrainingState.keep
 
     def keep_and_die(self, path, **at_once):
         keep(self, path, **at_once)
@@ -377,7 +377,7 @@ def test_a_run_that_is_killed_goes_on(table, tmp_path, monkeypatch):
             raise SystemExit  # as little is tidied up
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(state.Progress, "keep", keep_and_die)
+        patch.setattr(state.TrainingState, "keep", keep_and_die)
         tfp_maf_command("train", table, "--out", tmp_path / "r", *options)
     assert not (tmp_path / "r" / "metrics.json").exists()
     assert tfp_maf_command("train", table, "--out", tmp_path / "r", "--resume", *options) == 0

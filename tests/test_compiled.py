@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_maf.xla.row_chunks import SIZES, CompiledByRows
+from tfp_maf.xla.row_chunks import SIZES, RowChunks
 
 
 @pytest.mark.parametrize("n", [1, 99, 100, 101, 300, 301, 999, 1000, 3001, 10_000, 23_456])
@@ -15,7 +15,7 @@ def test_any_number_of_rows_by_few_shapes(n):
         shapes.add(x.shape[0])
         return tf.reduce_sum(x, axis=1) * weight
 
-    function = CompiledByRows(traced)
+    function = RowChunks(traced)
     x = np.random.default_rng(0).normal(size=[n, 3])
     np.testing.assert_allclose(function(x, tf.constant(2.0, tf.float64)), 2 * x.sum(axis=1))
     assert shapes <= set(SIZES)

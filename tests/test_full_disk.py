@@ -68,7 +68,7 @@ FAULTS = {
 def test_the_last_good_checkpoint_is_kept(fault, disk, table, tmp_path, monkeypatch, capsys):
     happen, mend, message = FAULTS[fault]
     monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
-    keep = state.Progress.keep
+    keep = state.TrainingState.keep
 
     def keep_and_then(self, path, **at_once):
         keep(self, path, **at_once)
@@ -76,7 +76,7 @@ def test_the_last_good_checkpoint_is_kept(fault, disk, table, tmp_path, monkeypa
             happen(disk)
 
     with monkeypatch.context() as patch:
-        patch.setattr(state.Progress, "keep", keep_and_then)
+        patch.setattr(state.TrainingState, "keep", keep_and_then)
         assert train(table, disk / "run") == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1

@@ -12,7 +12,7 @@ NOISE = np.random.default_rng(0).normal(size=[50, 5])
 
 
 def one_pass(flow, u):
-    forward = sampling.noise_to_data(flow.stack, flow.masks)
+    forward = sampling.noise_to_data(flow.program, flow.masks)
     return tf.function(forward, jit_compile=True)(tf.constant(u, flow.dtype)).numpy()
 
 

@@ -44,7 +44,7 @@ def test_log_prob_and_its_gradients_are_those_of_tfps_bijectors(options, trainin
     x = tf.constant(ROWS, tf.float64)
     theirs = flow.training_distribution if training else flow.distribution
     results = []
-    for function in (theirs.log_prob, lambda x: flow.stack.log_prob(x, training=training)):
+    for function in (theirs.log_prob, lambda x: flow.program.log_prob(x, training=training)):
         with tf.GradientTape() as tape:
             log_prob = function(x)
             # Not the mean: a wrong gradient may cancel in it.
@@ -63,9 +63,9 @@ def test_log_prob_and_its_gradients_are_those_of_tfps_bijectors(options, trainin
 def test_each_layer_is_its_bijector(options):
     flow = shaken(**options)
     x = tf.constant(ROWS, tf.float64)
-    assert len(flow.stack.layers) == len(flow.bijectors)
+    assert len(flow.program.layers) == len(flow.bijectors)
     for layer, inverse, bijector in zip(
-        flow.stack.layers, flow.inverses, flow.bijectors, strict=True
+        flow.program.layers, flow.inverses, flow.bijectors, strict=True
     ):
         expected = bijector.inverse(tf.identity(x))
         np.testing.assert_allclose(layer.inverse(x, None, layer.values())[0], expected, atol=1e-12)
@@ -75,9 +75,9 @@ def test_each_layer_is_its_bijector(options):
 def test_layers_of_equal_shape_share_a_compiled_function_but_not_weights():
     flow = shaken(num_layers=2, batch_norm=False)
     traced = []
-    for layer in flow.stack.layers[::2]:
+    for layer in flow.program.layers[::2]:
         layer.inverse = lambda *given, real=layer.inverse: traced.append(1) or real(*given)
-    first, _, second = row_chunks.layer_inverses(flow.stack)
+    first, _, second = row_chunks.layer_inverses(flow.program)
     assert np.abs(first(ROWS.astype(float)) - second(ROWS.astype(float))).max() > 0.1
     assert len(traced) == 1
 
@@ -87,7 +87,7 @@ def test_log_det_is_the_jacobians():
     x = tf.constant(ROWS[:4], tf.float64)
     slogdet = np.linalg.slogdet(jacobian(flow.distribution.bijector.inverse, x))[1]
     normal = -0.5 * (flow.noise(x).numpy() ** 2).sum(axis=1) - 2.5 * np.log(2 * np.pi)
-    np.testing.assert_allclose(flow.stack.log_prob(x), normal + slogdet, atol=1e-10)
+    np.testing.assert_allclose(flow.program.log_prob(x), normal + slogdet, atol=1e-10)
 
 
 def plain_network():
@@ -107,7 +107,7 @@ def test_a_bijector_it_does_not_know_goes_through_tfp(make):
     bijector.inverse(ROWS[:2])  # builds it
     flow = shaken(dtype="float32")
     flow = Flow(5, [*flow.bijectors, bijector], builder="-", arguments={}, masks=flow.masks)
-    assert flow.stack is None
+    assert flow.program is None
     x = ROWS[:10] / 10
     np.testing.assert_allclose(flow.log_prob(x), flow.distribution.log_prob(x), rtol=1e-5)
     assert flow.sample(7, seed=0).shape == [7, 5]
@@ -123,10 +123,10 @@ def test_batch_normalisation_with_another_epsilon_and_any_permutation():
     flow = Flow(5, bijectors, builder="-", arguments={}, masks={}, dtype="float64")
     x = ROWS.astype(float)
     for one, training in [(flow.distribution, False), (flow.training_distribution, True)]:
-        ours = flow.stack.log_prob(tf.constant(x), training=training)
+        ours = flow.program.log_prob(tf.constant(x), training=training)
         np.testing.assert_allclose(ours, one.log_prob(x), atol=1e-10)
     forward = flow.distribution.bijector.forward(x)
-    np.testing.assert_allclose(sampling.noise_to_data(flow.stack, {})(x), forward, atol=1e-10)
+    np.testing.assert_allclose(sampling.noise_to_data(flow.program, {})(x), forward, atol=1e-10)
 
 
 @pytest.mark.parametrize("params", [1, 2])

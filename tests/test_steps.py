@@ -20,7 +20,7 @@ def after_steps(way, *, clip_norm=None, stop=10, **options):
     optimizer = tf_keras.optimizers.Adam(3e-3, global_clipnorm=clip_norm, jit_compile=False)
     optimizer.build(flow.trainable_variables)
     if way == "packed":
-        run = steps.packed_steps(flow, flow.stack, optimizer, batch_size=BATCH, l2=1e-2)
+        run = steps.packed_steps(flow, flow.program, optimizer, batch_size=BATCH, l2=1e-2)
     else:
         run = steps.plain_steps(flow, optimizer, BATCH, l2=1e-2, jit_compile=False)
     rows = tf.constant(ROWS, flow.dtype)
@@ -81,7 +81,7 @@ def test_packing_there_and_back():
     flow = tfp_maf.build_maf(300, num_layers=2, hidden_units=[256, 20])
     variables = flow.trainable_variables
     packing = Packing(
-        flow.stack.parts, variables, apart=[v.ref() in flow.gammas for v in variables]
+        flow.program.parts, variables, apart=[v.ref() in flow.gammas for v in variables]
     )
     stacks = packing.pack(variables)
     assert len(stacks) < len(variables)
@@ -97,7 +97,7 @@ def test_a_loss_that_is_not_finite_is_found():
     flow = shaken(dtype="float32", batch_norm=False)
     optimizer = tf_keras.optimizers.Adam(1e-3, jit_compile=False)
     optimizer.build(flow.trainable_variables)
-    run = steps.packed_steps(flow, flow.stack, optimizer, batch_size=BATCH, l2=0.0)
+    run = steps.packed_steps(flow, flow.program, optimizer, batch_size=BATCH, l2=0.0)
     rows = ROWS.copy()
     rows[2 * BATCH] = np.inf
     _, bad_step = run(tf.constant(rows), tf.constant(0), tf.constant(5))

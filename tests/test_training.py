@@ -202,7 +202,7 @@ def test_a_training_stopped_within_an_epoch_goes_on_there(tmp_path, monkeypatch,
     whole, stopped = small(), small()
     options = {"input_noise": 0.1, "batch_size": 100}
     expected = quick_fit(whole, **options)
-    keep = state.Progress.keep
+    keep = state.TrainingState.keep
 
     def keep_and_stop(self, path, calls=[], **at_once):  # noqa: B006
         keep(self, path, **at_once)
@@ -211,7 +211,7 @@ def test_a_training_stopped_within_an_epoch_goes_on_there(tmp_path, monkeypatch,
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(state.Progress, "keep", keep_and_stop)
+        patch.setattr(state.TrainingState, "keep", keep_and_stop)
         history = quick_fit(stopped, checkpoint=tmp_path / "t.npz", **options)
     assert history.stopped == "interrupted"
     history = quick_fit(stopped, checkpoint=tmp_path / "t.npz", **options)

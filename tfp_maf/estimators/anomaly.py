@@ -22,7 +22,7 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
 from tfp_maf.training.loop import fit
-from tfp_maf.utils import checks
+from tfp_maf.utils.checks import check_positive, check_rows
 
 DETECTOR, WHITENING = "detector.json", "whitening.npz"
 FORMAT = 1
@@ -102,7 +102,7 @@ class AnomalyDetector:
         """
         x = _rows(x, None, "x")
         validation = _rows(validation, x.shape[1], "validation")
-        checks.positive("weight", weight, or_zero=True)
+        check_positive("weight", weight, or_zero=True)
         rows = [x] if augmented is None else [x, _rows(augmented, x.shape[1], "augmented")]
         whitening = Whitening.fit(x, components=components, shrinkage=shrinkage)
 
@@ -238,4 +238,4 @@ def _rows(x: Any, width: int | None, name: str) -> np.ndarray:
     """``x`` as finite float64 rows of that width."""
     if np.ndim(x) != 2:
         raise ValueError(f"{name} must have shape [N, D], got {list(np.shape(x))}")
-    return checks.rows(x, width or np.shape(x)[1], dtype="float64", name=name)
+    return check_rows(x, width or np.shape(x)[1], dtype="float64", name=name)

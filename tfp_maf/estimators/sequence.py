@@ -21,7 +21,7 @@ from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import fit
-from tfp_maf.utils import checks
+from tfp_maf.utils.checks import check_positive_integer
 
 SHAPE = "sequence.json"
 MODEL: dict[str, Any] = {
@@ -59,10 +59,10 @@ class SequenceFlow:
         **options: Any,
     ):
         for name, value in (("frames", frames), ("features", features)):
-            checks.positive_integer(name, value)
+            check_positive_integer(name, value)
         self.frames, self.features = frames, features
         self.past = max(frames - 1, 1) if past is None else past
-        checks.positive_integer("past", self.past)
+        check_positive_integer("past", self.past)
         size = self.past * features + frames
         if flow is None:
             flow = build_maf(features, condition_size=size, seed=seed, **(MODEL | options))
@@ -124,7 +124,7 @@ class SequenceFlow:
         Raises:
             ValueError: ``n`` below 1.
         """
-        checks.positive_integer("n", n)
+        check_positive_integer("n", n)
         x = np.zeros([n, self.frames, self.features], np.float32)
         seeds = np.random.default_rng(seed).integers(0, 2**31, self.frames)
         for t in range(self.frames):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfp_maf.utils import checks
+from tfp_maf.utils.checks import check_positive_integer, check_rows
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Conditioning:
     def __post_init__(self) -> None:
         for name in ("condition_size", "num_labels"):
             if getattr(self, name) != 0:
-                checks.positive_integer(name, getattr(self, name))
+                check_positive_integer(name, getattr(self, name))
         if self.condition_size and self.num_labels:
             raise ValueError("give condition_size or num_labels, not both")
 
@@ -58,7 +58,7 @@ class Conditioning:
         array = np.asarray(condition)
         if array.ndim == 1:
             array = np.broadcast_to(array, [n, len(array)])
-        array = checks.rows(array, self.condition_size, dtype=dtype, name=name, first_row=first_row)
+        array = check_rows(array, self.condition_size, dtype=dtype, name=name, first_row=first_row)
         if len(array) != n:
             raise ValueError(f"{name} has {len(array)} rows, but there are {n} events")
         return array

@@ -22,9 +22,9 @@ from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.distributions.mixture import MixtureMade
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.saved_model import write_saved_model
-from tfp_maf.utils import checks
-from tfp_maf.xla.program import read_stack
-from tfp_maf.xla.row_chunks import CompiledByRows, layer_inverses
+from tfp_maf.utils.checks import check_rows
+from tfp_maf.xla.program import read_program
+from tfp_maf.xla.row_chunks import RowChunks, layer_inverses
 from tfp_maf.xla.sampling import noise_to_data
 
 tfb, tfd = tfp.bijectors, tfp.distributions
@@ -83,16 +83,16 @@ class Flow(tf.Module):
         self._noise = tf.function(self._tfp_noise, input_signature=[rows])
         self._data = tf.function(self._tfp_data)
         # The same arithmetic for XLA, where the bijectors are those it is written out for.
-        self.stack = read_stack(bijectors, base, masks, event_size=event_size)
-        if self.stack is None:
-            compiled = CompiledByRows(self.tfp_log_prob)
+        self.program = read_program(bijectors, base, masks, event_size=event_size)
+        if self.program is None:
+            compiled = RowChunks(self.tfp_log_prob)
             self._fast_log_prob = compiled if row_by_row else self._log_prob
             self._fast_data = self._data
             self.inverses = [self._tfp_inverse(bijector) for bijector in bijectors]
         else:
-            self.inverses = layer_inverses(self.stack)
-            self._fast_log_prob = CompiledByRows(self.stack.log_prob)
-            self._fast_data = CompiledByRows(noise_to_data(self.stack, masks))
+            self.inverses = layer_inverses(self.program)
+            self._fast_log_prob = RowChunks(self.program.log_prob)
+            self._fast_data = RowChunks(noise_to_data(self.program, masks))
 
     @property
     def bijectors(self) -> list[Any]:
@@ -249,7 +249,7 @@ class Flow(tf.Module):
             if not self.conditioning.size:
                 return x
             return tf.concat([x, self.conditioning.tensor(condition, self.dtype)], axis=1)
-        x = checks.rows(x, self.event_size, dtype=self.dtype, name=name, first_row=first_row)
+        x = check_rows(x, self.event_size, dtype=self.dtype, name=name, first_row=first_row)
         label = "condition" if name == "x" else f"{name}_condition"
         conditions = self.conditioning.rows(
             condition, len(x), dtype=self.dtype, name=label, first_row=first_row

@@ -12,7 +12,12 @@ from tfp_maf.bijectors.batch_norm import BatchNormalization, batch_normalization
 from tfp_maf.bijectors.spline import SMALLEST_BIN
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.flow import Flow
-from tfp_maf.utils import checks
+from tfp_maf.utils.checks import (
+    check_activation,
+    check_one_of,
+    check_positive,
+    check_positive_integer,
+)
 
 tfb = tfp.bijectors
 
@@ -30,7 +35,7 @@ def checked(arguments: dict[str, Any]) -> dict[str, Any]:
     arguments = {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
     for name in ("event_size", "num_layers", "components", "bins"):
         if name in arguments:
-            checks.positive_integer(name, arguments[name])
+            check_positive_integer(name, arguments[name])
     if "hidden_units" in arguments:
         if np.ndim(arguments["hidden_units"]) != 1:
             raise ValueError(
@@ -38,21 +43,21 @@ def checked(arguments: dict[str, Any]) -> dict[str, Any]:
             )
         arguments["hidden_units"] = np.asarray(arguments["hidden_units"]).tolist()
         for units in arguments["hidden_units"]:
-            checks.positive_integer("hidden_units", units)
+            check_positive_integer("hidden_units", units)
     for name in ("activation", "scale_activation", "shift_activation"):
         if name in arguments:
-            checks.activation(arguments[name], name=name)
-    checks.one_of("dtype", arguments["dtype"], ("float32", "float64"))
-    checks.one_of("order", arguments.get("order", "paper"), ("paper", "post"))
+            check_activation(arguments[name], name=name)
+    check_one_of("dtype", arguments["dtype"], ("float32", "float64"))
+    check_one_of("order", arguments.get("order", "paper"), ("paper", "post"))
     Conditioning(arguments["condition_size"], arguments["num_labels"])
     if "bound" in arguments:
-        checks.positive("bound", arguments["bound"])
+        check_positive("bound", arguments["bound"])
         most = arguments["bound"] / SMALLEST_BIN  # half of what would leave no room
         if arguments["bins"] > most:
             raise ValueError(f"bins must be at most {most:.0f} within {arguments['bound']}")
     bound = arguments.get("log_scale_bound")
     if bound not in ("auto", None):
-        checks.positive("log_scale_bound", bound)
+        check_positive("log_scale_bound", bound)
     return arguments
 
 

@@ -24,9 +24,9 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.training.batch_statistics import set_joined_statistics
 from tfp_maf.training.distributed import Workers
 from tfp_maf.training.history import History
-from tfp_maf.training.state import Progress, fingerprint
+from tfp_maf.training.state import TrainingState, fingerprint
 from tfp_maf.training.steps import RunSteps, compile_steps
-from tfp_maf.utils import checks
+from tfp_maf.utils.checks import check_positive, check_positive_integer
 from tfp_maf.utils.garbage import paused_collector
 
 # Long enough that the host costs nothing, short enough for a living progress bar
@@ -115,15 +115,15 @@ def fit(
         ("max_epochs", max_epochs),
         ("patience", patience),
     ]:
-        checks.positive_integer(name, count)
+        check_positive_integer(name, count)
     batch_size = int(batch_size)  # NumPy's would be int64 tensors, where steps are int32
     if halve_after is not None:
-        checks.positive_integer("halve_after", halve_after)
-    checks.positive("learning_rate", learning_rate)
-    checks.positive("l2", l2, or_zero=True)
-    checks.positive("input_noise", input_noise, or_zero=True)
+        check_positive_integer("halve_after", halve_after)
+    check_positive("learning_rate", learning_rate)
+    check_positive("l2", l2, or_zero=True)
+    check_positive("input_noise", input_noise, or_zero=True)
     if clip_norm is not None:
-        checks.positive("clip_norm", clip_norm)
+        check_positive("clip_norm", clip_norm)
     if len(train) < batch_size:
         raise ValueError(
             f"train has {len(train)} rows, fewer than batch_size={batch_size}: "
@@ -155,7 +155,7 @@ def fit(
         "train": fingerprint(train),
         "validation": fingerprint(joined),
     }
-    state = Progress(flow, optimizer, np.random.default_rng(seed), settings=settings)
+    state = TrainingState(flow, optimizer, np.random.default_rng(seed), settings=settings)
     if not state.restore(checkpoint):
         set_joined_statistics(flow, train)
         state.begin(evaluate(flow, validation, condition=validation_condition).mean)
@@ -206,7 +206,7 @@ def fit(
     return history
 
 
-def _check_together(workers: Workers, state: Progress, until: list[int]) -> None:
+def _check_together(workers: Workers, state: TrainingState, until: list[int]) -> None:
     """That all workers begin the same training at the same step.
 
     Raises:
@@ -231,7 +231,7 @@ def _check_together(workers: Workers, state: Progress, until: list[int]) -> None
 
 def _epoch(
     run_steps: RunSteps,
-    state: Progress,
+    state: TrainingState,
     train: np.ndarray,
     batch_size: int,
     *,

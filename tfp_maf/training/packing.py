@@ -23,7 +23,7 @@ class Packing:
     """How the variables of a stack lie in few tensors.
 
     Args:
-        layers: of a :class:`tfp_maf.xla.program.Stack`, its base included.
+        layers: of a :class:`tfp_maf.xla.program.FlowProgram`, its base included.
         variables: the trainable ones.
         apart: for each variable, whatever must differ for it not to be stacked with another.
     """

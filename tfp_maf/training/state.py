@@ -29,7 +29,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else repr(value)
 
 
-class Progress:
+class TrainingState:
     """All that a training needs to go on: weights, moments, best weights, history, shuffles.
 
     Args:

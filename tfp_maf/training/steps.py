@@ -17,7 +17,7 @@ import tf_keras
 from tfp_maf.flows.flow import Flow
 from tfp_maf.training.distributed import Workers
 from tfp_maf.training.packing import Packing
-from tfp_maf.xla.program import Stack
+from tfp_maf.xla.program import FlowProgram
 
 # (rows [N, D + C], start, stop) to the sum of the batches' mean log-likelihoods, and the
 # first step whose loss is not finite, or -1.
@@ -54,16 +54,16 @@ def compile_steps(
             shared.
     """
     optimizer.build(flow.trainable_variables)
-    if workers.count > 1 and flow.stack is None:
+    if workers.count > 1 and flow.program is None:
         raise ValueError(f"{flow.builder} can't be trained by several workers")
     if batch_size % workers.count:
         raise ValueError(
             f"batch_size={batch_size} can't be shared by {workers.count} workers: give a "
             f"multiple of {workers.count}"
         )
-    if flow.stack is not None and (jit_compile or workers.count > 1):
+    if flow.program is not None and (jit_compile or workers.count > 1):
         return packed_steps(
-            flow, flow.stack, optimizer, batch_size=batch_size, l2=l2, workers=workers
+            flow, flow.program, optimizer, batch_size=batch_size, l2=l2, workers=workers
         )
     return plain_steps(flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile)
 
@@ -107,7 +107,7 @@ def plain_steps(
 
 def packed_steps(
     flow: Flow,
-    stack: Stack,
+    stack: FlowProgram,
     optimizer: tf_keras.optimizers.Adam,
     *,
     batch_size: int,

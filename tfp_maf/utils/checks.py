@@ -13,7 +13,7 @@ import tf_keras
 from data_prep.splits import first_not_finite
 
 
-def rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int = 0) -> Any:
+def check_rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int = 0) -> Any:
     """``x`` as an array or tensor ``[N, event_size]`` of finite ``dtype``.
 
     A symbolic tensor, inside a ``tf.function``, is not looked into.
@@ -40,13 +40,13 @@ def rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int
     return array
 
 
-def positive_integer(name: str, value: Any) -> None:
+def check_positive_integer(name: str, value: Any) -> None:
     """Raises ValueError unless ``value`` is an integer above 0."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
 
 
-def positive(name: str, value: Any, *, or_zero: bool = False) -> None:
+def check_positive(name: str, value: Any, *, or_zero: bool = False) -> None:
     """Raises ValueError unless ``value`` is a finite number above 0 (or 0, where allowed)."""
     number = isinstance(value, (int, float, np.number)) and math.isfinite(value)
     if not number or value < 0 or (value == 0 and not or_zero):
@@ -54,13 +54,13 @@ def positive(name: str, value: Any, *, or_zero: bool = False) -> None:
         raise ValueError(f"{name} must be a finite number {least}, got {value!r}")
 
 
-def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
+def check_one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
     """Raises ValueError unless ``value`` is among ``allowed``."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def activation(value: Any, *, name: str = "activation") -> None:
+def check_activation(value: Any, *, name: str = "activation") -> None:
     """Raises ValueError unless Keras knows an activation of this name, and it is elementwise.
 
     Softmax and its like mix hidden units, across the masks: no longer autoregressive.

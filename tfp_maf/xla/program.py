@@ -72,7 +72,7 @@ class MixtureBase(MaskedNetwork):
 
 
 @dataclass(frozen=True)
-class Stack:
+class FlowProgram:
     """A flow's arithmetic.
 
     Attributes:
@@ -141,14 +141,14 @@ def _has_our_masks(network: Any, masks: dict[Any, np.ndarray]) -> bool:
     return all(ref in masks and (masks[ref] == mask).all() for ref, mask in expected.items())
 
 
-def read_stack(
+def read_program(
     bijectors: Sequence[Any], base: Any, masks: dict[Any, np.ndarray], *, event_size: int
-) -> Stack | None:
+) -> FlowProgram | None:
     """The flow of these bijectors, from the data to the noise; None if one is of another kind."""
     layers = [as_layer(bijector, masks) for bijector in bijectors]
     if any(layer is None for layer in layers):
         return None
     if isinstance(base, MixtureMade):
-        return Stack(layers, MixtureBase(base, masks), event_size)
+        return FlowProgram(layers, MixtureBase(base, masks), event_size)
     is_normal = isinstance(base, tfd.MultivariateNormalDiag)
-    return Stack(layers, StandardNormal(), event_size) if is_normal else None
+    return FlowProgram(layers, StandardNormal(), event_size) if is_normal else None

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_maf.xla.layers import AutoregressiveLayer, Layer
-from tfp_maf.xla.program import Stack
+from tfp_maf.xla.program import FlowProgram
 
 SIZES = (100, 1_000, 10_000)
 # Up to so many pieces of one size cost less than one, padded, of the next. The largest size
@@ -29,7 +29,7 @@ def piece_size(rows: int) -> int:
     return SIZES[-1] if rows >= SIZES[-1] else SIZES[-2]
 
 
-class CompiledByRows:
+class RowChunks:
     """``function`` of ``[N, n]``, each row for itself, in compiled pieces.
 
     Args:
@@ -63,12 +63,12 @@ class CompiledByRows:
         return pieces[0] if len(pieces) == 1 else tf.concat(pieces, axis=0)
 
 
-def layer_inverses(stack: Stack) -> list[Callable[[Any], tf.Tensor]]:
+def layer_inverses(stack: FlowProgram) -> list[Callable[[Any], tf.Tensor]]:
     """For each layer, data and condition ``[N, D + C]`` to noise ``[N, D]``.
 
     Layers that differ in their weights only share one compiled function.
     """
-    by_signature: dict[Any, CompiledByRows] = {}
+    by_signature: dict[Any, RowChunks] = {}
 
     def inverse(layer: Layer, rows: tf.Tensor, weights: Sequence[tf.Tensor]) -> tf.Tensor:
         return layer.inverse(*stack.split(rows), layer.values(weights))[0]
@@ -77,7 +77,7 @@ def layer_inverses(stack: Stack) -> list[Callable[[Any], tf.Tensor]]:
         if not isinstance(layer, AutoregressiveLayer):
             return lambda rows: inverse(layer, tf.convert_to_tensor(rows), layer.weights())
         if layer.signature not in by_signature:
-            by_signature[layer.signature] = CompiledByRows(
+            by_signature[layer.signature] = RowChunks(
                 lambda rows, *weights: inverse(layer, rows, weights)
             )
         function = by_signature[layer.signature]

@@ -22,7 +22,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from tfp_maf.xla.layers import AutoregressiveLayer
-from tfp_maf.xla.program import MixtureBase, Stack
+from tfp_maf.xla.program import FlowProgram, MixtureBase
 
 # Degrees a group; fewer than twice as many are one group.
 GROUP = 16
@@ -216,7 +216,9 @@ class LayerSampler:
         return x, hidden
 
 
-def noise_to_data(stack: Stack, masks: dict[Any, np.ndarray]) -> Callable[[tf.Tensor], tf.Tensor]:
+def noise_to_data(
+    stack: FlowProgram, masks: dict[Any, np.ndarray]
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """``x = f(u)`` through a whole stack, N static.
 
     Takes ``[N, k D + C]``: standard normal numbers, as many for each feature as the base needs,
