@@ -1,7 +1,7 @@
 """Many training steps in one call: as TFP's layers take them, and packed for XLA.
 
 Both minimise ``-mean log p(x) + l2/2 * sum of squared parameters`` with Adam, and keep their
-state in the flow's variables and the optimizer's. ``tests/test_steps.py`` holds the packed
+state in the flow's variables and the optimizer's. ``tests/xla/test_steps.py`` holds the packed
 way against the plain one.
 """
 

@@ -1,6 +1,6 @@
 """Parts of a flow whose gradients, written in closed form, take fewer operations.
 
-Automatic differentiation gives the same numbers (``tests/test_stack.py``).
+Automatic differentiation gives the same numbers (``tests/xla/test_program.py``).
 """
 
 from __future__ import annotations

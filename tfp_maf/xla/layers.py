@@ -3,7 +3,7 @@
 TFP's layers reach the compiler as hundreds of small operations. The same arithmetic,
 written out in few and large ones, takes less time (``tests/benchmarks``): each
 class here is one bijector of a :class:`~tfp_maf.flows.flow.Flow`, its ``inverse`` that of TFP
-(``tests/test_stack.py`` compares them). Trained weights are looked up in ``values``, by
+(``tests/xla/test_program.py`` compares them). Trained weights are looked up in ``values``, by
 ``variable.ref()``, so that training may hand in its own.
 """
 

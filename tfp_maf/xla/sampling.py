@@ -226,20 +226,22 @@ def noise_to_data(
     """
     samplers = {
         layer: LayerSampler(layer, masks)
-        for layer in stack.parts
+        for layer in program.parts
         if isinstance(layer, (AutoregressiveLayer, MixtureBase))
     }
-    per_feature = 2 if isinstance(stack.base, MixtureBase) else 1
+    per_feature = 2 if isinstance(program.base, MixtureBase) else 1
 
     def forward(rows: tf.Tensor) -> tf.Tensor:
         columns = tf.transpose(rows)  # a feature is a row, so that each is contiguous
-        used = per_feature * stack.event_size
+        used = per_feature * program.event_size
         condition = columns[used:] if columns.shape[0] > used else None
-        noise = tf.unstack(tf.reshape(columns[:used], [stack.event_size, per_feature, -1]), axis=1)
-        x = noise[0] if stack.base not in samplers else None
+        noise = tf.unstack(
+            tf.reshape(columns[:used], [program.event_size, per_feature, -1]), axis=1
+        )
+        x = noise[0] if program.base not in samplers else None
         if x is None:
-            x = samplers[stack.base].forward(noise, condition)
-        for layer in reversed(stack.layers):
+            x = samplers[program.base].forward(noise, condition)
+        for layer in reversed(program.layers):
             if layer in samplers:
                 x = samplers[layer].forward([x], condition)
             else:

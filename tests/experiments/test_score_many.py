@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("dask.distributed", reason="dask is not installed")
 
-from conftest import chain_rows
 from dask.distributed import LocalCluster
+from rows import chain_rows
 
 from tfp_maf.cli import app
 from tfp_maf.experiments import score_many

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_cli import fails, tfp_maf_command
+from commands import fails, tfp_maf_command
 
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from conftest import idx
+from local_server import Server, server, tar_of, zip_of  # noqa: F401
 from PIL import Image
-from test_download import Server, server, tar_of, zip_of  # noqa: F401
+from rows import idx
 
 from data_prep import (
     bsds300,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
-from conftest import chain_rows, jacobian
+from rows import chain_rows, jacobian
 
 import tfp_maf
 from tfp_maf.bijectors.batch_norm import EPSILON, BatchNormalization

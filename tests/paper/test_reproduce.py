@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from test_cli import fails, tfp_maf_command
+from commands import fails, tfp_maf_command
 
 import tfp_maf
 from data_prep import mnist, power

@@ -11,7 +11,7 @@ pytest.importorskip("soundfile", reason="soundfile is not installed")
 import nbformat
 import run  # notebooks/run.py: setup.cfg puts its folder on the path
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 POST = "https://blogs.rstudio.com/ai/posts/2019-05-24-autoregressive-flows/"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from test_models import every_model, shaken
+from models import every_model, shaken
 
 from tfp_maf.distributions.mixture import MixtureMade
 

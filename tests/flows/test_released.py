@@ -1,6 +1,6 @@
 """Flows that each released version saved load today, to the same numbers.
 
-``python tests/test_released.py`` adds that of the version at hand; run it once, on a release.
+``python tests/flows/test_released.py`` adds that of the version at hand; run it once, on a release.
 """
 
 import json
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import tfp_maf
 
-RELEASES = sorted((Path(__file__).parent / "released").iterdir())
+RELEASES = sorted((Path(__file__).parents[1] / "released").iterdir())
 
 
 @pytest.mark.parametrize("folder", RELEASES, ids=lambda folder: folder.name)
@@ -35,7 +35,7 @@ def main() -> None:
     x = np.random.default_rng(0).normal(size=[400, 3]).astype(np.float32)
     flow = tfp_maf.build_maf(3, num_layers=1, hidden_units=(8,), seed=7)
     tfp_maf.fit(flow, x[:300], x[300:], max_epochs=2, progress=False)
-    folder = Path(__file__).parent / "released" / tfp_maf.__version__
+    folder = Path(__file__).parents[1] / "released" / tfp_maf.__version__
     flow.save(folder)
     numbers = {
         "x": x[:5].tolist(),

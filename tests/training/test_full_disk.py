@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import chain_rows
+from rows import chain_rows
 
 from tfp_maf.cli import app
 from tfp_maf.experiments import train as commands

@@ -9,29 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from conftest import chain_rows, wait_for
+from commands import fails, tfp_maf_command
+from rows import chain_rows, wait_for
 
 import tfp_maf
 from data_prep import gas, simulate
-from tfp_maf.cli import app
 from tfp_maf.training import state
 
 QUICK = ["--num-layers", "2", "--hidden-units", "8,8", "--max-epochs", "2"]
 SCALE, OFFSET = np.array([3.0, 0.01, 50.0]), np.array([1.0, -7.0, 1e3])
-
-
-def tfp_maf_command(*arguments):
-    """The exit status of ``tfp-maf ARGUMENTS``."""
-    return app._status(lambda: app.cli.main(list(map(str, arguments)), standalone_mode=False))
-
-
-def fails(capsys, *arguments):
-    """The one line that a user's error ends in, with status 2."""
-    assert tfp_maf_command(*arguments) == 2
-    err = capsys.readouterr().err.strip()
-    last = err.splitlines()[-1]
-    assert "Traceback" not in err
-    return last
 
 
 @pytest.fixture(scope="module")

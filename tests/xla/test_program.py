@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
-from conftest import chain_rows, jacobian
+from affine_flows import OPTIONS, shaken
+from rows import chain_rows, jacobian
 
 import tfp_maf
 from tfp_maf.bijectors.batch_norm import BatchNormalization
@@ -15,26 +16,6 @@ from tfp_maf.xla import block_sparse, row_chunks, sampling
 tfb = tfp.bijectors
 
 ROWS, _ = chain_rows(64, 5, seed=0)
-OPTIONS = [
-    {},
-    {"order": "post"},
-    {"permute": False},
-    {"batch_norm": False},
-    {"activation": "relu", "hidden_units": [9, 6]},
-    {"log_scale_bound": None, "hidden_units": [7]},
-    {"hidden_units": []},
-]
-
-
-def shaken(event_size=5, **options):
-    """A flow whose every variable is away from where it starts, masked weights apart."""
-    options = {"num_layers": 3, "hidden_units": [16, 12], "dtype": "float64"} | options
-    flow = tfp_maf.build_maf(event_size, **options)
-    rng = np.random.default_rng(0)
-    for variable in flow.variables:
-        mask = flow.masks.get(variable.ref(), 1.0)
-        variable.assign_add(mask * rng.uniform(0.0, 0.1, variable.shape))
-    return flow
 
 
 @pytest.mark.parametrize("options", OPTIONS)

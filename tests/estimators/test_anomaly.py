@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import chain_rows
+from rows import chain_rows
 
 import tfp_maf
 from tfp_maf.estimators.anomaly import threshold_of

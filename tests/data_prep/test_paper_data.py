@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import idx
 from PIL import Image
+from rows import idx
 
 from data_prep import bsds300, cifar10, hepmass, miniboone, mnist, pickles
 from data_prep.column_statistics import ColumnStatistics

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
-from conftest import chain_rows, jacobian
+from rows import chain_rows, jacobian
 
 import tfp_maf
 from data_prep.splits import Scaler

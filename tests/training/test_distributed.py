@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import tf_keras
 from clusters import tf_configs
-from conftest import wait_for
+from rows import wait_for
 
 import tfp_maf
 from tfp_maf.training.distributed import Workers, strategy_here

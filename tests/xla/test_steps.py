@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from conftest import chain_rows
-from test_stack import shaken
+from affine_flows import shaken
+from rows import chain_rows
 
 import tfp_maf
 from tfp_maf.training import steps

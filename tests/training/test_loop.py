@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 import tf_keras
-from conftest import chain_rows
+from rows import chain_rows
 
 import tfp_maf
 from tfp_maf.training import loop, state

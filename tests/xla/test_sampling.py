@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_stack import OPTIONS, shaken
+from affine_flows import OPTIONS, shaken
 
 from tfp_maf.networks.masked_dense import made_masks
 from tfp_maf.xla import sampling
