@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from local_server import server  # noqa: F401  a fixture
 from rows import chain_rows, idx
 
 

@@ -4,7 +4,7 @@ import hashlib
 import random
 
 import pytest
-from local_server import CONTENT, Server, server, tar_of, zip_of  # noqa: F401
+from local_server import CONTENT, Server, tar_of, zip_of
 
 from data_prep import download
 from data_prep.sources import SOURCES, Remote, Source

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from local_server import Server, server, tar_of, zip_of  # noqa: F401
+from local_server import Server, tar_of, zip_of
 from PIL import Image
 from rows import idx
 
@@ -162,7 +162,7 @@ def published(name, folder):
 
 
 @pytest.fixture
-def publish(server, tmp_path, monkeypatch):  # noqa: F811
+def publish(server, tmp_path, monkeypatch):
     """Has the server serve a set in place of its publisher."""
 
     def publish(name):

@@ -217,9 +217,9 @@ class LayerSampler:
 
 
 def noise_to_data(
-    stack: FlowProgram, masks: dict[Any, np.ndarray]
+    program: FlowProgram, masks: dict[Any, np.ndarray]
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """``x = f(u)`` through a whole stack, N static.
+    """``x = f(u)`` through a whole flow, N static.
 
     Takes ``[N, k D + C]``: standard normal numbers, as many for each feature as the base needs,
     and conditions; gives ``[N, D]``.
