@@ -156,14 +156,14 @@ def test_the_post(words, tmp_path, capsys):
 
 def test_errors(words, tmp_path, capsys):
     base = ["train", "audio", "--data", words, "--out", tmp_path / "o"]
-    assert "the recordings are of bird, cat" in fails(capsys, *base, "--word", "dog")
+    assert "the recorded words are bird, cat" in fails(capsys, *base, "--word", "dog")
     line = fails(capsys, *base, "--recipe", "ratio", "--background", "happy")
-    assert "not another word" in line
+    assert "is not one of the other recorded words" in line
     assert "no such folder of recordings" in fails(
         capsys, "train", "audio", "--data", tmp_path / "none"
     )
-    assert "--word is for `train audio`" in fails(capsys, "train", "gas", "--word", "cat")
-    assert "--drop is not for `train audio`" in fails(capsys, *base, "--drop", "x")
+    assert "--word applies to `train audio` only" in fails(capsys, "train", "gas", "--word", "cat")
+    assert "--drop does not apply to `train audio`" in fails(capsys, *base, "--drop", "x")
     assert not (tmp_path / "o").exists()
 
 

@@ -133,7 +133,7 @@ def test_anomalies_are_the_rows_that_do_not_belong(run, table, tmp_path, capsys)
 
 def test_anomalies_needs_enough_validation_rows(run, table, capsys):
     line = fails(capsys, "anomalies", run, table, "--false-alarms", 0.001)
-    assert "54 scores are too few for false alarms of 0.001" in line
+    assert "54 held-out scores cannot fix a false-alarm rate of 0.001" in line
 
 
 def test_samples_have_the_header_and_the_units(run, table, tmp_path):
@@ -308,7 +308,9 @@ def test_divergence_is_one_line(table, tmp_path, capsys, monkeypatch):
 
 
 def test_options_are_checked(table, tmp_path, capsys):
-    assert "not like 100,100" in fails(capsys, "train", table, "--hidden-units", "ten")
+    assert "not a list of integers such as 100,100" in fails(
+        capsys, "train", table, "--hidden-units", "ten"
+    )
     for rate in ("nan", "inf", "0"):
         line = fails(capsys, "train", table, "--learning-rate", rate)
         assert "finite number above 0" in line
@@ -345,8 +347,8 @@ def test_ctrl_c_and_a_kill_keep_the_best_and_say_so(table, tmp_path, sent):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "ended by interrupted" in out
-    assert "--resume goes on" in out
+    assert "stopped: interrupted" in out
+    assert "--resume continues" in out
     assert tfp_maf_command("evaluate", tmp_path / "r") == 0
 
 
@@ -382,7 +384,7 @@ def test_resume_wants_the_same_training(run, table, tmp_path, capsys):
     line = fails(capsys, *base, "--seed", 3, "--learning-rate", 0.5)
     assert "learning_rate" in line
     (again / "checkpoints" / "training.npz").unlink()
-    assert "had not kept anything yet" in fails(capsys, *base, "--seed", 3)
+    assert "no checkpoint was written" in fails(capsys, *base, "--seed", 3)
     assert (again / "config.json").exists()
     assert "is not a run" in fails(capsys, "train", table, "--out", tmp_path / "no", "--resume")
 

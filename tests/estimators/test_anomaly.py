@@ -32,7 +32,9 @@ def test_whitening_gives_uncorrelated_components_of_unit_variance():
 def test_whitening_drops_directions_without_spread():
     x = np.hstack([NORMAL, NORMAL[:, :1] + NORMAL[:, 1:2]])
     assert Whitening.fit(x)(x).shape == (1500, 4)
-    with pytest.raises(ValueError, match="5 components wanted, but the rows differ in 4 only"):
+    with pytest.raises(
+        ValueError, match="5 components requested, but the rows vary in 4 directions"
+    ):
         Whitening.fit(x, components=5)
 
 
@@ -96,7 +98,7 @@ def test_bad_input(detector):
         detector.score(np.full([2, 4], np.nan))
     with pytest.raises(ValueError, match="between 0 and 1"):
         detector.calibrate(np.zeros(100), false_alarms=1.5)
-    with pytest.raises(ValueError, match="give at least 99"):
+    with pytest.raises(ValueError, match="at least 99 are needed"):
         detector.calibrate(np.zeros(98), false_alarms=0.01)
     fresh = tfp_maf.AnomalyDetector(detector.whitening, detector.flows)
     with pytest.raises(ValueError, match="no threshold yet"):

@@ -51,7 +51,7 @@ def test_damage_is_named(detector, tmp_path):
     shape.write_text(json.dumps(json.loads(shape.read_text()) | {"features": 3}))
     with pytest.raises(ValueError, match="is damaged"):
         SequenceDetector.load(tmp_path / "d")
-    with pytest.raises(ValueError, match="not of 3 features"):
+    with pytest.raises(ValueError, match="must have event size 3"):
         SequenceFlow(6, 3, flow=detector.flow.flow)
 
 

@@ -58,7 +58,7 @@ def test_a_bad_row_beyond_the_first_chunk_is_named(trained):
 
 @pytest.mark.parametrize("x", [np.zeros([0, 4]), np.zeros(4)])
 def test_no_rows(trained, x):
-    with pytest.raises(ValueError, match=r"x must have shape \[N, 4\], at least one row"):
+    with pytest.raises(ValueError, match=r"x must have shape \[N, 4\] with N > 0"):
         tfp_maf.evaluate(trained[0], x)
 
 

@@ -114,7 +114,7 @@ def test_bad_input(run, tables, tmp_path, capsys, monkeypatch):
     assert "none.parquet: no such file" in fails(
         capsys, "score", run, tmp_path / "none.parquet", *out
     )
-    assert "give .parquet, .csv or .tsv" in fails(capsys, "score", run, __file__, *out)
+    assert "only .parquet, .csv and .tsv files" in fails(capsys, "score", run, __file__, *out)
     frame = pd.read_parquet(whole)
     frame.drop(columns="b").to_parquet(tmp_path / "narrow.parquet")
     assert "has no column 'b'" in fails(capsys, "score", run, tmp_path / "narrow.parquet", *out)
@@ -126,11 +126,11 @@ def test_bad_input(run, tables, tmp_path, capsys, monkeypatch):
     text.to_csv(tmp_path / "bad.csv", index=False)
     said = fails(capsys, "score", run, tmp_path / "bad.csv", *out)
     assert "bad.csv, part 1 of 1: row 8, column 'c': 'seven' is not a finite number" in said
-    assert "holds something else" in fails(capsys, "score", run, *paths, *out)
+    assert "holds something other than scores" in fails(capsys, "score", run, *paths, *out)
     assert json.loads((tmp_path / "out" / score_many.MANIFEST).read_text())
     monkeypatch.setattr(score_many, "CONNECT", 0.2)
     elsewhere = ["-o", f"{tmp_path}/b/", "--cluster", "tcp://127.0.0.1:9"]
-    assert "no scheduler answers" in fails(capsys, "score", run, *paths, *elsewhere)
+    assert "no scheduler answered" in fails(capsys, "score", run, *paths, *elsewhere)
 
 
 def test_several_files_need_a_folder(run, tables, tmp_path, capsys):

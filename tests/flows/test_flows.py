@@ -314,7 +314,7 @@ def test_no_model_there(tmp_path):
         ({"event_size": 2, "num_layers": 0}, "num_layers"),
         ({"event_size": 2, "hidden_units": [0]}, "hidden_units"),
         ({"event_size": 2, "activation": "sofmax2"}, "activation"),
-        ({"event_size": 2, "activation": "softmax"}, "'softmax' mixes them"),
+        ({"event_size": 2, "activation": "softmax"}, "'softmax' mixes units"),
         ({"event_size": 2, "order": "random"}, "order must be one of 'paper', 'post'"),
         ({"event_size": 2, "dtype": "float16"}, "dtype"),
         ({"event_size": 2, "log_scale_bound": -1}, "log_scale_bound"),

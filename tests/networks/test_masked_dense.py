@@ -70,7 +70,7 @@ def test_masks_equal_tfps_for_all_that_divide():
     ("sizes", "message"),
     [
         ((3, 4, 6), "does not divide n_in=4"),
-        ((3, 3, 2), "n_out=2 is fewer"),
+        ((3, 3, 2), "n_out=2 is less"),
         ((0, 3, 3), "positive"),
         ((3, 0, 3), "positive"),
     ],

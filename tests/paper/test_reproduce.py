@@ -94,7 +94,7 @@ def test_what_is_done_is_not_done_again(done, power_folder, monkeypatch):
 def test_another_seed_in_the_same_folder_is_refused(done, power_folder, capsys):
     arguments = ["reproduce", "power", "--data", power_folder, "--out", done, "--models", "made"]
     line = fails(capsys, *arguments, *QUICK, "--seed", 1)
-    assert re.search(r"has a model of other (arguments|seed).*give another --out", line)
+    assert re.search(r"holds a model with (arguments|seed) .*choose another --out", line)
 
 
 def test_interrupted_it_goes_on(power_folder, tmp_path, monkeypatch, capsys):
@@ -106,7 +106,7 @@ def test_interrupted_it_goes_on(power_folder, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(protocol, "fit", interrupted)
         assert reproduce(power_folder, tmp_path, "gaussian,made") == 130
-    assert "the same command goes on" in capsys.readouterr().out
+    assert "repeat the command to resume" in capsys.readouterr().out
     assert (tmp_path / "made" / protocol.TRAINING).exists()
     assert reproduce(power_folder, tmp_path, "gaussian,made") == 0
     results = json.loads((tmp_path / "results.json").read_text())["models"]
@@ -130,7 +130,7 @@ def test_images_have_bits_and_samples(digits, tmp_path):
     (folder / "train-labels-idx1-ubyte").write_bytes(idx(rng.integers(0, 10, 150)))
     assert tfp_maf_command(*arguments, "--models", models) == 0
     results = json.loads((out / "results.json").read_text())["models"]
-    assert "bits a dimension" in (out / "results.md").read_text()
+    assert "bits per dimension" in (out / "results.md").read_text()
     for name in models.split(","):
         assert (out / f"samples_{name}.png").stat().st_size > 1000
     conditional = results["made_mog_conditional"]
@@ -156,7 +156,7 @@ def test_the_table_has_one_data_set_only(done, power_folder, tmp_path, capsys):
     assert reproduce(tmp_path, tmp_path / "o", "gaussian") == 0
     shutil.copytree(done / "made", tmp_path / "o" / "made")
     assert reproduce(tmp_path, tmp_path / "o", "gaussian") == 0
-    assert "made is of other data or another seed" in capsys.readouterr().out
+    assert "made has other data or another seed" in capsys.readouterr().out
     assert "MADE" not in (tmp_path / "o" / "results.md").read_text()
 
 
@@ -167,7 +167,7 @@ def test_splines_are_not_for_logits_of_pixels(digits, tmp_path, capsys):
 
 def test_errors(power_folder, tmp_path, capsys):
     base = ["reproduce", "power", "--data", power_folder, "--out", tmp_path / "o"]
-    assert "no model 'vae'; there are gaussian" in fails(capsys, *base, "--models", "vae")
+    assert "no model 'vae'; choose from gaussian" in fails(capsys, *base, "--models", "vae")
     line = fails(capsys, *base, "--models", "made_conditional")
     assert "made_conditional" in line
     assert "has no labels" in line

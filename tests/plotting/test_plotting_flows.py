@@ -46,7 +46,7 @@ def test_paths_are_the_masks_connections():
 def test_layers_end_at_the_flows_samples(flow):
     figure = flow_plots.plot_layers(flow, rows=50, seed=3)
     shown = [axis for axis in figure.axes if axis.collections]
-    assert [axis.get_title() for axis in shown][::3] == ["noise", "after 3 of its MAFs"]
+    assert [axis.get_title() for axis in shown][::3] == ["noise", "after MAF layer 3"]
     noise, last = (axis.collections[0].get_offsets() for axis in (shown[0], shown[-1]))
     forward = flow.distribution.bijector.forward(np.asarray(noise, np.float32))
     np.testing.assert_allclose(last, forward, atol=1e-5)

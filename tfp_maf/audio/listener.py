@@ -1,4 +1,4 @@
-"""A detector of one spoken word: samples in, scores out."""
+"""Detector of one spoken word, from a clip's samples to its score."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ OVER_TIME_WEIGHT = 0.1
 
 
 class Listener:
-    """Scores clips: high for the word it was trained on.
+    """Detector of one spoken word: clips of the word score high.
 
     Attributes:
-        word: that word.
-        recipe: ``"post"``: the post's 257 magnitudes, as they are, and its flow. ``"aligned"``:
-            log-mel aligned to the word, whitened, with variations. ``"ratio"``: less the
-            log-likelihood of a background.
-        detector: of the rows.
-        over_time: of the rows' slices one after the other, or None.
+        word: the word it was trained on.
+        recipe: ``"post"``: the blog post's 257 spectral magnitudes, unchanged, and its flow.
+            ``"aligned"``: log-mel features aligned to the word, whitened, trained on with
+            variations. ``"ratio"``: the same, minus the log-likelihood of a background model.
+        detector: detector that scores the feature rows.
+        over_time: detector that scores a row's time slices as a sequence, or None.
         threshold: clips that score below it are not the word; NaN before :meth:`calibrate`.
     """
 
@@ -44,10 +44,14 @@ class Listener:
         self.over_time, self.threshold = over_time, threshold
 
     def score(self, clips: Sequence[np.ndarray]) -> np.ndarray:
-        """``[N]`` of clips' samples ``[n]`` at 16 kHz, averaged over four choices of end points."""
+        """Return the scores ``[N]`` of clips, averaged over four choices of end points.
+
+        Args:
+            clips: N arrays of samples ``[n]`` at 16 kHz.
+        """
         if not len(clips):
             return np.empty(0)
-        rows = np.stack(views(clips, self.recipe))  # scored at once: a call costs as much as 100
+        rows = np.stack(views(clips, self.recipe))  # one call: its overhead equals 100 rows
         scores = self._score(rows.reshape(-1, rows.shape[-1]))
         return scores.reshape(rows.shape[:2]).mean(axis=0)
 
@@ -58,7 +62,11 @@ class Listener:
         return score
 
     def calibrate(self, scores: np.ndarray, *, false_alarms: float) -> None:
-        """Sets the threshold from scores of the word ``[M]`` that it was not trained on.
+        """Set the threshold from scores ``[M]`` of held-out clips of the word.
+
+        Args:
+            scores: scores of clips of the word that were not trained on.
+            false_alarms: fraction of clips of the word that may be rejected.
 
         Raises:
             ValueError: see :func:`~tfp_maf.estimators.anomaly.threshold_of`.
@@ -66,10 +74,10 @@ class Listener:
         self.threshold = threshold_of(scores, false_alarms)
 
     def save(self, folder: str | Path) -> None:
-        """Writes it.
+        """Write the detector to a folder.
 
         Raises:
-            OSError: the folder can't be written.
+            OSError: the folder cannot be written.
         """
         folder = Path(folder)
         self.detector.save(folder)
@@ -85,14 +93,17 @@ class Listener:
 
     @classmethod
     def load(cls, folder: str | Path) -> Listener:
-        """What :meth:`save` wrote.
+        """Load a detector that :meth:`save` wrote.
 
         Raises:
-            OSError: none there. ValueError: it is damaged.
+            OSError: the folder holds no such detector.
+            ValueError: a file is damaged.
         """
         path = Path(folder) / LISTENER
         if not path.is_file():
-            raise FileNotFoundError(f"{folder} is not a run of tfp-maf train audio: no {LISTENER}")
+            raise FileNotFoundError(
+                f"{folder} is not a run of tfp-maf train audio: it has no {LISTENER}"
+            )
         try:
             described = json.loads(path.read_text())
             word, recipe, threshold = (described[n] for n in ("word", "recipe", "threshold"))
@@ -111,7 +122,10 @@ class Listener:
 
 
 def views(clips: Sequence[np.ndarray], recipe: str) -> list[np.ndarray]:
-    """Rows ``[N, D]`` for each way to look at the clips."""
+    """Return feature rows ``[N, D]`` of the clips, one array per choice of end points.
+
+    The blog post's recipe has a single array, as it does not look for end points.
+    """
     if recipe == "post":
         return [np.stack([features.cropped_spectrum(x) for x in clips])]
     mels = [features.log_mel(x) for x in clips]
@@ -122,5 +136,5 @@ def views(clips: Sequence[np.ndarray], recipe: str) -> list[np.ndarray]:
 
 
 def slices(rows: np.ndarray) -> np.ndarray:
-    """Aligned rows ``[N, 320]`` as 16 slices of time, ``[N, 16, 20]``."""
+    """Reshape aligned rows ``[N, 320]`` to their 16 time slices, ``[N, 16, 20]``."""
     return rows.reshape(len(rows), features.SLICES, -1)

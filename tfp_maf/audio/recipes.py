@@ -1,4 +1,8 @@
-"""Recipes that train a :class:`~tfp_maf.audio.listener.Listener`: the post's, and two that work."""
+"""Training recipes for :class:`~tfp_maf.audio.listener.Listener`: the blog post's and two better.
+
+The post is "Experimenting with autoregressive flows in TensorFlow Probability", section "Analysing
+audio data with MAF".
+"""
 
 from __future__ import annotations
 
@@ -17,16 +21,17 @@ from tfp_maf.training.history import History
 from tfp_maf.training.loop import fit
 
 COMPONENTS = 96
-# Fewer clips than this don't tell a covariance's directions: it is shrunk to half.
+# With fewer clips than FEW the principal directions are not reliable: the covariance is shrunk.
 FEW, SHRINKAGE = 200, 0.5
-# Variations of each training clip: 15, but enough rows for a training; of few clips, all 320
-# directions are kept, and rows take longer. Fewer over time, where each is 16 rows.
+# Number of variations per training clip: COPIES, or more if needed for LEAST_ROWS rows in total.
+# Few clips need LEAST_OF_FEW rows only, as all 320 directions are kept and each row takes longer.
+# The sequence detector gets fewer variations, since each row is 16 time slices to it.
 COPIES, LEAST_ROWS, LEAST_OF_FEW, COPIES_OVER_TIME = 15, 18_000, 2_000, 4
-# Against the word itself with its slices of time in another order: what its sounds are, but not
-# their order.
+# Weights of the background log-likelihood. The scrambled background is the word itself with its
+# time slices reordered: it knows the word's sounds, but not their order.
 SCRAMBLED_WEIGHT, WORDS_WEIGHT, SCRAMBLED_OVER_TIME_WEIGHT = 0.4, 0.6, 0.85
-BANDS_OVER_TIME = 10  # components of a slice
-# The post's (its section "Analysing audio data with MAF"): 10 x [512, 512] tanh, Adam 1e-3.
+BANDS_OVER_TIME = 10  # principal components per time slice
+# The blog post's flow and training: 10 layers of [512, 512] tanh units, Adam at 1e-3.
 POST_MODEL: dict[str, Any] = {
     "num_layers": 10,
     "hidden_units": (512, 512),
@@ -45,14 +50,17 @@ def train_post(
     on_epoch: Any = None,
     **options: Any,
 ) -> tuple[Listener, History]:
-    """The post's experiment: its features, its flow, its hundred epochs.
+    """Train a detector as in the blog post: its features, its flow, one hundred epochs.
 
     Args:
-        word: for the listener.
-        clips, validation: of the word, from different speakers.
-        seed: of weights and shuffles.
-        on_epoch: called with the listener and the history after each epoch.
-        options: of :func:`tfp_maf.fit`, in place of the post's.
+        word: the word to detect.
+        clips, validation: clips of the word for training and validation, from different speakers.
+        seed: seed of weights and shuffles.
+        on_epoch: called with the detector and the history after each epoch.
+        options: options of :func:`tfp_maf.fit` that replace the blog post's.
+
+    Returns:
+        The detector and its training history.
     """
     x, v = (views(part, "post")[0] for part in (clips, validation))
     size = x.shape[1]
@@ -83,17 +91,20 @@ def train_aligned(
     seeds: Sequence[int] = (0, 1),
     **options: Any,
 ) -> Listener:
-    """On aligned log-mel, 15 variations of each clip; one-class, or against a background.
+    """Train a detector on aligned log-mel features, with 15 or more variations of each clip.
 
     Args:
-        word: for the listener.
-        clips, validation: of the word, from different speakers.
-        background: clips of other words, which join the word's own as everyday sound; None
-            for the word with its slices of time shuffled and reversed, and for a second pair of
-            densities over time.
-        ratio: whether there is a background at all.
-        seeds: a flow each.
-        options: of :meth:`AnomalyDetector.fit`.
+        word: the word to detect.
+        clips, validation: clips of the word for training and validation, from different speakers.
+        background: clips of other words; the background model is trained on these and the word's
+            own. If None, it is trained on the word with its time slices shuffled or reversed, and
+            a sequence detector over the slices is trained as well.
+        ratio: whether to train a background model; without it the detector is one-class.
+        seeds: one seed per flow; their log-likelihoods are averaged.
+        options: options of :meth:`AnomalyDetector.fit`.
+
+    Returns:
+        The detector, without a threshold.
     """
     rng = np.random.default_rng(seeds[0])
     mels = [features.log_mel(x) for x in clips]
@@ -104,7 +115,7 @@ def train_aligned(
     held_out = np.concatenate(views(validation, "aligned"))
     weight, everyday, over_time = 0.0, None, None
     if ratio and background is None:
-        weight, everyday = SCRAMBLED_WEIGHT, scrambled(varied[::2], rng)  # half of them will do
+        weight, everyday = SCRAMBLED_WEIGHT, scrambled(varied[::2], rng)  # half the rows suffice
         some = varied[: COPIES_OVER_TIME * len(mels)]
         over_time = SequenceDetector.fit(
             slices(some),
@@ -137,13 +148,13 @@ def train_aligned(
 
 
 def _varied(mels: Sequence[np.ndarray], rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Aligned rows ``[rows, 320]`` of clips' log-mel, each time another variation."""
+    """Return aligned rows ``[rows, 320]``, cycling through the clips with random variations."""
     variations = (features.Variation.draw(rng) for _ in range(rows))
     return np.stack([features.aligned(mels[i % len(mels)], v) for i, v in enumerate(variations)])
 
 
 def scrambled(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Aligned rows ``[N, 320]``, half with their slices of time shuffled, half reversed."""
+    """Reorder the time slices of aligned rows ``[N, 320]``: half reversed, half shuffled."""
     order = np.argsort(rng.random([len(rows), features.SLICES]), axis=1)
     order[::2] = np.arange(features.SLICES)[::-1]
     return np.take_along_axis(slices(rows), order[:, :, None], axis=1).reshape(rows.shape)

@@ -1,4 +1,4 @@
-"""What ``tfp-maf train audio`` compares with, prints and draws."""
+"""Baselines, results table and figures of ``tfp-maf train audio``."""
 
 from __future__ import annotations
 
@@ -25,9 +25,18 @@ GALLERY = 4
 def baselines(
     recipe: str, parts: dict[str, Clips], others: Clips, everyday: Clips, *, seed: int
 ) -> dict[str, Detection]:
-    """Simple densities of the same features, and the clip's energy.
+    """Evaluate simple detectors on the same features, and the clip's energy alone.
 
-    With everyday clips of other words, also the ratio of two Gaussians.
+    Args:
+        recipe: see :class:`~tfp_maf.audio.listener.Listener`.
+        parts: clips of the word by part, ``"train"``, ``"validation"`` and ``"test"``.
+        others: test clips of other words.
+        everyday: background clips of other words; if there are any, a ratio of two Gaussians is
+            evaluated as well.
+        seed: seed of the fits.
+
+    Returns:
+        The detection metrics by name of the detector.
     """
     used = {"train": parts["train"], "test": parts["test"], "others": others}
     by_part = {name: views(clips.samples, recipe) for name, clips in used.items()}
@@ -70,7 +79,7 @@ def baselines(
 
 
 def _gaussian_ratio(rows: np.ndarray, everyday: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """``log p - log p_background`` of rows, both Gaussian, the background of all rows together."""
+    """Return the score ``log p - log p_background`` of two Gaussians, one fitted to all rows."""
     every = np.concatenate([rows, everyday])
     whitening = Whitening.fit(every, components=RATIO_COMPONENTS)
     one, other = (GaussianMixture(1, reg_covar=1e-3).fit(whitening(part)) for part in (rows, every))
@@ -83,6 +92,7 @@ def _gaussian_ratio(rows: np.ndarray, everyday: np.ndarray) -> Callable[[np.ndar
 
 
 def print_table(table: dict[str, Detection], word: str) -> None:
+    """Print the detection metrics of each detector, the flow's first, and the hardest words."""
     say(f"{'':18} AUC   words above   margin, sd   equal error")
     for name, found in table.items():
         say(
@@ -93,12 +103,12 @@ def print_table(table: dict[str, Detection], word: str) -> None:
     worst = sorted(first.auc_by_word.items(), key=lambda pair: pair[1])[:5]
     say("hardest words: " + ", ".join(f"{name} {auc:.3f}" for name, auc in worst))
     say(
-        f"at the threshold {first.false_alarms:.1%} of {word!r} are refused, "
-        f"{first.misses:.1%} of other words taken for it"
+        f"at the threshold, {first.false_alarms:.1%} of the clips of {word!r} are rejected and "
+        f"{first.misses:.1%} of those of other words accepted"
     )
     best = max(table, key=lambda name: table[name].auc)
     if best != next(iter(table)):
-        say(f"the {best} does better than the flow")
+        say(f"baseline with a higher AUC than the flow: {best}")
 
 
 def write_plots(
@@ -109,6 +119,16 @@ def write_plots(
     others: Clips,
     scores: tuple[np.ndarray, np.ndarray],
 ) -> None:
+    """Draw score histograms, ROC curve, and the clips with the highest and lowest scores.
+
+    Args:
+        folder: folder of the run; the figures go to its ``plots/``.
+        word: the word to detect.
+        listener: its detector.
+        test: test clips of the word.
+        others: test clips of other words.
+        scores: scores of ``test`` and of ``others``.
+    """
     (folder / "plots").mkdir(exist_ok=True)
     every = np.concatenate(scores)
     clips = test.samples + others.samples

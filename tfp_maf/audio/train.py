@@ -1,4 +1,8 @@
-"""``tfp-maf train audio`` and ``tfp-maf listen``: one spoken word against all others."""
+"""The commands ``tfp-maf train audio`` and ``tfp-maf listen``: one spoken word against all others.
+
+After the audio experiment of the blog post "Experimenting with autoregressive flows in TensorFlow
+Probability".
+"""
 
 from __future__ import annotations
 
@@ -20,9 +24,9 @@ from tfp_maf.evaluation.detection import Detection
 from tfp_maf.experiments.run import METRICS, Run, versions
 from tfp_maf.utils.console import say, shows
 
-TIMED = 20  # clips
+TIMED = 20  # maximum number of clips that are timed
 OFFICIAL = "official"
-POST_WORDS = ("cat", "bird", "wow")  # those of the post's table
+POST_WORDS = ("cat", "bird", "wow")  # the other words in the blog post's table
 
 
 def train_audio(
@@ -39,35 +43,39 @@ def train_audio(
     as_json: bool,
     options: dict[str, Any],
 ) -> int:
-    """Trains, prints and writes a run; the exit status.
+    """Train a detector of one word, write its run folder, and return the exit status.
 
     Args:
-        word: the target.
-        data: a folder or archive of recordings; by default made-up ones.
-        out: a new folder.
+        word: the word to detect.
+        data: folder or archive of recordings; synthetic words if None.
+        out: folder to create for the run.
         recipe: see :class:`~tfp_maf.audio.listener.Listener`.
-        background: words for the ratio's background, left out of the test.
-        false_alarms: wanted share of the word's clips refused.
-        strict: whether unreadable files are errors.
-        seed: of weights, shuffles and variations.
+        background: words to train the background model on, which are left out of the test.
+        false_alarms: fraction of the word's clips that may be rejected.
+        strict: whether an unreadable file is an error.
+        seed: seed of weights, shuffles and variations.
         split: seed of the split by speaker, or ``"official"`` for the publisher's lists.
-        as_json: whether the metrics are printed at the end.
-        options: of :func:`tfp_maf.fit`.
+        as_json: whether to print the metrics as JSON at the end.
+        options: options of :func:`tfp_maf.fit`.
+
+    Raises:
+        OSError: the recordings cannot be read, or the folder cannot be written.
+        ValueError: a word has no recordings, or there are too few to split.
     """
     clips = _clips(data, strict=strict)
     if word not in set(clips.words):
         known = ", ".join(sorted(set(clips.words)))
-        raise ValueError(f"--word {word}: the recordings are of {known}")
+        raise ValueError(f"--word {word} has no recordings; the recorded words are {known}")
     unknown = sorted(set(background) - set(clips.words) | ({word} & set(background)))
     if unknown:
-        raise ValueError(f"--background {unknown[0]}: not another word of the recordings")
+        raise ValueError(f"--background {unknown[0]} is not one of the other recorded words")
     run = Run.create(out or Path("runs") / f"audio_{word}_{recipe}")
     target = clips.words == word
     part = _parts(clips, target, split)
     parts = {name: clips.take(target & (part == name)) for name in speech_commands.PARTS}
     others = clips.take(~target & ~np.isin(clips.words, background))
     if min(len(p) for p in parts.values()) < 2 or len(others) == 0:
-        raise ValueError(f"too few recordings of {word!r}, or none of other words, to split")
+        raise ValueError(f"too few recordings of {word!r} to split, or none of other words")
     say(
         f"{word}: {len(parts['train'])} / {len(parts['validation'])} / {len(parts['test'])} clips "
         f"of different speakers, against {len(others)} of {len(set(others.words))} other words"
@@ -82,7 +90,10 @@ def train_audio(
     rarest = 1 / (len(validation) + 1)
     if false_alarms < rarest:
         false_alarms = rarest
-        say(f"{len(validation)} clips can't tell rarer false alarms than {rarest:.1%}: set to that")
+        say(
+            f"with {len(validation)} validation clips the lowest false-alarm rate that can be set "
+            f"is {rarest:.1%}; using it"
+        )
     listener.calibrate(validation, false_alarms=false_alarms)
     scores = listener.score(parts["test"].samples), listener.score(others.samples)
     found = Detection.of(*scores, others.words, threshold=listener.threshold)
@@ -116,7 +127,7 @@ def train_audio(
 
 
 def _milliseconds(listener: Listener, clips: Sequence[np.ndarray]) -> float:
-    """To score one clip, the median of several."""
+    """Return the median time to score one clip, in milliseconds."""
     times = []
     for clip in clips[:TIMED]:
         began = time.perf_counter()
@@ -126,9 +137,9 @@ def _milliseconds(listener: Listener, clips: Sequence[np.ndarray]) -> float:
 
 
 def _parts(clips: Clips, target: np.ndarray, split: str) -> np.ndarray:
-    """The part of every clip, by its speaker, so that each part has clips of the target.
+    """Return the part of every clip, split by speaker so that each part has clips of the target.
 
-    A speaker who never says the word counts as a training one.
+    Speakers who never say the word are assigned to training.
     """
     if split == OFFICIAL:
         return clips.official
@@ -143,9 +154,9 @@ def _clips(data: str | None, *, strict: bool) -> Clips:
     if data is not None:
         clips = speech_commands.load(data, strict=strict, progress=shows())
         if clips.skipped:
-            say(f"{len(clips.skipped)} files skipped, the first: {clips.skipped[0]}")
+            say(f"{len(clips.skipped)} unreadable files skipped, the first: {clips.skipped[0]}")
         return clips
-    say("no --data: training on made-up words of made-up speakers, not on recordings")
+    say("no --data: training on synthetic words and speakers, not on recordings")
     with tempfile.TemporaryDirectory() as folder:
         return speech_commands.load(simulate_words.write_words(folder))
 
@@ -188,7 +199,7 @@ def _train(
 
 
 def listen(folder: str, files: Sequence[str]) -> int:
-    """Prints each file's score and whether it is the word; 2 if any could not be read."""
+    """Print the score of each file and whether it is the word; return 2 if any is unreadable."""
     listener = Listener.load(folder)
     status = 0
     for name in files:

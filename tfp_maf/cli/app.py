@@ -1,6 +1,6 @@
-"""``tfp-maf``: train a flow on a table, score rows, draw samples.
+"""Commands of ``tfp-maf``: train a flow on a table, score rows, draw samples.
 
-Only parsing happens here; what takes TensorFlow is imported when a command runs.
+This module only parses arguments; TensorFlow is imported when a command needs it.
 """
 
 from __future__ import annotations
@@ -27,62 +27,119 @@ from tfp_maf.cli.options import (
     positive,
     split_of,
 )
+from tfp_maf.experiments.settings import GAS, STAND_IN_EPOCHS, Experiment
 from tfp_maf.utils import console
+
+TABLE = Experiment()  # its defaults are those of tables, which the help texts quote
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(tfp_maf.__version__, prog_name="tfp-maf")
 def cli() -> None:
-    """Masked autoregressive flows: train on a table, score rows, draw samples.
+    """Train masked autoregressive flows on tables, score rows and draw samples.
 
-    `tfp-maf train gas` shows it all, without any data of yours.
+    To see everything work without data of your own, run `tfp-maf train gas`.
     """
     console.show(True)
 
 
 @cli.command()
 @click.argument("target")
-@click.option("--data", help="The experiment's raw file, or the folder it is in. [default: data/]")
-@click.option("--out", help="A new folder for the run. [default: runs/TARGET]")
-@click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out a table's column.")
-@click.option("--resume", is_flag=True, help="Go on with the training that --out holds.")
 @click.option(
-    "--distribute", is_flag=True, help="Train together with the other workers that TF_CONFIG names."
+    "--data",
+    help="File or folder with the data of gas or power, or the recordings of audio. "
+    "[default: data/TARGET or data; audio, and gas without a file there: simulated data]",
 )
-@click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run.")
-@click.option("--quiet", "is_quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print nothing but the metrics, as JSON.")
+@click.option(
+    "--out",
+    help="Folder to create for the run. [default: runs/NAME, named after TARGET; audio: "
+    "runs/audio_WORD_RECIPE]",
+)
+@click.option(
+    "--drop",
+    multiple=True,
+    metavar="COLUMN",
+    help="Leave this column out of the table; may be repeated.",
+)
+@click.option("--resume", is_flag=True, help="Resume the interrupted training run in --out.")
+@click.option(
+    "--distribute", is_flag=True, help="Train together with the other workers listed in TF_CONFIG."
+)
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs to the run folder.")
+@click.option("--quiet", "is_quiet", is_flag=True, help="Print errors only.")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics only, as JSON.")
 @SEED
-@click.option("--num-layers", type=click.IntRange(1), help="Autoregressive layers.")
-@click.option("--hidden-units", callback=hidden_units_of, metavar="N,N", help="Such as 100,100.")
-@click.option("--activation", help="Keras's name of it, such as tanh or relu.")
-@click.option("--learning-rate", callback=positive, type=float, help="Adam's.")
-@click.option("--batch-size", type=click.IntRange(2), help="Rows a step.")
-@click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
-@click.option("--patience", type=click.IntRange(1), help="Epochs without progress before the end.")
-@click.option("--word", help="audio: the word to recognise. [default: happy]")
+@click.option(
+    "--num-layers",
+    type=click.IntRange(1),
+    help=f"Number of autoregressive layers. [default: {TABLE.num_layers}]",
+)
+@click.option(
+    "--hidden-units",
+    callback=hidden_units_of,
+    metavar="N,N",
+    help="Number of units in each hidden layer, comma-separated. "
+    f"[default: {','.join(map(str, TABLE.hidden_units))}]",
+)
+@click.option(
+    "--activation",
+    help=f"Keras activation, such as tanh or relu. [default: {TABLE.activation}]",
+)
+@click.option(
+    "--learning-rate",
+    callback=positive,
+    type=float,
+    help="Learning rate of Adam. "
+    f"[default: {TABLE.learning_rate:g}; gas: {GAS.learning_rate:g}; audio: 0.001]",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(2),
+    help=f"Number of rows per step. [default: {TABLE.batch_size}; audio: depends on --recipe]",
+)
+@click.option(
+    "--max-epochs",
+    type=click.IntRange(1),
+    help=f"Maximum number of epochs. [default: {TABLE.max_epochs}; simulated gas data: "
+    f"{STAND_IN_EPOCHS}; audio: depends on --recipe]",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    help="Stop after this many epochs without a better validation score. "
+    f"[default: {TABLE.patience}; gas: {GAS.patience}; audio: depends on --recipe]",
+)
+@click.option("--word", help="audio only. Word to recognise. [default: happy]")
 @click.option(
     "--recipe",
     type=click.Choice(["post", "aligned", "ratio"]),
-    help="audio: the post's; the word aligned; less a background. [default: aligned]",
+    help="audio only. post: the blog post's features; aligned: log-mel aligned to the word; "
+    "ratio: aligned, minus a background model. [default: aligned]",
 )
 @click.option(
     "--background",
     callback=lambda _, __, value: None if value is None else tuple(value.split(",")),
     metavar="WORD,WORD",
-    help="audio, ratio: other words as background. [default: the word, scrambled]",
+    help="audio with --recipe ratio only. Words to train the background model on. "
+    "[default: the word itself, its time slices shuffled]",
 )
 @click.option(
     "--false-alarms",
     type=click.FloatRange(0.001, 0.5),
-    help="audio: share of the word's clips that may be refused. [default: .05]",
+    help="audio only. Fraction of the word's clips that may be rejected. [default: 0.05]",
 )
-@click.option("--strict", is_flag=True, default=None, help="audio: refuse unreadable recordings.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    default=None,
+    help="audio only. Fail on an unreadable recording instead of skipping it.",
+)
 @click.option(
     "--split",
     callback=split_of,
     metavar="SEED|official",
-    help="audio: seed of the split by speaker, or the publisher's lists. [default: 0]",
+    help="audio only. Seed of the split by speaker, or `official` for the publisher's lists. "
+    "[default: 0]",
 )
 def train(
     target: str,
@@ -97,13 +154,13 @@ def train(
     seed: int,
     **options: Any,
 ) -> int:
-    """Train a flow on TARGET: gas, power, or a table's path (.csv, .tsv, .parquet, .npy).
+    """Train a flow on TARGET: gas, power, or the path of a table (.csv, .tsv, .parquet, .npy).
 
-    Or on `audio`: recordings of one spoken word, WORD/SPEAKER_nohash_N.wav, to flag what is
-    not that word; without --data, on made-up ones.
+    With TARGET audio, train a detector of one spoken word on recordings named
+    WORD/SPEAKER_nohash_N.wav, or on synthetic ones without --data.
 
-    Options not given are the experiment's own. Interrupted, by Ctrl-C or a kill, the same
-    command with --resume goes on where it was, at most ten seconds back.
+    To resume training after Ctrl-C or a kill, repeat the command with --resume; at most ten
+    seconds of training are lost.
     """
     console.show(not (is_quiet or as_json))
     given = {name: value for name, value in options.items() if value is not None}
@@ -111,7 +168,7 @@ def train(
     if target != "audio":
         if of_audio:
             raise click.UsageError(
-                f"--{next(iter(of_audio)).replace('_', '-')} is for `train audio`"
+                f"--{next(iter(of_audio)).replace('_', '-')} applies to `train audio` only"
             )
         if tensorboard:
             _need("tensorboard", "tensorboard")
@@ -132,7 +189,7 @@ def train(
     unfit += ["tensorboard"] * tensorboard
     if unfit:
         name = unfit[0].replace("_", "-")
-        raise click.UsageError(f"--{name} is not for `train audio`")
+        raise click.UsageError(f"--{name} does not apply to `train audio`")
     return _spoken().train_audio(
         **(AUDIO | of_audio), data=data, out=out, as_json=as_json, seed=seed, options=given
     )
@@ -142,14 +199,15 @@ def train(
 @click.argument(
     "dataset", metavar="DATASET", type=click.Choice([*DATASETS, *RECORDINGS, "prepared"])
 )
-@click.option("--to", help="The folder. [default: data/DATASET, data for prepared]")
+@click.option("--to", help="Folder to write to. [default: data/DATASET; prepared: data]")
 def download(dataset: str, to: str | None) -> int:
-    """Get DATASET from its publisher: power, gas, hepmass, miniboone, bsds300, mnist, cifar10;
-    speech_commands_v0.01 or _v0.02, recordings of words; fsdd, spoken digits.
+    """Download DATASET from its publisher.
 
-    "prepared" is the first seven, as the paper's authors prepared them.
+    The paper's data sets are power, gas, hepmass, miniboone, bsds300, mnist and cifar10;
+    "prepared" is all seven as prepared by the paper's authors. Recordings are
+    speech_commands_v0.01 and speech_commands_v0.02 (words) and fsdd (spoken digits).
 
-    A broken transfer goes on where it was when the command is given again.
+    To resume an interrupted download, repeat the command.
     """
     from data_prep.download import download
     from data_prep.sources import SOURCES
@@ -163,24 +221,60 @@ def download(dataset: str, to: str | None) -> int:
 
 @cli.command()
 @click.argument("dataset", metavar="DATASET", type=click.Choice(DATASETS))
-@click.option("--data", help="The folder with its files. [default: data/DATASET]")
-@click.option("--out", help="A folder; the same one again goes on. [default: results/DATASET]")
+@click.option("--data", help="Folder with the files of DATASET. [default: data/DATASET]")
+@click.option(
+    "--out",
+    help="Folder to write to; models already in it are not trained again. "
+    "[default: results/DATASET]",
+)
 @click.option(
     "--models",
     callback=models_of,
     metavar="NAME,NAME",
-    help=f"Some of {', '.join(MODELS)}, or with _conditional. [default: all unconditional]",
+    help=f"Models to train, comma-separated: {', '.join(MODELS)}. Append _conditional to "
+    "condition a model on labels. [default: all unconditional models]",
 )
 @SEED
-@click.option("--hidden-units", callback=hidden_units_of, metavar="N,N", help="Such as 512,512.")
-@click.option("--activation", help="Of all but Real NVP: Keras's name, such as relu.")
 @click.option(
-    "--log-scale-bound", callback=positive, type=float, help="Nats that a layer may scale by."
+    "--hidden-units",
+    callback=hidden_units_of,
+    metavar="N,N",
+    help="Number of units in each hidden layer, comma-separated. [default: 100,100 for power and "
+    "gas; 1024 for mnist and cifar10; otherwise 512,512]",
 )
-@click.option("--learning-rate", callback=positive, type=float, help="Adam's, for all models.")
-@click.option("--clip-norm", callback=positive, type=float, help="The most that gradients have.")
-@click.option("--max-epochs", type=click.IntRange(1), help="The most epochs.")
-@click.option("--patience", type=click.IntRange(1), help="Epochs without progress before the end.")
+@click.option(
+    "--activation",
+    help="Keras activation of all models but Real NVP, such as tanh or relu. "
+    "[default: tanh for gas; otherwise relu]",
+)
+@click.option(
+    "--log-scale-bound",
+    callback=positive,
+    type=float,
+    help="Bound on each layer's log scale, in nats. [default: 2 for mnist and cifar10; otherwise "
+    "30 / number of layers, at most 8]",
+)
+@click.option(
+    "--learning-rate",
+    callback=positive,
+    type=float,
+    help="Learning rate of Adam, for all models. [default: 0.001 for MADE, 0.0005 for neural "
+    "splines, otherwise 0.0001]",
+)
+@click.option(
+    "--clip-norm",
+    callback=positive,
+    type=float,
+    help="Clip gradients to this global norm. [default: no clipping]",
+)
+@click.option(
+    "--max-epochs", type=click.IntRange(1), help="Maximum number of epochs. [default: 1000]"
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    help="Stop after this many epochs without a better validation score. [default: 30]",
+)
 def reproduce(
     dataset: str,
     data: str | None,
@@ -192,11 +286,11 @@ def reproduce(
     log_scale_bound: float | None,
     **options: Any,
 ) -> int:
-    """Train the paper's models on DATASET and write its table, ours beside the published one.
+    """Train the paper's models on DATASET and tabulate the results beside the published ones.
 
-    DATASET: power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
+    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
 
-    Interrupted, the same command goes on where it was.
+    To resume after an interruption, repeat the command.
     """
     networks = {
         "hidden_units": hidden_units,
@@ -221,12 +315,12 @@ def reproduce(
 @RUN
 @click.argument("files", nargs=-1, required=True)
 def listen(run: str, files: tuple[str, ...]) -> int:
-    """Score WAV FILES with a RUN of `train audio`: the word, or not."""
+    """Score WAV FILES with a RUN of `train audio`, and tell whether each is the word."""
     return _spoken().listen(run, files)
 
 
 def _need(extra: str, *packages: str) -> None:
-    """Raises ValueError where a package of an extra is not installed."""
+    """Raise ValueError if a package of an optional extra is not installed."""
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise ValueError(f"{missing[0]} is missing: pip install 'tfp_maf[{extra}]'")
@@ -251,21 +345,26 @@ def evaluate(run: str, data: str | None) -> int:
 @cli.command()
 @RUN
 @click.argument("data", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, help="The CSV to write, or the FOLDER/.")
-@click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler's; writes a folder.")
+@click.option("-o", "--output", required=True, help="CSV file or FOLDER/ to write.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Score on this Dask scheduler's workers, such as tcp://HOST:8786, into a folder. "
+    "[default: threads of this process]",
+)
 def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> int:
-    """Write a log_prob for each row of the table DATA, in its order and units.
+    """Write the log_prob of each row of the table DATA, in its order and units.
 
-    The lowest are the rows least like what RUN was trained on.
+    The rows with the lowest log_prob are the least like RUN's training data.
 
-    Many files, or one larger than memory, are scored in parts into a folder, on this machine's
-    threads or a Dask cluster: score RUN *.parquet -o SCORES/. Interrupted, the same command goes
-    on.
+    Many files, or one larger than memory, are scored in parts into a folder, by threads or by a
+    Dask cluster: score RUN *.parquet -o SCORES/. To resume after an interruption, repeat the
+    command.
     """
     if len(data) > 1 or cluster is not None or output.endswith("/"):
         if Path(output).suffix and not output.endswith("/"):
             raise click.UsageError(
-                f"several files, or a cluster, write a folder: -o FOLDER/, not -o {output}"
+                f"several files or a cluster need an output folder: -o FOLDER/, not -o {output}"
             )
         _need("big", "dask", "distributed", "pyarrow")
         _commands()
@@ -278,36 +377,38 @@ def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> 
 @cli.command()
 @RUN
 @click.argument("data")
-@click.option("-o", "--output", help="A CSV to write: log_prob, and 1 for what does not belong.")
+@click.option("-o", "--output", help="CSV file to write: log_prob, and anomaly (1 or 0).")
 @click.option(
     "--false-alarms",
     default=0.01,
     show_default=True,
     type=click.FloatRange(0.0001, 0.5),
-    help="Share of RUN's own rows, held out, that would count as such.",
+    help="Fraction of RUN's validation rows that the threshold flags.",
 )
 def anomalies(run: str, data: str, output: str | None, false_alarms: float) -> int:
-    """Tell which rows of the table DATA do not belong with those that RUN was trained on.
+    """Find the rows of the table DATA that are unlikely under RUN's flow.
 
-    The threshold comes from the validation rows, so the data of `train` has to be there.
+    The threshold is set on RUN's validation rows, so the data it was trained on must still exist.
     """
     return _scoring().anomalies(run, data, output, false_alarms=false_alarms)
 
 
 @cli.command()
 @RUN
-@click.option("-n", "n", default=1000, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option(
+    "-n", "n", default=1000, show_default=True, type=click.IntRange(1), help="Number of rows."
+)
 @SEED
-@click.option("-o", "--output", required=True, help="The CSV to write.")
+@click.option("-o", "--output", required=True, help="CSV file to write.")
 def sample(run: str, n: int, seed: int, output: str) -> int:
-    """Write rows drawn from RUN's flow, in the columns and units of its data."""
+    """Draw rows from RUN's flow, in the columns and units of its data."""
     return _scoring().sample(run, n, seed, output)
 
 
 @cli.command()
 @RUN
 def plot(run: str) -> int:
-    """Draw RUN's figures again: learning curve, samples against data, noise."""
+    """Redraw RUN's figures: learning curve, samples over data, noise."""
     return _commands().plot(run)
 
 
@@ -326,8 +427,8 @@ def _scoring() -> Any:
 
 
 def main() -> None:
-    """Runs a command; a user's error is one line on standard error and exit status 2."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it saves what Ctrl-C would
+    """Run a command and exit; report a user's error in one line on standard error, status 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop and save, as on Ctrl-C
     sys.exit(_status(lambda: cli.main(standalone_mode=False)))
 
 

@@ -1,1 +1,1 @@
-"""Detectors and densities with a fit method."""
+"""Estimators built on flows: anomaly detectors, sequence densities, whitening."""

@@ -1,9 +1,10 @@
-"""What does not belong: rows that a density of normal ones finds unlikely.
+"""Anomaly detection by the log-likelihood of a flow fitted to normal rows.
 
-A flow is fitted to rows of one class. A new row's score is its log-likelihood, or, where a density
-of everyday rows is fitted as well, a tempered ratio ``log p(x) - weight log p_background(x)``: what
-both find unlikely, noise say, is not held against the row (Ren et al. 2019, arXiv 1906.02845, have
-weight 1). A threshold comes from rows of the class held out, and the false alarms one can bear.
+A row's score is its log-likelihood or, with a background model, the tempered ratio
+``log p(x) - weight log p_background(x)``, in which whatever both densities find unlikely, such as
+noise, cancels (Ren et al. 2019, arXiv 1906.02845, with weight 1). The threshold is set on held-out
+normal rows for a given false-alarm rate. This extends the audio experiment of the blog post
+"Experimenting with autoregressive flows in TensorFlow Probability".
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from tfp_maf.utils.checks import check_positive, check_rows
 
 DETECTOR, WHITENING = "detector.json", "whitening.npz"
 FORMAT = 1
-# Five layers of two hidden layers of relu, log scales within 3 nats, noise against overfitting:
-# the recipe that told spoken words apart best.
+# The recipe that separated spoken words best: five layers, each with two hidden layers of relu
+# units, log scales within 3 nats, and input noise against overfitting.
 MODEL: dict[str, Any] = {
     "num_layers": 5,
     "hidden_units": (256, 256),
@@ -46,13 +47,13 @@ TRAINING: dict[str, Any] = {
 
 
 class AnomalyDetector:
-    """Scores rows ``[N, D]``: high for those like the rows it was fitted to.
+    """Detector of rows that are unlikely under a density of normal rows.
 
     Attributes:
-        whitening: rows to their principal components.
-        flows: of several seeds, whose log-likelihoods are averaged.
-        background: the same for everyday rows; may be empty.
-        weight: of the background's log-likelihood.
+        whitening: map from rows to their principal components.
+        flows: flows with different seeds, whose log-likelihoods are averaged.
+        background: flows fitted to background rows; may be empty.
+        weight: weight of the background's log-likelihood.
         threshold: rows that score below it are anomalies; NaN before :meth:`calibrate`.
     """
 
@@ -83,22 +84,26 @@ class AnomalyDetector:
         progress: bool = True,
         **training: Any,
     ) -> AnomalyDetector:
-        """To rows of one class; its threshold is still to be set by :meth:`calibrate`.
+        """Fit a detector to normal rows; call :meth:`calibrate` to set its threshold.
 
         Args:
-            x: normal rows ``[N, D]``; whitening is fitted to them.
-            validation: held-out normal rows ``[M, D]``, by which training stops.
-            augmented: further rows ``[A, D]`` to train on, variations of ``x``; not in whitening.
-            background: everyday rows ``[B, D]``, of other classes or of ``x`` scrambled; None for
-                log-likelihood alone. A tenth of them, the last, stops their training.
-            weight: of the background's log-likelihood.
+            x: normal rows ``[N, D]``; the whitening is fitted to them.
+            validation: held-out normal rows ``[M, D]`` for early stopping.
+            augmented: variations ``[A, D]`` of ``x`` to train on as well; the whitening is not
+                fitted to them.
+            background: background rows ``[B, D]``, of other classes or of ``x`` scrambled; None
+                for no background model. The last tenth of them is used for early stopping.
+            weight: weight of the background's log-likelihood.
             components, shrinkage: see :meth:`Whitening.fit`.
-            seeds: one flow each; the background has one, of the first.
-            progress: whether training shows bars.
-            training: options of :func:`tfp_maf.fit`, in place of :data:`TRAINING`.
+            seeds: one seed per flow; the background model is one flow, with the first seed.
+            progress: whether to show progress bars.
+            training: options of :func:`tfp_maf.fit` that replace :data:`TRAINING`.
+
+        Returns:
+            The detector, without a threshold.
 
         Raises:
-            ValueError: bad rows, too few, or an option out of its range.
+            ValueError: rows are invalid or too few, or an option is out of range.
         """
         x = _rows(x, None, "x")
         validation = _rows(validation, x.shape[1], "validation")
@@ -126,10 +131,10 @@ class AnomalyDetector:
         return cls(whitening, flows, background=others, weight=weight if others else 0.0)
 
     def score(self, x: np.ndarray) -> np.ndarray:
-        """``log p(x)`` of the whitened rows, less the background's share: ``[N, D]`` to ``[N]``.
+        """Return the scores ``[N]`` of rows ``[N, D]``: log-likelihood minus background term.
 
         Raises:
-            ValueError: another width, or values that are not finite.
+            ValueError: the rows have another width, or a value is not finite.
         """
         z = self.whitening(_rows(x, len(self.whitening.mean), "x"))
         score = np.mean([log_prob(flow, z) for flow in self.flows], axis=0)
@@ -138,36 +143,36 @@ class AnomalyDetector:
         return score
 
     def calibrate(self, scores: np.ndarray, *, false_alarms: float = 0.05) -> float:
-        """Sets the threshold below which that share of held-out normal rows' scores lie.
+        """Set the threshold from the scores of held-out normal rows.
 
         Args:
-            scores: of rows of the class that were not trained on ``[M]``.
-            false_alarms: the wanted share of normal rows taken for anomalies, above 0, below 1.
+            scores: scores ``[M]`` of normal rows that were not trained on.
+            false_alarms: fraction of normal rows to be flagged as anomalies, between 0 and 1.
 
         Returns:
             The threshold.
 
         Raises:
-            ValueError: a share out of its range, or too few scores to tell such a share.
+            ValueError: the fraction is out of range, or there are too few scores for it.
         """
         self.threshold = threshold_of(scores, false_alarms)
         return self.threshold
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Which rows are anomalies: bool ``[N]``.
+        """Return a bool array ``[N]``, true for rows that are anomalies.
 
         Raises:
-            ValueError: bad rows, or no threshold yet.
+            ValueError: the rows are invalid, or no threshold is set.
         """
         if np.isnan(self.threshold):
-            raise ValueError("the detector has no threshold yet: calibrate it first")
+            raise ValueError("the detector has no threshold yet: call calibrate first")
         return self.score(x) < self.threshold
 
     def save(self, folder: str | Path) -> None:
-        """Writes the flows, the whitening and the numbers.
+        """Write the flows, the whitening, the weight and the threshold to a folder.
 
         Raises:
-            OSError: the folder can't be written.
+            OSError: the folder cannot be written.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -186,10 +191,11 @@ class AnomalyDetector:
 
     @classmethod
     def load(cls, folder: str | Path) -> AnomalyDetector:
-        """What :meth:`save` wrote.
+        """Load a detector that :meth:`save` wrote.
 
         Raises:
-            OSError: no detector there. ValueError: it is damaged.
+            OSError: the folder holds no detector.
+            ValueError: a file is damaged.
         """
         folder = Path(folder)
         if not (folder / DETECTOR).is_file():
@@ -214,13 +220,17 @@ class AnomalyDetector:
 
 
 def threshold_of(scores: np.ndarray, false_alarms: float) -> float:
-    """The score below which that share of normal rows is to be expected.
+    """Return the score below which a given fraction of normal rows is expected to lie.
 
-    The k-th lowest of n held-out scores has ``k / (n + 1)`` of all below it, on average; between
-    two, the line between them.
+    On average, a fraction ``k / (n + 1)`` of all normal rows scores below the k-th lowest of n
+    held-out scores; fractions in between are interpolated linearly.
+
+    Args:
+        scores: scores of held-out normal rows.
+        false_alarms: the fraction, between 0 and 1.
 
     Raises:
-        ValueError: a share out of its range, or too few scores to tell such a share.
+        ValueError: the fraction is out of range, or there are too few scores for it.
     """
     scores = np.asarray(scores, np.float64)
     if not 0 < false_alarms < 1:
@@ -228,14 +238,14 @@ def threshold_of(scores: np.ndarray, false_alarms: float) -> float:
     rarest = 1 / (len(scores) + 1)
     if false_alarms < rarest:
         raise ValueError(
-            f"{len(scores)} scores are too few for false alarms of {false_alarms:g}: "
-            f"give at least {int(np.ceil(1 / false_alarms)) - 1}, or ask for more alarms"
+            f"{len(scores)} held-out scores cannot fix a false-alarm rate of {false_alarms:g}: at "
+            f"least {int(np.ceil(1 / false_alarms)) - 1} are needed, or choose a higher rate"
         )
     return float(np.quantile(scores, false_alarms, method="weibull"))
 
 
 def _rows(x: Any, width: int | None, name: str) -> np.ndarray:
-    """``x`` as finite float64 rows of that width."""
+    """Convert ``x`` to finite float64 rows, of the given width unless it is None."""
     if np.ndim(x) != 2:
         raise ValueError(f"{name} must have shape [N, D], got {list(np.shape(x))}")
     return check_rows(x, width or np.shape(x)[1], dtype="float64", name=name)

@@ -1,9 +1,10 @@
-"""A density of sequences, frame by frame given the past: a MAF for time series.
+"""Autoregressive density of sequences: a conditional MAF for each frame given the past.
 
-``log p(x_1..x_T) = sum_t log p(x_t | x_1..x_{t-1}, t)``, each frame ``x_t`` of D features a
-conditional MAF's event, its condition the frames before it. What the post looked for beyond MADE
-layers: a MADE over all T D features has no idea that they are a few features at many times; here
-all frames share one flow, whose first layer is a causal convolution over the whole past.
+``log p(x_1..x_T) = sum_t log p(x_t | x_1..x_{t-1}, t)``: a frame ``x_t`` of D features is the event
+of a conditional MAF, whose condition is the frames before it. The blog post "Experimenting with
+autoregressive flows in TensorFlow Probability" asks for layers better suited to audio than MADE: a
+MADE over all T D features ignores that they are the same D features at T times. Here all frames
+share one flow, whose first layer is a causal convolution over the whole past.
 """
 
 from __future__ import annotations
@@ -34,18 +35,22 @@ MODEL: dict[str, Any] = {
 
 
 class SequenceFlow:
-    """A density over sequences ``[T, D]``.
+    """Density over sequences ``[T, D]``.
 
     Attributes:
         frames, features: T and D.
-        past: how many frames back a frame sees.
-        flow: of a frame, conditional on the past and on t.
+        past: number of previous frames that a frame is conditional on.
+        flow: flow of one frame, conditional on previous frames and on t.
 
     Args:
-        past: all of them by default.
-        seed: of the initial weights.
-        flow: in place of a new one.
-        options: of :func:`tfp_maf.build_maf`, in place of :data:`MODEL`.
+        frames, features: T and D.
+        past: see above; all previous frames by default.
+        seed: seed of the initial weights.
+        flow: an existing flow to use instead of a new one.
+        options: options of :func:`tfp_maf.build_maf` that replace :data:`MODEL`.
+
+    Raises:
+        ValueError: a size is not a positive integer, or ``flow`` has other sizes.
     """
 
     def __init__(
@@ -67,14 +72,17 @@ class SequenceFlow:
         if flow is None:
             flow = build_maf(features, condition_size=size, seed=seed, **(MODEL | options))
         if (flow.event_size, flow.conditioning.size) != (features, size):
-            raise ValueError(f"the flow is not of {features} features given {size} numbers")
+            raise ValueError(
+                f"the flow must have event size {features} and condition size {size}, got "
+                f"{flow.event_size} and {flow.conditioning.size}"
+            )
         self.flow = flow
 
     def conditions(self, x: np.ndarray, t: int) -> np.ndarray:
-        """What frame ``t`` of sequences ``[N, T, D]`` is given, ``[N, past D + T]``.
+        """Return the condition ``[N, past D + T]`` of frame ``t`` of sequences ``[N, T, D]``.
 
-        The frames before it, the latest first, zeros before the beginning; and t, as a one among
-        zeros.
+        It is the previous frames, the latest first and zeros before the start, followed by the
+        one-hot encoding of ``t``.
         """
         before = x[:, max(0, t - self.past) : t][:, ::-1]
         seen = np.zeros([len(x), self.past, self.features], np.float32)
@@ -84,7 +92,7 @@ class SequenceFlow:
         return np.concatenate([seen.reshape(len(x), -1), place], axis=1)
 
     def _frames(self, x: Any, name: str = "x") -> tuple[np.ndarray, np.ndarray]:
-        """Sequences ``[N, T, D]`` as events ``[N T, D]`` and conditions."""
+        """Convert sequences ``[N, T, D]`` to events ``[N T, D]`` and their conditions."""
         shape = list(np.shape(x))
         if len(shape) != 3 or shape[1:] != [self.frames, self.features]:
             raise ValueError(
@@ -95,34 +103,34 @@ class SequenceFlow:
         return x.reshape(-1, self.features), conditions.reshape(len(x) * self.frames, -1)
 
     def fit(self, train: np.ndarray, validation: np.ndarray, **options: Any) -> History:
-        """Maximises the mean over frames; see :func:`tfp_maf.fit`.
+        """Maximise the mean log-likelihood per frame with :func:`tfp_maf.fit`.
 
         Args:
             train, validation: sequences ``[N, T, D]`` and ``[M, T, D]``.
-            options: of :func:`tfp_maf.fit`.
+            options: options of :func:`tfp_maf.fit`.
 
         Returns:
-            The history, its likelihoods a frame's.
+            The history, with log-likelihoods per frame.
         """
         x, c = self._frames(train, "train")
         v, d = self._frames(validation, "validation")
         return fit(self.flow, x, v, train_condition=c, validation_condition=d, **options)
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
-        """``log p`` of whole sequences in nats, ``[N, T, D]`` to ``[N]``.
+        """Return the log-likelihoods ``[N]`` of whole sequences ``[N, T, D]``, in nats.
 
         Raises:
-            ValueError: another shape, or values that are not finite.
+            ValueError: the sequences have another shape, or a value is not finite.
         """
         events, conditions = self._frames(x)
         by_frame = log_prob(self.flow, events, condition=conditions)
         return by_frame.reshape(-1, self.frames).sum(axis=1)
 
     def sample(self, n: int, *, seed: int | None = None) -> np.ndarray:
-        """New sequences ``[n, T, D]``, frame after frame.
+        """Draw sequences ``[n, T, D]``, frame by frame.
 
         Raises:
-            ValueError: ``n`` below 1.
+            ValueError: ``n`` is not a positive integer.
         """
         check_positive_integer("n", n)
         x = np.zeros([n, self.frames, self.features], np.float32)
@@ -133,10 +141,10 @@ class SequenceFlow:
         return x
 
     def save(self, folder: str | Path) -> None:
-        """Writes the flow, and what its frames are.
+        """Write the flow and the shape of its sequences to a folder.
 
         Raises:
-            OSError: the folder can't be written.
+            OSError: the folder cannot be written.
         """
         self.flow.save(folder)
         shape = {"frames": self.frames, "features": self.features, "past": self.past}
@@ -144,10 +152,11 @@ class SequenceFlow:
 
     @classmethod
     def load(cls, folder: str | Path) -> SequenceFlow:
-        """What :meth:`save` wrote.
+        """Load a density that :meth:`save` wrote.
 
         Raises:
-            OSError: none there. ValueError: it is damaged.
+            OSError: the folder holds no saved density.
+            ValueError: a file is damaged.
         """
         flow = load_flow(folder)
         try:

@@ -1,4 +1,4 @@
-"""What does not belong among sequences: a tempered ratio of two densities frame by frame."""
+"""Anomaly detection in sequences by the tempered ratio of two autoregressive densities."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ TRAINING: dict[str, Any] = {
 
 
 class SequenceDetector:
-    """Scores sequences ``[N, T, D]``: ``log p(x) - weight log p_background(x)``.
+    """Detector that scores sequences by ``log p(x) - weight log p_background(x)``.
 
-    By frames alone, a density prefers what is smooth: there the next frame is easily told.
-    The background's share takes that back (see :class:`~tfp_maf.AnomalyDetector`).
+    ``log p(x)`` alone favours smooth sequences, whose next frame is easy to predict; the background
+    term compensates for that (see :class:`~tfp_maf.AnomalyDetector`).
 
     Attributes:
-        whitening: frames ``[D]`` to their principal components.
-        flow, background: of sequences of those.
-        weight: of the background's log-likelihood.
+        whitening: map from frames ``[D]`` to their principal components.
+        flow, background: densities of sequences of these components.
+        weight: weight of the background's log-likelihood.
     """
 
     def __init__(
@@ -55,19 +55,20 @@ class SequenceDetector:
         seed: int = 0,
         **training: Any,
     ) -> SequenceDetector:
-        """To sequences of one class, and to everyday ones.
+        """Fit a detector to sequences of one class and to background sequences.
 
         Args:
-            x, validation: ``[N, T, D]`` and ``[M, T, D]`` of the class; whitening is fitted to
-                the frames of ``x``.
-            background, background_validation: everyday sequences ``[B, T, D]``, ``[C, T, D]``.
-            weight: of the background's log-likelihood.
-            components: of a frame; all by default.
-            seed: of weights and shuffles.
-            training: options of :func:`tfp_maf.fit`, in place of :data:`TRAINING`.
+            x, validation: sequences ``[N, T, D]`` and ``[M, T, D]`` of the class; the whitening is
+                fitted to the frames of ``x``.
+            background, background_validation: background sequences ``[B, T, D]`` and
+                ``[C, T, D]``.
+            weight: weight of the background's log-likelihood.
+            components: number of principal components per frame; all by default.
+            seed: seed of weights and shuffles.
+            training: options of :func:`tfp_maf.fit` that replace :data:`TRAINING`.
 
         Raises:
-            ValueError: bad sequences, or an option out of its range.
+            ValueError: sequences are invalid, or an option is out of range.
         """
         frames = np.reshape(x, [-1, np.shape(x)[-1]])
         whitening = Whitening.fit(frames, components=components)
@@ -82,19 +83,19 @@ class SequenceDetector:
         return cls(whitening, flows[0], background=flows[1], weight=weight)
 
     def score(self, x: np.ndarray) -> np.ndarray:
-        """``[N, T, D]`` to ``[N]``.
+        """Return the scores ``[N]`` of sequences ``[N, T, D]``.
 
         Raises:
-            ValueError: another shape, or values that are not finite.
+            ValueError: the sequences have another shape, or a value is not finite.
         """
         z = _whitened(self.whitening, x)
         return self.flow.log_prob(z) - self.weight * self.background.log_prob(z)
 
     def save(self, folder: str | Path) -> None:
-        """Writes both flows, the whitening and the weight.
+        """Write both densities, the whitening and the weight to a folder.
 
         Raises:
-            OSError: the folder can't be written.
+            OSError: the folder cannot be written.
         """
         folder = Path(folder)
         self.flow.save(folder / "flow")
@@ -104,10 +105,11 @@ class SequenceDetector:
 
     @classmethod
     def load(cls, folder: str | Path) -> SequenceDetector:
-        """What :meth:`save` wrote.
+        """Load a detector that :meth:`save` wrote.
 
         Raises:
-            OSError: none there. ValueError: it is damaged.
+            OSError: the folder holds no detector.
+            ValueError: a file is damaged.
         """
         folder = Path(folder)
         if not (folder / DETECTOR).is_file():
@@ -122,6 +124,6 @@ class SequenceDetector:
 
 
 def _whitened(whitening: Whitening, x: np.ndarray) -> np.ndarray:
-    """Each frame of sequences ``[N, T, D]``: ``[N, T, components]``."""
+    """Whiten each frame of sequences ``[N, T, D]``, to ``[N, T, components]``."""
     n, frames, features = np.shape(x)
     return whitening(np.reshape(x, [-1, features])).reshape(n, frames, -1)

@@ -1,4 +1,4 @@
-"""Principal components of unit variance: the directions in which rows differ most."""
+"""Whitening of rows: principal components scaled to unit variance."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from data_prep.files import replaced_when_whole
 
 @dataclass(frozen=True)
 class Whitening:
-    """``z = (x - mean) directions``: of mean 0 and covariance I on the rows it was fitted to.
+    """Linear map ``z = (x - mean) @ directions`` that whitens the rows it was fitted to.
 
-    What the kept directions do not span is dropped.
+    On those rows ``z`` has mean 0 and covariance I. The variation outside of the kept directions is
+    dropped.
 
     Attributes:
         mean: float64 ``[D]``.
@@ -27,24 +28,25 @@ class Whitening:
 
     @classmethod
     def identity(cls, size: int) -> Whitening:
-        """What leaves rows ``[N, size]`` as they are."""
+        """Return the identity map for rows ``[N, size]``."""
         return cls(np.zeros(size), np.eye(size))
 
     @classmethod
     def fit(
         cls, x: np.ndarray, *, components: int | None = None, shrinkage: float = 0.0
     ) -> Whitening:
-        """To rows ``[N, D]``; by default all directions in which they differ at all.
+        """Fit a whitening to rows ``[N, D]``.
 
         Args:
             x: the rows.
-            components: directions kept.
-            shrinkage: s of the covariance ``(1 - s) S + s tr(S) / D I`` that takes S's place
-                where rows are few; above 0, all D directions are kept
-                (Ledoit and Wolf 2004).
+            components: number of directions to keep; by default all in which the rows vary.
+            shrinkage: for few rows, the weight s of the shrunk covariance
+                ``(1 - s) S + s tr(S) / D I``, where S is the sample covariance (Ledoit and Wolf
+                2004); above 0, all D directions are kept.
 
         Raises:
-            ValueError: fewer than two rows, or fewer such directions than are wanted.
+            ValueError: there are fewer than two rows, or they vary in fewer than ``components``
+                directions.
         """
         x = np.asarray(x, np.float64)
         if len(x) < 2:
@@ -56,32 +58,35 @@ class Whitening:
             return cls(mean, axes / np.sqrt(shrunk))
         _, singular, axes = np.linalg.svd(x - mean, full_matrices=False)
         deviations = singular / np.sqrt(len(x))
-        # Less than a millionth of the widest is the rounding of float32 columns.
+        # Below a millionth of the largest, singular values are float32 rounding error.
         rank = int((singular > 1e-6 * singular.max()).sum())
         kept = rank if components is None else components
         if not 1 <= kept <= rank:
-            raise ValueError(f"{components} components wanted, but the rows differ in {rank} only")
+            raise ValueError(
+                f"{components} components requested, but the rows vary in {rank} directions"
+            )
         return cls(mean, (axes[:kept] / deviations[:kept, None]).T)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """``[N, D]`` to float32 ``[N, components]``."""
+        """Whiten rows ``[N, D]``, to float32 ``[N, components]``."""
         return ((np.asarray(x, np.float64) - self.mean) @ self.directions).astype(np.float32)
 
     def save(self, path: Path) -> None:
-        """Writes a ``.npz``.
+        """Write the map to a ``.npz`` file.
 
         Raises:
-            OSError: it can't be written.
+            OSError: the file cannot be written.
         """
         with replaced_when_whole(path, binary=True) as file:
             np.savez(file, mean=self.mean, directions=self.directions)
 
     @classmethod
     def load(cls, path: Path) -> Whitening:
-        """What :meth:`save` wrote; nothing in it is executed.
+        """Load a map that :meth:`save` wrote, without unpickling.
 
         Raises:
-            OSError: no such file. ValueError: it is damaged.
+            OSError: the file does not exist.
+            ValueError: the file is damaged.
         """
         try:
             with np.load(path, allow_pickle=False) as stored:

@@ -1,1 +1,1 @@
-"""Log-likelihoods of data sets, baselines, detection metrics."""
+"""Evaluation: log-likelihoods of data sets, baselines, detection metrics."""

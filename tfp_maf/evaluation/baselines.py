@@ -1,4 +1,8 @@
-"""What a flow has to beat: densities with a closed form or a standard fit."""
+"""Baseline densities to compare a flow with: standard normal, Gaussian, Gaussian mixture.
+
+The full-covariance Gaussian is the first row of table 1 of Papamakarios et al. 2017 (arXiv
+1705.07057).
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,26 @@ import numpy as np
 from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.flows.gaussian import moments
 
-MIXTURE_ROWS = 50_000  # rows that the mixture is fitted on: EM's time is proportional
+MIXTURE_ROWS = 50_000  # maximum number of rows to fit the mixture to; EM's time is proportional
 
 
 def standard_normal(x: np.ndarray) -> Evaluation:
-    """``N(0, I)`` on rows ``[N, D]``: the flow's base, and the post's first figure."""
+    """Evaluate ``N(0, I)``, the base distribution of the flows, on rows ``[N, D]``."""
     x = np.asarray(x, np.float64)
     return Evaluation.of(-0.5 * (x**2).sum(axis=1) - 0.5 * x.shape[1] * np.log(2 * np.pi))
 
 
 def gaussian(train: np.ndarray, x: np.ndarray) -> Evaluation:
-    """A full-covariance Gaussian fitted to ``train`` by maximum likelihood, on ``x [N, D]``.
+    """Fit a full-covariance Gaussian to ``train`` by maximum likelihood, and evaluate it on ``x``.
 
-    ``log p(x) = -1/2 (x - m)' S^-1 (x - m) - 1/2 log |2 pi S|``, the first row of the
-    paper's table 1.
+    ``log p(x) = -1/2 (x - m)' S^-1 (x - m) - 1/2 log |2 pi S|``.
+
+    Args:
+        train: rows ``[M, D]`` to fit to.
+        x: rows ``[N, D]`` to evaluate on.
 
     Raises:
-        ValueError: a singular covariance: some columns are linear in others.
+        ValueError: the covariance is singular, as some columns are linear combinations of others.
     """
     train, x = np.asarray(train, np.float64), np.asarray(x, np.float64)
     mean, factor = moments(train)
@@ -36,10 +43,16 @@ def gaussian(train: np.ndarray, x: np.ndarray) -> Evaluation:
 def gaussian_mixture(
     train: np.ndarray, x: np.ndarray, *, components: int, seed: int = 0
 ) -> Evaluation | None:
-    """scikit-learn's full-covariance mixture, fitted to at most 50,000 rows of ``train``.
+    """Fit scikit-learn's full-covariance Gaussian mixture, and evaluate it on ``x``.
+
+    Args:
+        train: rows ``[M, D]``; the mixture is fitted to at most 50,000 of them.
+        x: rows ``[N, D]`` to evaluate on.
+        components: number of components, fewer if there are fewer than ten rows for each.
+        seed: seed of the choice of rows and of the fit.
 
     Returns:
-        Its score on ``x [N, D]``, or None where scikit-learn is not installed.
+        The evaluation, or None if scikit-learn is not installed.
     """
     try:
         from sklearn.mixture import GaussianMixture

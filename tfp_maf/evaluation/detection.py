@@ -1,4 +1,4 @@
-"""How well scores tell one class from others."""
+"""Detection metrics: separation of a target class from others by their scores."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 @dataclass(frozen=True)
 class Detection:
-    """Of scores that should be higher for the target.
+    """Detection metrics of scores that should be higher for the target.
 
     Attributes:
-        auc: the chance that a target scores above a clip of another word, all words as often.
-        auc_by_word: the same against each other word.
-        above: other words whose mean score is above the target's mean.
-        margin: how far the best other word's mean is below the target's, in standard deviations
-            of the target's scores.
-        equal_error_rate: where misses are as many as false alarms.
-        false_alarms: share of targets below the threshold; None without one.
-        misses: share of others above it.
+        auc: probability that a target scores above a clip of another word, averaged over words.
+        auc_by_word: the same probability for each other word.
+        above: other words whose mean score is above the target's.
+        margin: distance of the target's mean score above the highest mean of another word, in
+            standard deviations of the target's scores.
+        equal_error_rate: error rate at the threshold where both kinds of error are equally
+            frequent.
+        false_alarms: fraction of targets below the threshold; None without a threshold.
+        misses: fraction of others at or above the threshold; None without a threshold.
     """
 
     auc: float
@@ -40,7 +41,14 @@ class Detection:
         *,
         threshold: float | None = None,
     ) -> Detection:
-        """Of the scores of the target ``[N]``, and of others ``[M]`` and their words ``[M]``."""
+        """Compute the metrics from scores.
+
+        Args:
+            target: scores ``[N]`` of the target.
+            others: scores ``[M]`` of other clips.
+            words: words ``[M]`` of those clips.
+            threshold: scores below it are not the target; None for no threshold.
+        """
 
         def auc(scores: np.ndarray) -> float:
             return float(roc_auc_score(_labels(target, scores), np.concatenate([target, scores])))
@@ -61,7 +69,7 @@ class Detection:
 
 
 def roc(target: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of others let in and of targets found, threshold after threshold."""
+    """Return the ROC curve: false-positive and true-positive rates over all thresholds."""
     let_in, found, _ = roc_curve(_labels(target, others), np.concatenate([target, others]))
     return let_in, found
 

@@ -1,4 +1,7 @@
-"""The mean log-likelihood of a data set, with its error."""
+"""Mean log-likelihood of a data set with its standard error, as in the paper's tables.
+
+The paper is Papamakarios et al. 2017 (arXiv 1705.07057), section 4.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ CHUNK = 10_000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A mean log-likelihood in nats an event, as the paper's tables give it.
+    """Mean log-likelihood in nats per event, with the paper's error bars.
 
     Attributes:
-        mean: over the rows.
-        two_standard_errors: ``2 * sd / sqrt(rows)``, the paper's error bars (section 4); NaN
-            for a single row.
-        rows: how many there were.
+        mean: mean over the rows.
+        two_standard_errors: ``2 * sd / sqrt(rows)``, as in section 4 of the paper; NaN for a
+            single row.
+        rows: number of rows.
     """
 
     mean: float
@@ -30,7 +33,7 @@ class Evaluation:
 
     @classmethod
     def of(cls, log_prob: np.ndarray) -> Evaluation:
-        """Of the log-likelihoods ``[N]`` themselves."""
+        """Summarise the log-likelihoods ``[N]`` of single rows."""
         log_prob = np.asarray(log_prob, np.float64)
         n = len(log_prob)
         error = 2 * log_prob.std(ddof=1) / np.sqrt(n) if n > 1 else float("nan")
@@ -48,17 +51,27 @@ def log_prob(
     chunk_size: int = CHUNK,
     progress: bool = False,
 ) -> np.ndarray:
-    """``log p(x)`` of rows ``[N, D]`` as float64 ``[N]``, ``chunk_size`` rows at a time.
+    """Compute the log-likelihoods of rows, one chunk at a time.
 
-    Memory stays that of one chunk: ``x`` may be a ``numpy.memmap``. With ``progress``, more
-    than one chunk shows a bar, on standard error. ``condition`` is :meth:`Flow.log_prob`'s.
+    Only one chunk is held in memory, so ``x`` can be a ``numpy.memmap``.
+
+    Args:
+        flow: the flow to evaluate.
+        x: rows ``[N, D]``.
+        condition: see :meth:`Flow.log_prob`.
+        chunk_size: number of rows per chunk.
+        progress: whether to show a progress bar on standard error if there is more than one chunk.
+
+    Returns:
+        float64 ``[N]``, in nats.
 
     Raises:
-        ValueError: no rows, another width, or a value that is not finite; names the row.
+        ValueError: there are no rows, they have another width, or a value is not finite; the
+            message names the row.
     """
     if len(np.shape(x)) != 2 or len(x) == 0:
         raise ValueError(
-            f"x must have shape [N, {flow.event_size}], at least one row, got {list(np.shape(x))}"
+            f"x must have shape [N, {flow.event_size}] with N > 0, got {list(np.shape(x))}"
         )
     flow.conditioning.check_length(condition, len(x))
     result = np.empty(len(x), np.float64)
@@ -71,7 +84,10 @@ def log_prob(
 
 
 def evaluate(flow: Flow, x: Any, *, condition: Any = None, chunk_size: int = CHUNK) -> Evaluation:
-    """Mean ± two standard errors of ``log p(x)`` over rows ``[N, D]``.
+    """Compute mean and standard error of the log-likelihood over rows ``[N, D]``.
+
+    Args:
+        flow, x, condition, chunk_size: see :func:`log_prob`.
 
     Raises:
         ValueError: see :func:`log_prob`.

@@ -1,1 +1,1 @@
-"""Training runs on tables as folders: train, score, sample, plot."""
+"""Training runs on tables, each kept in a folder: train, score, sample, plot."""

@@ -1,4 +1,4 @@
-"""Where the command line joins data preparation and flows: names and paths to splits."""
+"""Lookup of experiments and loading of their splits, by name or by path of a table."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ LOADERS: dict[str, Callable[..., Splits]] = {
 
 
 def find_experiment(target: str) -> Experiment:
-    """The experiment of that name, or one for the table at that path.
+    """Return the experiment of that name, or the default one for a table's path.
 
     Raises:
-        ValueError: neither.
+        ValueError: ``target`` is neither a known name nor a path.
     """
     if target in EXPERIMENTS:
         return EXPERIMENTS[target]
     if Path(target).suffix or Path(target).exists():
         return Experiment()
     raise ValueError(
-        f"{target!r} is neither an experiment ({', '.join(EXPERIMENTS)}) nor a table's path"
+        f"{target!r} is neither an experiment ({', '.join(EXPERIMENTS)}) nor the path of a table"
     )
 
 
@@ -49,22 +49,25 @@ def load_splits(
     seed: int,
     progress: bool = True,
 ) -> Splits:
-    """The splits of an experiment.
+    """Load the splits of an experiment.
 
     Args:
-        experiment: ``"table"``, or one of the paper's data sets.
-        source: the raw file, or the folder it is in; by default ``data/EXPERIMENT``. For gas,
-            without a file there, the simulated stand-in.
-        drop: a table's columns to leave out.
-        seed: of a table's shuffle and of the stand-in; the paper's sets keep the authors'.
+        experiment: ``"table"``, or the name of one of the paper's data sets.
+        source: the raw file or the folder that contains it; by default ``data/EXPERIMENT`` or
+            ``data``. If gas has no file there, its simulated stand-in is used.
+        drop: columns to leave out of a table.
+        seed: seed of a table's shuffle and of the stand-in; the paper's data sets are always
+            split as the authors did.
+        progress: whether to show a progress bar while reading.
 
     Raises:
-        OSError, ValueError: no such file, or another format.
+        OSError: the file does not exist or cannot be read.
+        ValueError: the file has another format, or ``drop`` is given for a data set.
     """
     if experiment == "table":
         return table.load(str(source), drop=drop, seed=seed)
     if drop:
-        raise ValueError(f"--drop is for tables; {experiment} has its own columns")
+        raise ValueError(f"--drop is for tables only; the columns of {experiment} are fixed")
     folder = source or _folder(experiment)
     if experiment != "gas":
         return LOADERS[experiment](folder or DATA_FOLDER / experiment)
@@ -74,7 +77,7 @@ def load_splits(
 
 
 def _folder(experiment: str) -> Path | None:
-    """``data/EXPERIMENT`` or ``data``, where a data set's first file is in it."""
+    """Return ``data/EXPERIMENT`` or ``data``, whichever contains the data set's raw file."""
     folders = (DATA_FOLDER / experiment, DATA_FOLDER)
     files = FILES.get(experiment, ())
     return next((f for f in folders if any((f / name).is_file() for name in files)), None)
@@ -90,16 +93,21 @@ def _stand_in(seed: int) -> Splits:
 
 
 def reload_splits(config: dict[str, Any], *, progress: bool = True) -> Splits:
-    """The splits that a run was trained on, from its ``config.json``.
+    """Reload the splits that a run was trained on.
+
+    Args:
+        config: contents of the run's ``config.json``.
+        progress: whether to show a progress bar while reading.
 
     Raises:
-        OSError, ValueError: the source is gone, or is not what it was.
+        OSError: the source no longer exists.
+        ValueError: the source has changed since.
     """
     data = config["data"]
     if data["simulated"]:
         splits = _stand_in(config["seed"])
     elif not Path(data["source"]).exists():
-        raise FileNotFoundError(f"{data['source']}, which the run was trained on, is gone")
+        raise FileNotFoundError(f"{data['source']}, which the run was trained on, no longer exists")
     else:
         splits = load_splits(
             config["experiment"],

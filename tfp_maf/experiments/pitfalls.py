@@ -1,8 +1,9 @@
-"""TFP's own batch norm in a flow, to be seen going wrong.
+"""Demonstration of the error in TFP's own batch normalisation bijector, which the post uses.
 
-``tfb.BatchNormalization`` takes the stored variance for its log-determinant where it takes the
-batch's for the map: what is maximised then is not a density. Everything else here is as it is in
-:func:`tfp_maf.build_maf` and :func:`tfp_maf.fit`.
+In training mode ``tfb.BatchNormalization`` normalises by the batch's variance but computes its
+log-determinant from the stored variance, so that the training objective is not a log-likelihood.
+In everything else this module follows :func:`tfp_maf.build_maf` and :func:`tfp_maf.fit`. The post
+is "Experimenting with autoregressive flows in TensorFlow Probability".
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 def build_with_tfps_batch_norm(
     event_size: int, *, num_layers: int, hidden_units: Sequence[int]
 ) -> Any:
-    """The paper's MAF, tanh, with TFP's bijector: a ``tfd.TransformedDistribution``."""
+    """Build the paper's MAF with tanh and ``tfb.BatchNormalization``.
+
+    Args:
+        event_size: number of columns, D.
+        num_layers: number of autoregressive layers.
+        hidden_units: sizes of each network's hidden layers.
+
+    Returns:
+        A ``tfd.TransformedDistribution`` in training mode.
+    """
     bijectors: list[Any] = []
     for layer in range(num_layers):
         network = tfb.AutoregressiveNetwork(
@@ -46,10 +56,18 @@ def train_with_tfps_batch_norm(
     epochs: int,
     seed: int = 0,
 ) -> list[float]:
-    """Maximises what TFP calls the log-likelihood of rows ``[N, D]``, then ends training mode.
+    """Maximise the ``log_prob`` that TFP reports in training mode, then leave training mode.
+
+    Args:
+        distribution: from :func:`build_with_tfps_batch_norm`; changed in place.
+        x: training rows ``[N, D]``.
+        learning_rate: learning rate of Adam.
+        batch_size: number of rows per step.
+        epochs: number of epochs.
+        seed: seed of the shuffles.
 
     Returns:
-        Its mean over each epoch's batches, in nats.
+        The mean of that ``log_prob`` over the batches of each epoch, in nats.
     """
     variables = distribution.trainable_variables
     optimizer = tf_keras.optimizers.Adam(learning_rate, jit_compile=False)

@@ -1,4 +1,4 @@
-"""Printed log-likelihoods, and the same as JSON's values."""
+"""Console report of log-likelihoods, and their conversion to JSON values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNITS = "nats per event, columns standardised"
 
 
 def report(name: str, evaluation: Evaluation) -> dict[str, Any]:
-    """Prints an evaluation and gives it as JSON's values."""
+    """Print an evaluation, and return it as a dictionary of JSON values (None for NaN)."""
     say(f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}")
     values = dataclasses.asdict(evaluation)
     return {k: v if math.isfinite(v) else None for k, v in values.items()}

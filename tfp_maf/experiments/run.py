@@ -1,4 +1,4 @@
-"""A run: the folder that ``tfp-maf train`` writes and the other commands read."""
+"""Runs: the folders that ``tfp-maf train`` writes and the other commands read."""
 
 from __future__ import annotations
 
@@ -23,44 +23,50 @@ PACKAGES = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "nump
 
 @dataclass(frozen=True)
 class Run:
-    """Holds ``config.json, metrics.json, history.csv, checkpoints/, model/, plots/``."""
+    """Folder of one training run.
+
+    It holds ``config.json``, ``metrics.json``, ``history.csv``, ``checkpoints/``, ``model/`` and
+    ``plots/``.
+    """
 
     folder: Path
 
     @classmethod
     def create(cls, folder: str | Path) -> Run:
-        """A new run.
+        """Create the folder of a new run.
 
         Raises:
-            OSError: the folder has something in it, or can't be written.
+            OSError: the folder is not empty or cannot be written.
         """
         folder = Path(folder)
         if folder.is_dir() and any(folder.iterdir()):
-            raise FileExistsError(f"--out {folder} is not empty; give another folder, or remove it")
+            raise FileExistsError(
+                f"--out {folder} is not empty; choose another folder or delete it"
+            )
         return cls(make_folder(folder))
 
     @classmethod
     def resume(cls, folder: str | Path) -> Run:
-        """One whose training was interrupted.
+        """Open a run whose training was interrupted.
 
         Raises:
-            OSError: no such run, or nothing in it to go on from.
+            OSError: there is no such run, or it has no checkpoint.
         """
         run = cls.open(folder)
         if not run.checkpoint.is_file():
             raise FileNotFoundError(
-                f"--resume: {folder} has no {CHECKPOINTS}/{TRAINING}: its training had not kept "
-                f"anything yet; remove the folder and train again"
+                f"--resume: {folder} has no {CHECKPOINTS}/{TRAINING}: no checkpoint was written "
+                f"before the run stopped; delete the folder and start again"
             )
         make_folder(folder)
         return run
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """An existing one.
+        """Open an existing run.
 
         Raises:
-            OSError: no such run.
+            OSError: the folder is not a run.
         """
         folder = Path(folder)
         if not (folder / CONFIG).is_file():
@@ -69,20 +75,20 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Where its training is kept."""
+        """Path of the training checkpoint."""
         return self.folder / CHECKPOINTS / TRAINING
 
     def write(self, name: str, values: dict[str, Any]) -> None:
-        """Writes a JSON file."""
+        """Write ``values`` to the JSON file ``name``."""
         write_json(self.folder / name, values)
 
     def write_history(self, history: pd.DataFrame) -> None:
-        """Writes ``history.csv``."""
+        """Write ``history.csv``."""
         write_csv(self.folder / HISTORY, history)
 
     @property
     def config(self) -> dict[str, Any]:
-        """What was trained, on what.
+        """Contents of ``config.json``: model, training settings, data and scaler.
 
         Raises:
             ValueError: the file is damaged.
@@ -104,15 +110,16 @@ class Run:
 
     @property
     def scaler(self) -> Scaler:
-        """Between the user's units and the flow's."""
+        """Scaler between the user's units and the flow's."""
         return Scaler.from_json(self.config["scaler"])
 
     @property
     def history(self) -> pd.DataFrame:
-        """A row an epoch.
+        """Learning curve, one row per epoch.
 
         Raises:
-            OSError: no such file. ValueError: it is damaged.
+            OSError: the run has no ``history.csv``.
+            ValueError: the file is damaged.
         """
         path = self.folder / HISTORY
         try:
@@ -123,12 +130,12 @@ class Run:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that a number may hang on."""
+    """Return the versions of Python and of the packages that results may depend on."""
     return {"python": platform.python_version()} | {n: metadata.version(n) for n in PACKAGES}
 
 
 def devices() -> list[str]:
-    """What TensorFlow computes on: ``CPU (2 threads)``, and each GPU's name."""
+    """Return the devices that TensorFlow uses: ``CPU (2 threads)`` and the name of each GPU."""
     import tensorflow as tf
 
     gpus = [

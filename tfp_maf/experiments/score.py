@@ -1,4 +1,4 @@
-"""Using a run: scoring a table, finding what does not belong in it, drawing samples."""
+"""Commands that use a trained run: evaluate, score, anomalies, sample."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.utils.console import say
 
-SHOWN = 10  # rows that `anomalies` prints
+SHOWN = 10  # maximum number of rows that `anomalies` prints
 
 
 def evaluate_run(folder: str, data: str | None) -> int:
-    """Prints the mean log-likelihood of the run's test rows, or of a table's."""
+    """Print the mean log-likelihood of the run's test rows, or of the rows of a table."""
     run = Run.open(folder)
     config, scaler = run.config, run.scaler
     flow = load_flow(folder, scaler=run.scaler)
@@ -36,12 +36,12 @@ def evaluate_run(folder: str, data: str | None) -> int:
     say(f"{result.rows} rows of {data or 'the test split of ' + config['data']['source']}")
     report("columns standardised", result)
     in_units = dataclasses.replace(result, mean=result.mean + scaler.log_det)
-    report("in the columns' own units", in_units)
+    report("columns in their own units", in_units)
     return 0
 
 
 def score(folder: str, data: str, output: str) -> int:
-    """Writes ``log p(x)``, in the user's units, of each row of a table."""
+    """Write ``log p(x)`` of each row of a table, in the user's units."""
     run = Run.open(folder)
     flow = load_flow(folder, scaler=run.scaler)
     z = _read(run, data)
@@ -52,9 +52,15 @@ def score(folder: str, data: str, output: str) -> int:
 
 
 def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float) -> int:
-    """Prints, and writes, which rows of a table are less likely than the run's own.
+    """Print the rows of a table that are anomalies under the run's flow, and write all scores.
 
-    The threshold is that of :class:`AnomalyDetector`, calibrated on the run's validation rows.
+    The threshold is the one of :class:`AnomalyDetector`, calibrated on the run's validation rows.
+
+    Args:
+        folder: folder of the run.
+        data: path of the table.
+        output: CSV file to write scores and flags to, or None.
+        false_alarms: fraction of validation rows below the threshold.
     """
     run = Run.open(folder)
     flow, log_det = load_flow(folder, scaler=run.scaler), run.scaler.log_det
@@ -65,8 +71,8 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
     scores = finite_log_prob(flow, z, data, progress=True)
     unlikely = scores < threshold
     say(
-        f"{unlikely.sum()} of {len(z)} rows of {data} are below {threshold + log_det:.3f} nats, "
-        f"as are {false_alarms:.2%} of {len(held_out)} validation rows"
+        f"{unlikely.sum()} of {len(z)} rows of {data} score below {threshold + log_det:.3f} nats "
+        f"(set on {len(held_out)} validation rows, false-alarm rate {false_alarms:.2%})"
     )
     for row in np.argsort(scores)[: min(SHOWN, unlikely.sum())]:
         say(f"row {row + 1:8}  {scores[row] + log_det:12.3f}")
@@ -78,7 +84,7 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
 
 
 def sample(folder: str, n: int, seed: int | None, output: str) -> int:
-    """Writes rows drawn from the flow, in the user's units."""
+    """Write rows drawn from the run's flow, in the user's units."""
     run = Run.open(folder)
     flow = load_flow(folder, scaler=run.scaler)
     x = run.scaler.unstandardise(flow.sample(n, seed=seed).numpy())
@@ -93,10 +99,10 @@ def _read(run: Run, data: str) -> np.ndarray:
 
 
 def standardised(run: Run, rows: np.ndarray, data: str) -> np.ndarray:
-    """Rows ``[N, D]`` in the flow's units.
+    """Standardise rows ``[N, D]`` as the run's training rows were.
 
     Raises:
-        ValueError: one is too far out for float32; names it.
+        ValueError: a value overflows float32; the message names its row and column.
     """
     scaler = run.scaler
     z = scaler.standardise(rows)
@@ -105,16 +111,22 @@ def standardised(run: Run, rows: np.ndarray, data: str) -> np.ndarray:
         row, column = bad
         raise ValueError(
             f"{data}: row {row + 1}, column {scaler.columns[column]!r}: {rows[row, column]} is too "
-            f"far from the training data to have a density in float32"
+            f"far from the training data for float32"
         )
     return z
 
 
 def finite_log_prob(flow: Flow, z: np.ndarray, data: str, *, progress: bool = False) -> np.ndarray:
-    """Of each row of ``[N, D]``.
+    """Return ``log p(z)`` of standardised rows ``[N, D]``, all of them finite.
+
+    Args:
+        flow: the flow to score with.
+        z: the rows.
+        data: name of their source, for the error message.
+        progress: whether to show a progress bar.
 
     Raises:
-        ValueError: one is not finite; names the row.
+        ValueError: a log-likelihood is not finite; the message names the row.
     """
     values = log_prob(flow, z, progress=progress)
     bad = np.flatnonzero(~np.isfinite(values))

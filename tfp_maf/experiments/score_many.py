@@ -1,7 +1,8 @@
-"""Scoring tables that fit neither memory nor machine: a part at a time, on Dask.
+"""Scoring of tables larger than memory, part by part, with Dask.
 
-Each part, some rows of one file, is read, scored and written for itself, by a thread here or by a
-worker of a cluster; nothing of it stays in memory. Parts already written are not done again.
+A part is a block of rows of one file. Threads of this process, or the workers of a cluster, read,
+score and write the parts independently, so memory holds one part per worker. Parts that are
+already written are skipped.
 """
 
 from __future__ import annotations
@@ -26,26 +27,31 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.utils.console import say, shows
 
-MANIFEST = "_scores.json"  # readers of a folder of Parquet files skip names like it
+MANIFEST = "_scores.json"  # Parquet readers skip names that start with an underscore
 CONNECT = 10  # seconds to wait for a scheduler
 _loading = threading.Lock()
 
 
 def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str | None) -> int:
-    """Writes ``log p(x)``, in the user's units, of every row of files, in order, as Parquet files.
+    """Write ``log p(x)`` of every row of the files, in order and in the user's units, as Parquet.
 
-    Interrupted, the same call goes on with the parts that are not there.
+    After an interruption, the same call scores the parts that are still missing.
 
     Args:
-        folder: of the run; a cluster's workers must see it, the files and the output by these
-            names.
+        folder: folder of the run. The workers of a cluster must find it, the sources and the
+            output under the same paths.
         sources: ``.parquet``, ``.csv`` or ``.tsv`` files that have the run's columns.
-        output: a folder; it gets ``part-00000.parquet``, ... with a column ``log_prob``.
-        cluster: a scheduler's address, ``tcp://HOST:8786``; threads of this process by default.
+        output: folder to write ``part-00000.parquet``, ... to, each with a column ``log_prob``.
+        cluster: address of a Dask scheduler, such as ``tcp://HOST:8786``; None for threads of
+            this process.
+
+    Returns:
+        The exit status, 0.
 
     Raises:
-        OSError: a file is missing, the folder can't be written, or no scheduler answers.
-        ValueError: another kind of file, or rows that have no density; names file and part.
+        OSError: a file is missing, the folder cannot be written, or no scheduler answers.
+        ValueError: a file is of another kind, or a row has no finite log-likelihood; the message
+            names the file and the part.
     """
     from dask import delayed
 
@@ -56,7 +62,7 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
     paths = [target / f"part-{number:05}.parquet" for number in range(len(parts))]
     missing = [number for number, path in enumerate(paths) if not path.exists()]
     if len(missing) < len(parts):
-        say(f"{len(parts) - len(missing)} of {len(parts)} parts are there already")
+        say(f"{len(parts) - len(missing)} of {len(parts)} parts were scored before")
     with _client(cluster) as client:
         score = delayed(_score_part)
         jobs = client.compute(
@@ -68,18 +74,18 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
 
 
 def _parts(source: Path, run: Run) -> list[tuple[Any, str]]:
-    """A file's parts, to be read by who scores them, and what they are called."""
+    """Return the parts of a file, read lazily by the workers, each with a name for messages."""
     import dask.dataframe as dd
 
     text_files.require_file(source)
     if source.suffix == ".parquet":
         frame = dd.read_parquet(str(source), index=False, split_row_groups="adaptive")
     elif source.suffix in table.SEPARATORS:
-        # As text: what is no number is named with its row then.
+        # Read as text, so that the error for an invalid number can name its row.
         options = {"sep": table.SEPARATORS[source.suffix], "dtype": str, "skip_blank_lines": False}
         frame = dd.read_csv(str(source), **options)
     else:
-        raise ValueError(f"{source}: give .parquet, .csv or .tsv files where there are several")
+        raise ValueError(f"{source}: only .parquet, .csv and .tsv files can be scored in parts")
     columns = table.wanted(
         frame.columns, run.scaler.columns, source, left_out=run.config["left_out"]
     )
@@ -88,16 +94,16 @@ def _parts(source: Path, run: Run) -> list[tuple[Any, str]]:
 
 
 def _identity(source: str) -> list[Any]:
-    """By which a file is known again."""
+    """Return what identifies a file: its path, size and time of modification."""
     status = Path(source).stat()
     return [str(Path(source).resolve()), status.st_size, status.st_mtime_ns]
 
 
 def _claim(target: Path, manifest: dict[str, Any]) -> None:
-    """Notes what is scored into a folder.
+    """Record in a new output folder what is scored into it, or check that it is the same.
 
     Raises:
-        ValueError: other things are.
+        ValueError: the folder holds other files, or scores of another run or other sources.
     """
     path = target / MANIFEST
     if path.exists() or any(target.iterdir()):
@@ -106,22 +112,25 @@ def _claim(target: Path, manifest: dict[str, Any]) -> None:
         except (OSError, ValueError):
             before = None
         if before != json.loads(json.dumps(manifest)):
-            raise ValueError(f"-o {target} holds something else; give another folder, or remove it")
+            raise ValueError(
+                f"-o {target} holds something other than scores of this run and these files; "
+                f"choose another folder or delete it"
+            )
     else:
         write_json(path, manifest)
 
 
 def _client(cluster: str | None) -> Any:
-    """Of a cluster's scheduler, or of threads here."""
+    """Return a Dask client of the cluster's scheduler, or one with threads in this process."""
     from dask.distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what fails is raised here
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # failures are raised here instead
     if cluster is None:
         return Client(processes=False, dashboard_address=None)
     try:
         return Client(cluster, timeout=CONNECT)
     except (OSError, ValueError) as error:
-        raise OSError(f"--cluster {cluster}: no scheduler answers ({error})") from None
+        raise OSError(f"--cluster {cluster}: no scheduler answered ({error})") from None
 
 
 def _wait_for(jobs: list[Any], names: list[str]) -> None:
@@ -136,14 +145,17 @@ def _wait_for(jobs: list[Any], names: list[str]) -> None:
             except (ValueError, OSError):
                 raise
             except KilledWorker:
-                raise OSError(f"{name_of[job.key]}: every worker that took it died") from None
-            except Exception as error:  # the reading libraries' own kinds
+                raise OSError(f"{name_of[job.key]}: every worker that tried it died") from None
+            except Exception as error:  # exceptions of the libraries that read the files
                 raise ValueError(f"{name_of[job.key]}: {error}") from None
             bar.update()
 
 
 def _score_part(part: pd.DataFrame, name: str, folder: str, path: str) -> None:
-    """Run by the workers; a part done twice, after a failure, is written over by its equal."""
+    """Score one part and write it, on a worker.
+
+    A part that is scored again after a worker failed replaces an identical file.
+    """
     run, flow = _loaded(folder)
     rows = text_files.numbers(part.reset_index(drop=True), Path(name))
     z = standardised(run, rows, name)
@@ -153,7 +165,7 @@ def _score_part(part: pd.DataFrame, name: str, folder: str, path: str) -> None:
 
 
 def _loaded(folder: str) -> tuple[Run, Flow]:
-    with _loading:  # once a process, not once a thread
+    with _loading:  # once per process, not once per thread
         return _load(folder)
 
 

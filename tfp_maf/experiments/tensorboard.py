@@ -1,4 +1,4 @@
-"""A training as TensorBoard shows it: scalars an epoch, and samples over data now and then."""
+"""TensorBoard logs of a training run: scalars each epoch, a figure of samples every 20th."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FIGURE_EVERY = 20  # epochs
 
 
 class Watcher:
-    """Writes event files; ``tensorboard --logdir FOLDER`` reads them.
+    """Writer of TensorBoard event files, read by ``tensorboard --logdir FOLDER``.
 
     Args:
-        folder: where to.
+        folder: folder to write the event files to.
         flow: the flow in training.
-        splits: its data: samples are drawn over validation rows.
+        splits: its data; samples are drawn over the validation rows.
     """
 
     def __init__(self, folder: str | Path, flow: Flow, *, splits: Splits):
@@ -30,7 +30,7 @@ class Watcher:
         self.flow, self.splits = flow, splits
 
     def __call__(self, history: History) -> None:
-        """After an epoch: for :func:`tfp_maf.fit`'s ``on_epoch``."""
+        """Log an epoch; to be passed to :func:`tfp_maf.fit` as ``on_epoch``."""
         epoch = history.epochs
         with self.writer.as_default(step=epoch):
             tf.summary.scalar("log-likelihood/train", history.train[-1])
@@ -52,7 +52,7 @@ class Watcher:
 
 
 def _picture(figure: Figure) -> tf.Tensor:
-    """A figure as uint8 ``[1, height, width, 3]``."""
+    """Convert a figure to a uint8 image ``[1, height, width, 3]``."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return tf.image.decode_png(buffer.getvalue(), channels=3)[None]

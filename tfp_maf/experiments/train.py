@@ -1,4 +1,4 @@
-"""What each command does, once the command line is parsed."""
+"""The commands ``tfp-maf train`` and ``tfp-maf plot``, after parsing of the command line."""
 
 from __future__ import annotations
 
@@ -46,12 +46,29 @@ def train(
     seed: int,
     overrides: dict[str, Any],
 ) -> int:
-    """Trains, or goes on with a training, prints and writes a run; the exit status."""
+    """Train or resume a run, write its folder, print its metrics, and return the exit status.
+
+    Args:
+        target: name of an experiment, or path of a table.
+        data: raw file of a named experiment, or its folder.
+        out: folder of the run; ``runs/`` and the target's name by default.
+        drop: columns to leave out of a table.
+        resume: whether to resume the interrupted run in ``out``.
+        distribute: whether to train with the other workers listed in ``TF_CONFIG``.
+        tensorboard: whether to write TensorBoard logs.
+        as_json: whether to print the metrics as JSON at the end.
+        seed: seed of weights, shuffles and of a table's split.
+        overrides: fields of :class:`Experiment` to replace.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        ValueError: the data or an option is invalid, or training diverged.
+    """
     workers = Workers.of(strategy_here(say) if distribute else None)
     experiment = find_experiment(target)
     if experiment.name == "table":
         if data is not None:
-            raise ValueError("--data is for named experiments; give a table's path alone")
+            raise ValueError("--data is for named experiments only; give just the path of a table")
         data = target
     folder = out or Path("runs") / Path(target).stem
     if workers.index > 0:
@@ -74,10 +91,10 @@ def train(
             say((run.folder / runs.METRICS).read_text(), always=True)
         return status
     except BaseException as error:
-        if not run.checkpoint.exists():  # nothing was trained, nothing is lost
+        if not run.checkpoint.exists():  # no training to lose
             shutil.rmtree(run.folder)
         elif isinstance(error, OSError) and "--resume" not in str(error):
-            raise OSError(f"{error}; --resume goes on where the training was kept") from error
+            raise OSError(f"{error}; --resume continues from the last checkpoint") from error
         raise
 
 
@@ -124,7 +141,7 @@ def _load(
     splits = load_splits(experiment.name, data, drop=drop, seed=seed, progress=shows())
     if splits.simulated:
         experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
-        say("no data/ethylene_CO.txt: training on a simulated stand-in, not the real data")
+        say("no data/ethylene_CO.txt: training on a simulated stand-in for the gas data")
     return dataclasses.replace(experiment, **overrides), splits
 
 
@@ -148,10 +165,10 @@ def _help(
 
 
 def _check_same(run: Run, config: dict[str, Any]) -> None:
-    """That a run goes on with the options and data it began with, but for when to stop.
+    """Check that a run is resumed with its own options and data; the stopping rule may change.
 
     Raises:
-        ValueError: it does not; names what differs.
+        ValueError: an option or the data differ; the message names which.
     """
     ends = {"max_epochs", "patience"}
     before = run.config
@@ -187,8 +204,8 @@ def _train_and_write(
     except TrainingDiverged as error:
         failure, history = error, error.history
     if history.stopped == "interrupted":
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would lose the first's work
-        say("interrupted: writing the best epoch so far; --resume goes on with the training")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would lose the results
+        say("interrupted: writing the best epoch so far; --resume continues the training run")
     flow.save(run.folder, scaler=splits.scaler)
     run.write_history(history.frame)
     metrics["validation"] = report("trained flow, validation", evaluate(flow, splits.validation))
@@ -197,8 +214,8 @@ def _train_and_write(
     run.write(runs.METRICS, metrics)
     _write_plots(run, flow, splits, history.frame, metrics["baselines"])
     say(
-        f"{history.epochs} epochs in {metrics['train_seconds']:.0f} s, the best is "
-        f"{history.best_epoch}, ended by {history.stopped}; written to {run.folder}"
+        f"{history.epochs} epochs in {metrics['train_seconds']:.0f} s, best epoch "
+        f"{history.best_epoch}, stopped: {history.stopped}; written to {run.folder}"
     )
     if failure is not None:
         raise failure
@@ -215,7 +232,7 @@ def _fit(
     watcher: Watcher | None,
     workers: Workers,
 ) -> History:
-    """Trains, or goes on; the first worker shows how far it is."""
+    """Train the flow, or resume from its checkpoint; only the first worker shows progress."""
     return fit(
         flow,
         splits.train,
@@ -271,7 +288,7 @@ def _baselines(experiment: Experiment, splits: Splits, seed: int) -> dict[str, A
         train, test, components=experiment.mixture_components, seed=seed
     )
     if mixture is None:
-        say("no Gaussian mixture to compare with: pip install 'tfp_maf[baselines]' for it")
+        say("no Gaussian mixture baseline: it needs pip install 'tfp_maf[baselines]'")
     else:
         name = f"mixture of {experiment.mixture_components} Gaussians, test"
         result["gaussian_mixture"] = report(name, mixture) | {
@@ -295,7 +312,7 @@ def _training_metrics(history: History, seed: int) -> dict[str, Any]:
 
 
 def plot(folder: str) -> int:
-    """Draws the run's figures again."""
+    """Redraw the run's figures, and return the exit status."""
     run = Run.open(folder)
     config, history = run.config, run.history
     flow = load_flow(folder, scaler=run.scaler)

@@ -1,6 +1,7 @@
-"""How masking makes a dense layer autoregressive, written by hand.
+"""Masked dense layers and their masks, written out by hand to be read beside the sources.
 
-Two ways of building the masks, both read like their source:
+Masking makes a dense layer autoregressive. The masks are built in two ways, each in the notation of
+its source:
 
 * by blocks, as in the post "Experimenting with autoregressive flows in
   TensorFlow Probability" and TFP's ``tfb.masked_dense``: :func:`gen_slices`,
@@ -9,7 +10,7 @@ Two ways of building the masks, both read like their source:
   TFP's ``tfb.AutoregressiveNetwork``: :func:`input_degrees`,
   :func:`hidden_degrees`, :func:`made_masks` and :func:`connectivity`.
 
-Masks are numpy, the layer is TensorFlow.
+Masks are NumPy arrays; the layer is TensorFlow.
 """
 
 from __future__ import annotations
@@ -27,26 +28,26 @@ MaskType = Literal["exclusive", "inclusive"]
 def gen_slices(
     num_blocks: int, n_in: int, n_out: int, *, mask_type: MaskType = "exclusive"
 ) -> list[tuple[slice, slice]]:
-    """Which rows (outputs) each block of columns (inputs) may reach.
+    """Return, for each block of inputs, the slices of the mask that are unmasked.
 
-    Inputs and outputs are cut into ``num_blocks`` equal blocks. Block ``k`` of
-    the inputs reaches the outputs after block ``k`` (exclusive), or from block
-    ``k`` on (inclusive).
+    Inputs (columns of the mask) and outputs (rows) are divided into ``num_blocks``
+    equal blocks. Block ``k`` of the inputs is connected to the output blocks after
+    ``k`` (exclusive), or to block ``k`` and those after it (inclusive).
 
     Args:
-        num_blocks: number of blocks, one for each event dimension.
-        n_in: number of inputs, a multiple of ``num_blocks`` .
-        n_out: number of outputs. A remainder of ``n_out / num_blocks`` goes to
-            the last block, as in the post (4 units in 3 blocks).
-        mask_type: ``"exclusive"`` for the first layer, ``"inclusive"`` after.
+        num_blocks: number of blocks, one per event dimension.
+        n_in: number of inputs, a multiple of ``num_blocks``.
+        n_out: number of outputs. If ``num_blocks`` does not divide it, the last block
+            gets the remainder, as in the post (4 units in 3 blocks).
+        mask_type: ``"exclusive"`` for the first layer, ``"inclusive"`` for the others.
 
     Returns:
         ``num_blocks`` pairs ``(row_slice, column_slice)`` into an
         ``[n_out, n_in]`` mask.
 
     Raises:
-        ValueError: a size below 1, a ``num_blocks`` that does not divide
-            ``n_in`` or exceeds ``n_out``, or an unknown ``mask_type``.
+        ValueError: a size is below 1, ``num_blocks`` does not divide ``n_in`` or exceeds
+            ``n_out``, or ``mask_type`` is unknown.
     """
     if mask_type not in ("exclusive", "inclusive"):
         raise ValueError(f"mask_type must be 'exclusive' or 'inclusive', got {mask_type!r}")
@@ -55,7 +56,7 @@ def gen_slices(
     if n_in % num_blocks:
         raise ValueError(f"num_blocks={num_blocks} does not divide n_in={n_in}")
     if n_out < num_blocks:
-        raise ValueError(f"n_out={n_out} is fewer than num_blocks={num_blocks}")
+        raise ValueError(f"n_out={n_out} is less than num_blocks={num_blocks}")
     d_in, d_out = n_in // num_blocks, n_out // num_blocks
     first_row = d_out if mask_type == "exclusive" else 0
     return [
@@ -67,14 +68,14 @@ def gen_slices(
 def gen_mask(
     num_blocks: int, n_in: int, n_out: int, *, mask_type: MaskType = "exclusive"
 ) -> np.ndarray:
-    """The mask of one dense layer, by blocks.
+    """Return the block mask of one dense layer.
 
     Args:
         num_blocks, n_in, n_out, mask_type: see :func:`gen_slices`.
 
     Returns:
-        float32 ``[n_out, n_in]`` of zeros and ones; its transpose multiplies
-        the kernel. For the post's example::
+        float32 ``[n_out, n_in]`` of zeros and ones; the kernel is multiplied by its
+        transpose. For the post's example::
 
             >>> gen_mask(3, 3, 4).tolist()
             [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
@@ -89,20 +90,19 @@ def gen_mask(
 
 
 class MaskedDense(tf.Module):
-    """A dense layer whose kernel is masked: ``x @ (mask.T * kernel) + bias``.
+    """Dense layer with a masked kernel: ``x @ (mask.T * kernel) + bias``.
 
-    The post masks twice, the initial kernel and, as a Keras constraint, the
-    kernel after each update. Multiplying in the call does both at once and
-    holds under any optimizer.
+    The post masks the initial kernel and, with a Keras constraint, the kernel after
+    each update. Masking in the call replaces both, and works with any optimizer.
 
     Args:
         n_in: size of the inputs' last axis.
         units: size of the outputs' last axis.
-        num_blocks: number of blocks, by default one an input.
-        exclusive: whether block ``k`` of the outputs sees only the blocks
-            before ``k`` (first layer), or block ``k`` as well.
-        kernel_initializer: takes ``shape=[n_in, units]``, gives the unmasked
-            initial kernel; Glorot normal by default, as in the post.
+        num_blocks: number of blocks, by default one per input.
+        exclusive: whether block ``k`` of the outputs depends only on the input blocks
+            before ``k`` (as in the first layer), or on block ``k`` as well.
+        kernel_initializer: function that takes ``shape=[n_in, units]`` and returns the
+            unmasked initial kernel; Glorot normal by default, as in the post.
     """
 
     def __init__(
@@ -122,26 +122,26 @@ class MaskedDense(tf.Module):
         self.bias = tf.Variable(tf.zeros([units]), name="bias")
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        """float32 ``[..., n_in]`` to ``[..., units]``."""
+        """Map float32 inputs ``[..., n_in]`` to outputs ``[..., units]``."""
         return tf.linalg.matmul(inputs, self.mask * self.kernel) + self.bias
 
 
 def input_degrees(
     event_size: int, *, order: str | Sequence[int] = "left-to-right", seed: int | None = None
 ) -> np.ndarray:
-    """The place of each input in the autoregressive order, 1 for the first.
+    """Return the degrees of the inputs: their positions in the autoregressive order, from 1.
 
     Args:
         event_size: number of inputs, D.
         order: ``"left-to-right"``, ``"right-to-left"``, ``"random"``, or a
-            permutation of ``1..D`` .
-        seed: for ``"random"``.
+            permutation of ``1..D``.
+        seed: seed of the ``"random"`` order.
 
     Returns:
-        int ``[D]``, a permutation of ``1..D`` .
+        int ``[D]``, a permutation of ``1..D``.
 
     Raises:
-        ValueError: ``order`` is none of these.
+        ValueError: ``order`` is invalid.
     """
     left_to_right = np.arange(1, event_size + 1)
     if isinstance(order, str):
@@ -167,53 +167,55 @@ def hidden_degrees(
     how: Literal["equal", "random"] = "equal",
     seed: int | np.random.RandomState | None = None,
 ) -> np.ndarray:
-    """The degrees of one hidden layer (MADE, section 4.1).
+    """Return the degrees of one hidden layer (MADE, section 4.1).
 
-    A unit of degree ``d`` sees inputs of degree at most ``d``; no unit needs to
-    see the last input, so degrees end at ``event_size - 1`` .
+    A unit of degree ``d`` depends on inputs of degree at most ``d``. No output depends
+    on the last input, so degrees end at ``event_size - 1``.
 
     Args:
         previous: degrees of the layer below, int ``[n_in]``.
         units: number of units.
         event_size: number of inputs, D.
-        how: ``"equal"`` deals the degrees out in ascending order, each the
-            same number of times up to rounding; ``"random"`` draws them
-            uniformly from the smallest degree below to D - 1.
-        seed: for ``"random"``; a ``RandomState`` goes on from layer to layer.
+        how: ``"equal"`` assigns the degrees in ascending order, each to the same number
+            of units up to rounding; ``"random"`` draws them uniformly between the
+            smallest degree of the layer below and D - 1.
+        seed: seed of ``"random"`` degrees; pass the same ``RandomState`` to each layer
+            to draw them from one stream.
 
     Returns:
         int ``[units]``.
 
     Raises:
-        ValueError: an unknown ``how`` or ``units`` below 1.
+        ValueError: ``how`` is unknown, or ``units`` is below 1.
     """
     if units < 1:
         raise ValueError(f"a hidden layer needs at least one unit, got {units}")
     lowest = min(int(previous.min()), event_size - 1)
     if how == "equal":
-        # Cut [0, D - 1] into units + 1 equal segments and round their inner ends up.
+        # Divide [0, D - 1] into units + 1 equal segments, and round the inner boundaries up.
         ends = np.ceil(np.arange(1, units + 1) * (event_size - 1) / float(units + 1))
         return np.maximum(lowest, ends.astype(int))
     if how == "random":
-        # Exclusive upper end D; D = 1 has only the degree 0.
+        # The upper end is exclusive, so D; with D = 1 the only degree is 0.
         rng = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(seed)
         return rng.randint(lowest, max(event_size, lowest + 1), units)
     raise ValueError(f"how must be 'equal' or 'random', got {how!r}")
 
 
 def made_masks(degrees: Sequence[np.ndarray], *, params: int = 1) -> list[np.ndarray]:
-    """The masks of a MADE, one a layer, the output layer last.
+    """Return the masks of a MADE, one per layer, the output layer last.
 
-    ``mask[i, j] = [degree_in(i) <= degree_out(j)]`` between hidden layers (MADE,
-    equation 12), and ``<`` into the outputs (equation 13), which have the degrees of the
-    inputs.
+    ``mask[i, j] = [degree_in(i) <= degree_out(j)]`` for hidden layers (MADE, equation
+    12), and with ``<`` for the output layer (equation 13), whose units have the degrees
+    of the inputs.
 
     Args:
-        degrees: of the inputs ``[D]``, then of each hidden layer.
-        params: outputs an input: 2 for shift and log_scale, next to each other.
+        degrees: degrees of the inputs ``[D]``, then of each hidden layer.
+        params: number of outputs per input, adjacent to each other: 2 for shift and
+            log_scale.
 
     Returns:
-        bool ``[n_in, n_out]`` for each layer, the last ``[n_in, D * params]``.
+        One bool mask ``[n_in, n_out]`` per layer, the last ``[n_in, D * params]``.
     """
     hidden = [
         below[:, None] <= above[None, :]
@@ -224,16 +226,16 @@ def made_masks(degrees: Sequence[np.ndarray], *, params: int = 1) -> list[np.nda
 
 
 def connectivity(masks: Sequence[np.ndarray]) -> np.ndarray:
-    """How many paths lead from each input to each output: the masks' product.
+    """Count the paths from each input to each output, as the product of the masks.
 
     Args:
-        masks: ``[n_in, n_out]`` each, as from :func:`made_masks`.
+        masks: masks ``[n_in, n_out]`` of all layers, as from :func:`made_masks`.
 
     Returns:
         int ``[D, outputs]``; 0 where the output cannot depend on the input
         (MADE, section 4).
     """
-    paths = np.eye(len(masks[0]), dtype=object)  # Python integers: the counts overflow int64
+    paths = np.eye(len(masks[0]), dtype=object)  # Python integers, as the counts can overflow int64
     for mask in masks:
         paths = paths @ mask.astype(int).astype(object)
     return paths

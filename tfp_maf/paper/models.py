@@ -1,8 +1,8 @@
-"""The paper's models, their settings and its tables.
+"""Models, settings and published results of the paper.
 
-Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057), section 4, appendix C and D, tables 1 and
-2; the authors' code for what the paper leaves open. The neural spline flows are those of Durkan et
-al. 2019 (arXiv 1906.04032), table 1.
+The paper is Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057): section 4, appendices C and
+D, tables 1 and 2. The authors' code settles what the paper leaves open. The neural spline flows are
+from Durkan et al. 2019 (arXiv 1906.04032), table 1.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ FLOW_RATE, MADE_RATE, NSF_RATE = 1e-4, 1e-3, 5e-4
 
 @dataclass(frozen=True)
 class Model:
-    """A row of the paper's tables.
+    """Model of the paper, one row of its tables.
 
     Attributes:
-        label: what the paper calls it.
+        label: the paper's name for the model.
         builder: the ``build_*`` function.
-        arguments: given to it besides the data set's.
-        learning_rate: Adam's.
-        is_conditional: whether it is given labels.
+        arguments: arguments for ``builder`` in addition to those set by the data set.
+        learning_rate: learning rate of Adam.
+        is_conditional: whether the model is conditional on labels.
     """
 
     label: str
@@ -50,7 +50,10 @@ class Model:
         num_labels: int,
         seed: int,
     ) -> Flow:
-        """The model for a data set; Real NVP has activations of its own, a Gaussian none."""
+        """Build the model's flow; arguments that ``builder`` does not take are left out.
+
+        Real NVP, for example, has fixed activations, and the Gaussian has no hidden layers.
+        """
         accepted = inspect.signature(self.builder).parameters
         given = {
             "hidden_units": hidden_units,
@@ -85,15 +88,15 @@ MODELS = UNCONDITIONAL | {
 
 @dataclass(frozen=True)
 class DataSet:
-    """A column of the paper's tables.
+    """Data set of the paper, one column of its tables.
 
     Attributes:
-        hidden_units: of every network. The authors also tried twice as many layers (MNIST: 1024,
-            1024), and other sizes, and took the best in validation.
-        activation: of MADE and MAF.
-        log_scale_bound: see :func:`tfp_build_maf`.
-        train_rows: on which the published models were trained.
-        test: mean test log-likelihood by model, in nats.
+        hidden_units: sizes of the hidden layers of every network. The authors also tried twice as
+            many layers (for MNIST, 1024 and 1024) and other sizes, and chose by validation.
+        activation: activation of MADE and MAF.
+        log_scale_bound: see :func:`tfp_maf.build_maf`.
+        train_rows: number of training rows of the published models.
+        test: published mean test log-likelihood by model, in nats.
     """
 
     hidden_units: tuple[int, ...]
@@ -104,7 +107,7 @@ class DataSet:
 
 
 def _column(values: str) -> dict[str, float]:
-    """The paper's eight models, then the two of Durkan et al."""
+    """Parse a row of :data:`TABLE`: the paper's eight models, then the two of Durkan et al."""
     names = "gaussian made made_mog realnvp_5 realnvp_10 maf_5 maf_10 maf_mog_5 nsf_ar nsf_c"
     return dict(zip(names.split(), map(float, values.split()), strict=False))
 
@@ -127,10 +130,10 @@ HIDDEN_UNITS = {
     "mnist": (1024,),
     "cifar10": (1024,),
 }
-# Images have ink where no training image has, and with relu, layers blow such a pixel up. MAF (5)
-# with its usual bound, 6, had validation rows of -11,534, and a test row of -1,473,073 that took
-# 147 nats off the mean: so this was noticed on the test set. The value itself was compared in
-# validation only: after 8 epochs -1352.1 with 2 and -1354.6 with 6.
+# Some images have ink where no training image has any, and relu layers amplify such a pixel. With
+# its usual bound of 6, MAF (5) gave validation rows of -11,534 nats, and a test row of -1,473,073
+# that lowered the mean by 147 nats; the problem was therefore noticed on the test set. The value
+# was chosen on validation only: after 8 epochs, -1352.1 with a bound of 2 and -1354.6 with 6.
 LOG_SCALE_BOUND = {"mnist": 2.0, "cifar10": 2.0}
 TRAIN_ROWS = {
     "power": 1_659_917,

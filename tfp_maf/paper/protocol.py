@@ -1,8 +1,8 @@
-"""The paper's protocol, model by model, resumable at any moment.
+"""Training protocol of the paper for one model, resumable after an interruption.
 
-Papamakarios et al. 2017 (arXiv 1705.07057), section 4: Adam, batches of 100, L2, stop after 30
-epochs without a better validation score, batch normalisation's statistics from the whole training
-set, test log-likelihood ± two standard errors.
+Papamakarios et al. 2017 (arXiv 1705.07057), section 4: Adam, batches of 100 rows, L2 penalty, early
+stopping after 30 epochs without a better validation score, batch normalisation with the statistics
+of the whole training set, test log-likelihood ± two standard errors.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TRAINING = "training.npz"
 
 
 class Interrupted(Exception):
-    """Ctrl-C while a model trained; all but the last seconds of it is kept."""
+    """Interruption of a model's training by Ctrl-C; its checkpoint is kept."""
 
 
 def train_model(
@@ -43,20 +43,23 @@ def train_model(
     seed: int,
     options: dict[str, Any],
 ) -> dict[str, Any]:
-    """Trains one model, goes on with it, or finds it done; its metrics.
+    """Train one model, resume its training, or read its results if it is finished.
 
     Args:
-        name: of :data:`tfp_maf.paper.models.MODELS`.
-        splits: what to train on.
-        folder: gets ``training.npz`` while it trains; ``model/``, ``history.csv`` and
-            ``metrics.json`` when done.
+        name: name of the model, a key of :data:`tfp_maf.paper.models.MODELS`.
+        splits: rows to train and test on.
+        folder: folder to write to: ``training.npz`` during training; ``model/``, ``history.csv``
+            and ``metrics.json`` at the end.
         networks: ``hidden_units``, ``activation`` and ``log_scale_bound``.
-        seed: of weights and shuffles.
-        options: of :func:`tfp_maf.fit`, in place of the paper's.
+        seed: seed of weights and shuffles.
+        options: options of :func:`tfp_maf.fit` that replace the paper's.
+
+    Returns:
+        The metrics, as written to ``metrics.json``.
 
     Raises:
-        Interrupted: by Ctrl-C; the same call goes on.
-        ValueError: the folder holds a model of other settings or data.
+        Interrupted: training was interrupted by Ctrl-C; the same call resumes it.
+        ValueError: the folder holds a model with other settings or data.
     """
     model = MODELS[name]
     labels = splits.labels if model.is_conditional else None
@@ -98,7 +101,7 @@ def train_model(
 
 
 def data_fingerprint(splits: Splits) -> dict[str, list[int]]:
-    """To know the same rows, and labels, again."""
+    """Return a fingerprint of each part's rows and labels, to recognise the same data."""
     parts = {part: getattr(splits, part) for part in ("train", "validation", "test")}
     if splits.labels is not None:
         parts |= {f"{part}_labels": getattr(splits.labels, part) for part in tuple(parts)}
@@ -106,7 +109,7 @@ def data_fingerprint(splits: Splits) -> dict[str, list[int]]:
 
 
 def _read_metrics(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """The metrics of a model trained earlier, if there is one, of these settings."""
+    """Return the metrics of a finished model with these settings, or None if there is none."""
     path = folder / METRICS
     if not path.is_file():
         return None
@@ -114,11 +117,11 @@ def _read_metrics(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | No
         metrics = json.loads(path.read_text())
         differing = [name for name, value in settings.items() if metrics[name] != value]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error!r}); remove {folder} to train again") from None
+        raise ValueError(f"{path} is damaged ({error!r}); delete {folder} to train again") from None
     if differing:
         raise ValueError(
-            f"{folder} has a model of other {differing[0]}: {metrics[differing[0]]}, not "
-            f"{settings[differing[0]]}; give another --out"
+            f"{folder} holds a model with {differing[0]} {metrics[differing[0]]}, not "
+            f"{settings[differing[0]]}; choose another --out"
         )
     return metrics
 
@@ -187,10 +190,18 @@ def _metrics(flow: Flow, splits: Splits, history: History) -> dict[str, Any]:
 
 
 def marginal(flow: Flow, x: np.ndarray, num_labels: int) -> tuple[np.ndarray, np.ndarray]:
-    """``log p(x) = log sum_y p(x | y) / num_labels`` ``[N]``, and the likeliest labels ``[N]``.
+    """Compute ``log p(x) = log sum_y p(x | y) / num_labels`` and the most likely labels.
 
-    How the authors score conditional models: all labels equally likely (their code's
-    ``evaluate_logprob``).
+    The authors score conditional models in this way, with a uniform prior over labels
+    (``evaluate_logprob`` in their code).
+
+    Args:
+        flow: a flow conditional on labels.
+        x: rows ``[N, D]``.
+        num_labels: number of labels.
+
+    Returns:
+        The log-likelihoods ``[N]`` and the labels ``[N]``.
     """
     by_label = np.stack([log_prob(flow, x, condition=label) for label in range(num_labels)])
     return np.logaddexp.reduce(by_label, axis=0) - np.log(num_labels), by_label.argmax(axis=0)

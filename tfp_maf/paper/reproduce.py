@@ -1,4 +1,7 @@
-"""``tfp-maf reproduce``: the paper's models on one of its data sets, and its table."""
+"""The command ``tfp-maf reproduce``: the paper's models on one data set, and its results table.
+
+The paper is Papamakarios et al. 2017 (arXiv 1705.07057), section 4.
+"""
 
 from __future__ import annotations
 
@@ -36,16 +39,24 @@ def reproduce(
     networks: dict[str, Any],
     options: dict[str, Any],
 ) -> int:
-    """Trains each model unless it is done already, and writes table and figures; exit status.
+    """Train each model that is not finished yet, and write the results table and figures.
 
     Args:
-        name: of :data:`tfp_maf.paper.models.DATASETS`.
-        data: the folder with its files; ``data/NAME`` by default.
-        out: the folder to write to; ``results/NAME`` by default. The same one again goes on.
-        models: names; by default all that are not conditional.
-        seed: of weights and shuffles.
-        networks: ``hidden_units``, ``activation``, ``log_scale_bound``, in place of the data set's.
-        options: of :func:`tfp_maf.fit`, in place of the paper's.
+        name: name of the data set, a key of :data:`tfp_maf.paper.models.DATASETS`.
+        data: folder with its files; ``data/NAME`` by default.
+        out: folder to write to; ``results/NAME`` by default. Models in it are resumed or kept.
+        models: names of models; by default all unconditional ones that suit the data.
+        seed: seed of weights and shuffles.
+        networks: ``hidden_units``, ``activation`` and ``log_scale_bound``, where they replace the
+            data set's.
+        options: options of :func:`tfp_maf.fit` that replace the paper's.
+
+    Returns:
+        The exit status: 0, 2 if a model diverged, or 130 if interrupted.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        ValueError: a model does not suit the data, or ``out`` holds models with other settings.
     """
     dataset = DATASETS[name]
     used = {n: getattr(dataset, n) for n in NETWORKS} | networks
@@ -67,7 +78,7 @@ def reproduce(
                 model, splits, folder / model, networks=used, seed=seed, options=options
             )
         except Interrupted:
-            say("interrupted: the same command goes on, from at most some seconds before")
+            say("interrupted: repeat the command to resume; at most ten seconds are lost")
             return 130
         test = metrics["test"]
         say(
@@ -85,18 +96,18 @@ def reproduce(
 
 
 def _why_not(model: str, splits: Splits) -> str | None:
-    """Why a model is not for a data set."""
+    """Return the reason why a model does not suit a data set, or None."""
     if MODELS[model].is_conditional and splits.labels is None:
-        return f"{splits.source} has no labels to be conditional on"
+        return f"{splits.source} has no labels to condition on"
     if model.startswith("nsf") and splits.space is not None:
-        return "splines act between -3 and 3, but most logits of pixels lie outside"
+        return "splines act between -3 and 3, but most pixel logits lie outside"
     return None
 
 
 def _done(folder: Path, splits: Splits, *, seed: int) -> dict[str, Any]:
-    """The metrics of all models in the folder, of the same data and seed, in the paper's order.
+    """Return the metrics of all finished models with this data and seed, in the paper's order.
 
-    Read from each model's own files, so that several commands may write to one folder.
+    They are read from each model's own files, so that several commands can share one folder.
     """
     expected = {"data": json.loads(json.dumps(data_fingerprint(splits))), "seed": seed}
     done = {}
@@ -107,20 +118,20 @@ def _done(folder: Path, splits: Splits, *, seed: int) -> dict[str, Any]:
         try:
             metrics = json.loads(path.read_text())
             if any(metrics[name] != value for name, value in expected.items()):
-                say(f"{path.parent} is of other data or another seed: not in the table")
+                say(f"{path.parent} has other data or another seed: left out of the table")
                 continue
             _ = metrics["test"]["mean"], metrics["parameters"], metrics["epochs"]
             command = folder / model / COMMAND
             done[model] = metrics | (json.loads(command.read_text()) if command.is_file() else {})
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is damaged ({error!r}); remove {path.parent}") from None
+            raise ValueError(f"{path} is damaged ({error!r}); delete {path.parent}") from None
     return done
 
 
 def _command(
     name: str, model: str, *, seed: int, networks: dict[str, Any], options: dict[str, Any]
 ) -> str:
-    """What trains this model alone; folders are the reader's own."""
+    """Return the command that trains this model alone, without the folder options."""
     words = ["tfp-maf", "reproduce", name, "--models", model, "--seed", str(seed)]
     for option, value in (networks | options).items():
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -133,13 +144,13 @@ def _write(folder: Path, name: str, splits: Splits, rows: dict[str, int], *, see
     write_json(folder / "results.json", {"dataset": name, "rows": rows, "models": done})
     title = f"{name.upper()}, {rows['train']:,} training and {rows['test']:,} test rows"
     notes = [
-        "Mean test log-likelihood ± two standard errors; epochs: best of all; parameters without",
-        "masked ones. The published figures are of the authors' own choice of networks; ours and",
-        "the command of each row are in results.json.",
+        "Mean test log-likelihood ± two standard errors; epochs: the best of all; parameters:",
+        "unmasked ones. The published values are for the networks that the authors chose; ours,",
+        "and the command for each row, are in results.json.",
     ]
     published = DATASETS[name].train_rows
     if rows["train"] != published:
-        notes.append(f"They are of {published:,} training rows, not of these: they don't compare.")
+        notes.append(f"They are for {published:,} training rows, so they are not comparable.")
     table = results.markdown(done, DATASETS[name], title=title, notes=notes)
     with replaced_when_whole(folder / "results.md") as file:
         file.write(table)
@@ -147,7 +158,7 @@ def _write(folder: Path, name: str, splits: Splits, rows: dict[str, int], *, see
 
 
 def _write_samples(folder: Path, model: str, flow: Flow, splits: Splits) -> None:
-    """Samples as images: a row a label for a conditional model."""
+    """Write a figure of samples as images, one row per label for a conditional model."""
     assert splits.space is not None
     count = flow.conditioning.num_labels
     columns = SAMPLES_PER_LABEL if count else 10

@@ -1,4 +1,4 @@
-"""The paper's table with ours beside it, as Markdown and as a figure."""
+"""Our results beside those of the paper's tables, as Markdown and as a figure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Metrics = dict[str, dict[str, Any]]
 
 
 def markdown(models: Metrics, dataset: DataSet, *, title: str, notes: list[str]) -> str:
-    """A table, a row a model in the paper's order.
+    """Return a Markdown table with one row per model.
 
     Args:
-        models: each model's metrics, by name.
-        dataset: has the paper's numbers.
-        title: the heading.
-        notes: sentences below the table.
+        models: metrics by name of the model, in the order of the rows.
+        dataset: the data set with the published results.
+        title: heading of the table.
+        notes: lines of text below the table.
     """
     has_bits = any("bits_per_dimension" in metrics for metrics in models.values())
     head = ["model", "test, nats", "published", "parameters", "epochs", "seconds"]
     if has_bits:
-        head.insert(2, "bits a dimension")
+        head.insert(2, "bits per dimension")
     rows = [head, ["---"] * len(head)]
     for name, metrics in models.items():
         published = dataset.test.get(name)
@@ -54,7 +54,13 @@ def _with_error(evaluation: dict[str, Any]) -> str:
 
 
 def figure(models: Metrics, dataset: DataSet, *, title: str) -> Figure:
-    """Test log-likelihoods, ours with error bars and the published ones, a line a model."""
+    """Plot our test log-likelihoods with error bars beside the published ones.
+
+    Args:
+        models: metrics by name of the model, in order from top to bottom.
+        dataset: the data set with the published results.
+        title: title of the figure.
+    """
     drawn = Figure(figsize=(7, 0.7 + 0.35 * len(models)), layout="constrained")
     axis = drawn.subplots()
     places = range(len(models))
@@ -72,6 +78,6 @@ def figure(models: Metrics, dataset: DataSet, *, title: str) -> Figure:
     axis.set_yticks(places, [MODELS[name].label for name in models])
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
-    axis.set(xlabel="test log-likelihood, nats an event", title=title)
+    axis.set(xlabel="test log-likelihood, nats per event", title=title)
     axis.legend()
     return drawn

@@ -1,4 +1,4 @@
-"""Figures of recordings, of their features, and of how well scores tell them apart."""
+"""Figures of recordings, their features, and the scores of a detector."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SLICED = "slice of the word"
 
 
 def plot_features(x: np.ndarray, *, seed: int = 0) -> Figure:
-    """All features of one clip ``[n]`` at 16 kHz, from the post's to the aligned ones.
+    """Plot all features of one clip, from the blog post's to those aligned to the word.
 
     Args:
-        x: the samples.
-        seed: of the variations.
+        x: samples ``[n]`` at 16 kHz.
+        seed: seed of the variations.
     """
     figure = Figure(figsize=(11, 8), layout="constrained")
     axes = figure.subplots(3, 3)
@@ -29,7 +29,7 @@ def plot_features(x: np.ndarray, *, seed: int = 0) -> Figure:
     window = audio_features.FFT / audio.RATE
     axes[0, 0].plot(seconds, x, color="C0", linewidth=0.4)
     axes[0, 0].axvspan(0, window, color="C1", alpha=0.7)
-    axes[0, 0].set(title="the clip; the post saw the orange", xlabel="s", ylabel="amplitude")
+    axes[0, 0].set(title="the clip; orange: the blog post's part", xlabel="s", ylabel="amplitude")
     hertz = np.linspace(0, audio.RATE / 2, audio_features.POST_FEATURES)
     spectra = [
         ("cropped_spectrum: the first 32 ms", audio_features.cropped_spectrum(x)),
@@ -40,7 +40,7 @@ def plot_features(x: np.ndarray, *, seed: int = 0) -> Figure:
         axis.set(title=title, xlabel="Hz", ylabel="magnitude")
     mel = audio_features.log_mel(x)
     start, stop = audio_features.end_points(mel, audio_features.THRESHOLDS[1])
-    _image(axes[1, 0], mel * NATS_TO_DB, "log_mel, and the word's ends", "s", len(mel) / 100)
+    _image(axes[1, 0], mel * NATS_TO_DB, "log_mel, and the word's end points", "s", len(mel) / 100)
     for place in (start, stop):
         axes[1, 0].axvline(place / 100, color="white", linestyle="--")
     floored = audio_features.soft_floor(mel)
@@ -57,7 +57,7 @@ def plot_features(x: np.ndarray, *, seed: int = 0) -> Figure:
 
 
 def _image(axis: Axes, values: np.ndarray, title: str, xlabel: str, length: float) -> None:
-    """``[time, band]`` as a picture, in dB."""
+    """Draw values ``[time, band]`` in dB as an image."""
     extent = (0.0, length, 0.0, float(values.shape[1]))
     image = axis.imshow(values.T, origin="lower", aspect="auto", cmap=MAP, extent=extent)
     axis.set(title=title, xlabel=xlabel, ylabel="mel band")
@@ -66,7 +66,7 @@ def _image(axis: Axes, values: np.ndarray, title: str, xlabel: str, length: floa
 
 
 def plot_scores(target: np.ndarray, others: np.ndarray, *, word: str, threshold: float) -> Figure:
-    """Histograms of the scores of a class and of others, and the threshold between them."""
+    """Plot histograms of the scores of the target and of others, with the threshold."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis = figure.subplots()
     low, high = np.percentile(np.concatenate([target, others]), [1, 100])
@@ -82,19 +82,19 @@ def plot_scores(target: np.ndarray, others: np.ndarray, *, word: str, threshold:
 
 
 def plot_roc(curves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """By name, shares of others let in and of targets found: one against the other."""
+    """Plot ROC curves: by name, false-positive and true-positive rates."""
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axis = figure.subplots()
     for name, (let_in, found) in curves.items():
         axis.plot(let_in, found, label=name)
     axis.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
-    axis.set(xlabel="share of others let in", ylabel="share of targets found", aspect="equal")
+    axis.set(xlabel="false-positive rate", ylabel="true-positive rate", aspect="equal")
     axis.legend(loc="lower right")
     return figure
 
 
 def plot_spectrograms(mels: Sequence[np.ndarray], *, titles: Sequence[str]) -> Figure:
-    """Log-mel ``[frames, bands]`` of clips, four a row."""
+    """Plot log-mel spectrograms ``[frames, bands]`` of clips, four per row."""
     rows = -(-len(mels) // 4)
     figure = Figure(figsize=(10, 2.4 * rows), layout="constrained")
     axes = figure.subplots(rows, 4, squeeze=False).ravel()
@@ -104,7 +104,7 @@ def plot_spectrograms(mels: Sequence[np.ndarray], *, titles: Sequence[str]) -> F
 
 
 def plot_tracks(tracks: np.ndarray) -> Figure:
-    """Sequences ``[N, T, D]`` of whitened frames as pictures, side by side."""
+    """Plot sequences ``[N, T, D]`` of whitened frames as images side by side."""
     figure = Figure(figsize=(2.6 * len(tracks), 2.6), layout="constrained")
     axes = figure.subplots(1, len(tracks), squeeze=False)[0]
     for i, (axis, track) in enumerate(zip(axes, tracks, strict=True)):

@@ -1,7 +1,7 @@
-"""Figures: masks, learning curves, samples against data, images, and noise space.
+"""Figures of masks, learning curves, samples over data, images, and noise.
 
 Each function returns a ``matplotlib.figure.Figure`` outside pyplot's global state:
-``figure.savefig(path)`` writes it, a notebook shows it.
+``figure.savefig(path)`` writes it, and a notebook displays it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-MOST_POINTS = 2000  # in a scatter plot: more only hide each other
-MOST_COLUMNS = 8  # in a pair plot: more can't be read
+MOST_POINTS = 2000  # in a scatter plot; more would only hide each other
+MOST_COLUMNS = 8  # in a pair plot; more would be illegible
 
 
 def plot_masks(masks: Sequence[np.ndarray], *, titles: Sequence[str] | None = None) -> Figure:
-    """Masks ``[n_in, n_out]`` side by side: dark where input and output are connected."""
+    """Plot masks ``[n_in, n_out]`` side by side, dark where input and output are connected."""
     figure = Figure(figsize=(3 * len(masks), 3), layout="constrained")
     axes = figure.subplots(1, len(masks), squeeze=False)[0]
     for i, (axis, mask) in enumerate(zip(axes, masks, strict=True)):
@@ -43,10 +43,10 @@ def plot_masks(masks: Sequence[np.ndarray], *, titles: Sequence[str] | None = No
 
 
 def plot_history(history: pd.DataFrame, *, references: dict[str, float] | None = None) -> Figure:
-    """The learning curve: train and validation log-likelihood in nats against the epoch.
+    """Plot the learning curve: training and validation log-likelihood per epoch, in nats.
 
     Args:
-        history: columns ``epoch, train, validation``, as ``History.frame``.
+        history: columns ``epoch, train, validation``, as in ``History.frame``.
         references: further log-likelihoods by name, drawn as dashed lines.
     """
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -55,18 +55,18 @@ def plot_history(history: pd.DataFrame, *, references: dict[str, float] | None =
         axis.plot(history["epoch"], history[name], label=name, color=f"C{i}", linewidth=1.2)
     for i, (name, value) in enumerate((references or {}).items()):
         axis.axhline(value, linestyle="--", linewidth=1, color=f"C{i + 2}", label=name)
-    # The first epochs' climb would flatten all that follows.
+    # The steep rise of the first two epochs would flatten the rest of the curve.
     values = [*history["train"][2:], *history["validation"][2:], *(references or {}).values()]
     finite = [value for value in values if np.isfinite(value)]
     if finite and max(finite) > min(finite):
         axis.set_ylim(min(finite) - 0.05 * np.ptp(finite), max(finite) + 0.05 * np.ptp(finite))
-    axis.set(xlabel="epoch", ylabel="log-likelihood (nats an event)")
+    axis.set(xlabel="epoch", ylabel="log-likelihood (nats per event)")
     axis.legend()
     return figure
 
 
 def plot_curves(curves: dict[str, Sequence[float]], *, xlabel: str, ylabel: str) -> Figure:
-    """By name, a value an epoch; those of the first ones that lie far below are cut off."""
+    """Plot named curves of one value per epoch; the axis cuts off low values of early epochs."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis = figure.subplots()
     styles = ["-", "--", ":", "-."]
@@ -86,20 +86,20 @@ def plot_curves(curves: dict[str, Sequence[float]], *, xlabel: str, ylabel: str)
 def plot_pairs(
     data: np.ndarray, samples: np.ndarray, *, columns: Sequence[str], seed: int = 0
 ) -> Figure:
-    """Samples over data: a scatter plot of each pair of columns, histograms on the diagonal.
+    """Plot samples over data: scatter plots of column pairs, histograms on the diagonal.
 
     Args:
-        data, samples: ``[N, D]`` and ``[M, D]``, in the same units; at most 8 columns
-            and 2,000 rows of each are drawn. Axes span the data's 0.1 % to 99.9 % quantiles.
-        columns: their names.
-        seed: of the choice of rows.
+        data, samples: rows ``[N, D]`` and ``[M, D]`` in the same units; at most 8 columns
+            and 2,000 rows of each are drawn. Axes span the data's 0.1% to 99.9% quantiles.
+        columns: names of the columns.
+        seed: seed of the choice of rows.
     """
     rng = np.random.default_rng(seed)
     shown = min(len(columns), MOST_COLUMNS)
     figure = Figure(figsize=(1.6 * shown + 1, 1.6 * shown + 1), layout="constrained")
     axes = figure.subplots(shown, shown, squeeze=False)
     low, high = np.quantile(data[:, :shown], [0.001, 0.999], axis=0)
-    # A column whose quantiles coincide still gets an axis that float64 can tell apart.
+    # If a column's quantiles coincide, its axis limits must still differ in float64.
     margin = 0.05 * np.maximum(high - low, 1e-6 * np.maximum(abs(high), 1e-3))
     limits = np.stack([low - margin, high + margin], axis=1)
     sets = [("data", data, "C0"), ("samples", samples, "C1")]
@@ -113,7 +113,7 @@ def plot_pairs(
             for name, x, colour in picked:
                 if i == j:
                     bins = np.linspace(limits[i, 0], limits[i, 1], 40)
-                    # A density by hand: hist's own is NaN where no row is within the axis.
+                    # Explicit weights, as density=True gives NaN if no row is within the axis.
                     weights = np.full(len(x), 1 / (len(x) * (bins[1] - bins[0])))
                     axis.hist(x[:, i], bins, weights=weights, color=colour, alpha=0.5, label=name)
                 else:
@@ -130,10 +130,9 @@ def plot_pairs(
 
 
 def plot_noise(noise: np.ndarray, *, columns: Sequence[str]) -> Figure:
-    """Each dimension of the noise ``[N, D]`` that data map to, against a standard normal.
+    """Plot each dimension of the noise ``[N, D]`` of data rows against a standard normal.
 
-    Where the flow fits, the histograms follow the curve (Papamakarios et al. 2017,
-    figure 1c).
+    If the flow fits, the histograms follow the curve (Papamakarios et al. 2017, figure 1c).
     """
     width = min(4, noise.shape[1])
     height = -(-noise.shape[1] // width)
@@ -153,7 +152,7 @@ def plot_noise(noise: np.ndarray, *, columns: Sequence[str]) -> Figure:
 
 
 def plot_images(images: np.ndarray, *, columns: int, title: str) -> Figure:
-    """Images ``[N, height, width]`` or ``[N, height, width, 3]`` between 0 and 1, in a grid."""
+    """Plot images ``[N, height, width]`` or ``[N, height, width, 3]`` of range 0 to 1 in a grid."""
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(0.6 * columns, 0.6 * rows + 0.4), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()

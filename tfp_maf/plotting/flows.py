@@ -1,4 +1,4 @@
-"""Figures of what a flow does: its order, its layers one by one, its density over the plane."""
+"""Figures of flows: chain of bijectors, network connections, single layers, density in 2D."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ KINDS = {
 
 
 def kind_of(bijector: object) -> str:
-    """What a bijector is called in these figures."""
+    """Return the label of a bijector in these figures."""
     return next((kind for kind, (of, _) in KINDS.items() if isinstance(bijector, of)), "other")
 
 
 def plot_chain(flows: dict[str, Flow]) -> Figure:
-    """By name, each flow's bijectors as boxes, from the data on the left to the noise."""
+    """Plot the bijectors of named flows as boxes, from data on the left to noise on the right."""
     figure = Figure(figsize=(9, 0.9 * len(flows) + 0.6), layout="constrained")
     axis = figure.subplots()
     longest = max(len(flow.bijectors) for flow in flows.values())
@@ -43,10 +43,10 @@ def plot_chain(flows: dict[str, Flow]) -> Figure:
 
 
 def plot_paths(masks: Sequence[np.ndarray], *, outputs: Sequence[str]) -> Figure:
-    """A masked network as a graph: which input reaches which output.
+    """Plot a masked network as a graph of the connections from inputs to outputs.
 
     Args:
-        masks: ``[n_in, n_out]`` each, from the inputs on.
+        masks: masks ``[n_in, n_out]`` of all layers, the first layer's first.
         outputs: names of the last layer's units.
     """
     figure = Figure(figsize=(7, 0.5 * max(m.shape[0] for m in masks) + 1), layout="constrained")
@@ -75,15 +75,15 @@ def plot_paths(masks: Sequence[np.ndarray], *, outputs: Sequence[str]) -> Figure
 
 
 def plot_layers(flow: Flow, *, rows: int = 2000, seed: int = 0) -> Figure:
-    """Noise bent into data, layer by layer; each dot keeps its colour, the angle of its noise.
+    """Plot how the flow maps noise to data, layer by layer; colour is the angle of the noise.
 
-    Only after autoregressive layers and at the end; batch norm and permutations between them
-    are applied, not shown.
+    The points are shown after each autoregressive layer; batch normalisation and permutations are
+    applied in between, but not shown.
 
     Args:
-        flow: over two dimensions.
-        rows: dots.
-        seed: of the noise.
+        flow: a flow over two dimensions.
+        rows: number of points.
+        seed: seed of the noise.
     """
     x = np.random.default_rng(seed).normal(size=[rows, 2]).astype(np.float32)
     angle = np.arctan2(x[:, 1], x[:, 0])
@@ -93,7 +93,7 @@ def plot_layers(flow: Flow, *, rows: int = 2000, seed: int = 0) -> Figure:
         x = bijector.forward(x).numpy()
         if kind_of(bijector) == "MAF":
             masked += 1
-            frames.append((f"after {masked} of its MAFs", x))
+            frames.append((f"after MAF layer {masked}", x))
     columns = min(len(frames), 4)
     lines = -(-len(frames) // columns)
     figure = Figure(figsize=(2.4 * columns, 2.5 * lines), layout="constrained")
@@ -108,7 +108,7 @@ def plot_layers(flow: Flow, *, rows: int = 2000, seed: int = 0) -> Figure:
 
 
 def plot_density(flow: Flow, data: np.ndarray, *, title: str = "") -> Figure:
-    """The density over the plane, in nats, and rows ``[N, 2]`` on it."""
+    """Plot a flow's density over the plane beside rows ``[N, 2]`` of data."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     low, high = data.min(axis=0) - 0.5, data.max(axis=0) + 0.5

@@ -1,1 +1,1 @@
-"""Checks of arguments, console output, garbage collection."""
+"""Utilities: checks of arguments, console output, garbage collection."""

@@ -1,4 +1,4 @@
-"""Arguments checked once, with messages that name the argument and the row."""
+"""Checks of arguments, with messages that name the argument and, for arrays, the row."""
 
 from __future__ import annotations
 
@@ -14,17 +14,28 @@ from data_prep.splits import first_not_finite
 
 
 def check_rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int = 0) -> Any:
-    """``x`` as an array or tensor ``[N, event_size]`` of finite ``dtype``.
+    """Convert ``x`` to ``dtype``, and check that it has shape ``[N, event_size]`` and is finite.
 
-    A symbolic tensor, inside a ``tf.function``, is not looked into.
+    A symbolic tensor, inside a ``tf.function``, is converted but not checked.
+
+    Args:
+        x: array or tensor of rows.
+        event_size: required number of columns.
+        dtype: data type to convert to.
+        name: name of the argument, for error messages.
+        first_row: number of the first row, for error messages.
+
+    Returns:
+        An array, or a tensor if ``x`` is symbolic.
 
     Raises:
-        ValueError: another shape, text, NaN or infinity (also beyond float32's range).
+        ValueError: ``x`` has another shape, is not numeric, or has a value that is not finite in
+            ``dtype``.
     """
     if tf.is_tensor(x) and not isinstance(x, tf.__internal__.EagerTensor):
         return tf.cast(x, dtype)
     try:
-        with np.errstate(over="ignore"):  # reported below, as infinite
+        with np.errstate(over="ignore"):  # overflow is reported below, as infinity
             array = np.asarray(x).astype(dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
@@ -41,13 +52,13 @@ def check_rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_ro
 
 
 def check_positive_integer(name: str, value: Any) -> None:
-    """Raises ValueError unless ``value`` is an integer above 0."""
+    """Raise ValueError unless ``value`` is an integer above 0."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
 
 
 def check_positive(name: str, value: Any, *, or_zero: bool = False) -> None:
-    """Raises ValueError unless ``value`` is a finite number above 0 (or 0, where allowed)."""
+    """Raise ValueError unless ``value`` is a finite number above 0, or 0 with ``or_zero``."""
     number = isinstance(value, (int, float, np.number)) and math.isfinite(value)
     if not number or value < 0 or (value == 0 and not or_zero):
         least = "of at least 0" if or_zero else "above 0"
@@ -55,15 +66,16 @@ def check_positive(name: str, value: Any, *, or_zero: bool = False) -> None:
 
 
 def check_one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
-    """Raises ValueError unless ``value`` is among ``allowed``."""
+    """Raise ValueError unless ``value`` is one of ``allowed``."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
 def check_activation(value: Any, *, name: str = "activation") -> None:
-    """Raises ValueError unless Keras knows an activation of this name, and it is elementwise.
+    """Raise ValueError unless ``value`` is the name of an elementwise Keras activation.
 
-    Softmax and its like mix hidden units, across the masks: no longer autoregressive.
+    Activations such as softmax mix hidden units regardless of the masks, so that the network would
+    not be autoregressive.
     """
     try:
         function = tf_keras.activations.get(value) if isinstance(value, str) else None
@@ -73,4 +85,4 @@ def check_activation(value: Any, *, name: str = "activation") -> None:
         raise ValueError(f"{name} must be the name of a Keras activation, got {value!r}")
     one, other = function(tf.constant([[0.5, 1.0], [0.5, 3.0]])).numpy()
     if one[0] != other[0]:
-        raise ValueError(f"{name} must act on each unit alone, but {value!r} mixes them")
+        raise ValueError(f"{name} must be elementwise, but {value!r} mixes units")

@@ -1,4 +1,4 @@
-"""What reaches the user: no greeting of TensorFlow's, and our own words while they are read."""
+"""Console output: silences TensorFlow's start-up messages, prints ours until stdout is closed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tfp_maf.utils.garbage import paused_collector
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow, and prints what it says on standard error only if that fails.
+    """Import TensorFlow, and show its output on standard error only if the import fails.
 
-    Its notes on oneDNN and missing GPU drivers come before any logging is set up; no
-    environment variable stops them, so the file descriptor itself is turned away.
+    TensorFlow reports on oneDNN and missing GPU drivers before its logging is set up. No
+    environment variable suppresses that, so the file descriptor itself is redirected.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -24,7 +24,7 @@ def import_tensorflow() -> None:
         try:
             with paused_collector():
                 tensorflow = importlib.import_module("tensorflow")
-            # It takes a stack of layers, each traced once, for one function traced too often.
+            # Tracing each layer of a flow once triggers its warning about excessive retracing.
             tensorflow.get_logger().setLevel("ERROR")
         except BaseException:
             said.seek(0)
@@ -39,18 +39,23 @@ _shown = True
 
 
 def show(shown: bool) -> None:
-    """Whether lines and progress bars are wanted at all."""
+    """Switch the printing of lines and progress bars on or off."""
     global _shown
     _shown = shown
 
 
 def shows() -> bool:
-    """Whether they are."""
+    """Return whether lines and progress bars are printed."""
     return _shown
 
 
 def say(text: str, *, always: bool = False) -> None:
-    """Prints a line; where nobody reads any more (``| head``), the work goes on in silence."""
+    """Print a line; if standard output is closed (as by ``| head``), continue silently.
+
+    Args:
+        text: the line.
+        always: whether to print it even if printing is switched off.
+    """
     if not (_shown or always):
         return
     try:

@@ -1,4 +1,4 @@
-"""Python's garbage collector, out of the way of long bursts of allocation."""
+"""Pausing of Python's cyclic garbage collector during long bursts of allocation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused_collector() -> Iterator[None]:
-    """Holds back the cyclic collector.
+    """Pause the cyclic garbage collector within a ``with`` block.
 
-    Importing TensorFlow and tracing a training step make millions of objects that stay. The
-    collector walks them all, again and again: that is two of five seconds of the import.
+    Importing TensorFlow and tracing a training step create millions of permanent objects, which the
+    collector traverses again and again: it takes two of the five seconds of the import.
     """
     was_enabled = gc.isenabled()
     gc.disable()
