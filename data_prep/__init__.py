@@ -1,1 +1,1 @@
-"""Raw data sets to standardised splits; no TensorFlow, no flows."""
+"""Preparation of data sets, from raw files to standardised splits, without TensorFlow."""

@@ -1,4 +1,4 @@
-"""Files out of zip and tar archives, never to a place outside of a folder."""
+"""Safe extraction of zip and tar archives, with nothing written outside the target folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 PIECE = 2**16
-# No data set shrinks a hundredfold; what does is made to fill the disk. Small ones may.
+# No data set compresses a hundredfold, so an archive that does is refused as a decompression
+# bomb, unless its contents are small.
 MOST_TIMES, ALWAYS_FINE = 100, 2**27
 
 
@@ -23,18 +24,23 @@ def unpack(
     members: tuple[str, ...] = (),
     renamed: tuple[tuple[str, str], ...] = (),
 ) -> list[Path]:
-    """Takes files out of a zip or tar archive, never to a place outside of ``folder``.
+    """Extract files from a zip or tar archive, never to a path outside ``folder``.
 
     Args:
-        archive: ``.zip``, ``.tar.gz`` or ``.tgz``.
-        folder: where to.
-        members: names of files wanted, wherever they are in the archive, put into ``folder``
-            itself; by default all, at their places.
-        renamed: see :class:`Remote`; the first that fits.
+        archive: Path of a ``.zip``, ``.tar.gz`` or ``.tgz`` file.
+        folder: Folder to extract to.
+        members: Names of the files to extract, wherever they are in the archive; they are written
+            directly into ``folder``. By default, all files are extracted with their paths.
+        renamed: Path prefixes and their replacements, as in :class:`data_prep.sources.Remote`; the
+            first prefix that matches a path is replaced.
+
+    Returns:
+        Paths of the extracted files.
 
     Raises:
-        ValueError: damaged, a member is missing or would leave the folder, or it holds more than
-            a hundred times its own size.
+        ValueError: If the archive is damaged, if a member is missing or would be written outside
+            ``folder``, or if the contents exceed both 128 MiB and a hundred times the archive's
+            size.
     """
     most = max(ALWAYS_FINE, MOST_TIMES * archive.stat().st_size)
 
@@ -53,7 +59,7 @@ def unpack(
                 allowed(sum(member.file_size for member in zipped.infolist()))
                 names = [name for name in zipped.namelist() if not name.endswith("/")]
                 return [_write_member(zipped.open(n), target) for n, target in targets(names)]
-        with gzip.open(archive) as stream:  # to its end, where the checksum is
+        with gzip.open(archive) as stream:  # read to the end, where the checksum is
             while stream.read(PIECE):
                 allowed(stream.tell())
         with tarfile.open(archive) as tarred:
@@ -62,19 +68,19 @@ def unpack(
     except Untrusted:
         raise
     except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # the disk's fault, not the archive's
+        if error.errno not in (None, errno.EINVAL):  # a disk error, not a damaged archive
             raise
         raise _damaged(archive, error) from None
-    except Exception as error:  # what a damaged archive makes Python's modules raise is many
+    except Exception as error:  # damaged archives raise many kinds of exception
         raise _damaged(archive, error) from None
 
 
 class Untrusted(ValueError):
-    """Made to do harm, or without what is wanted."""
+    """Error for an archive that is unsafe or lacks a requested file."""
 
 
 def _damaged(archive: Path, error: Exception) -> ValueError:
-    return ValueError(f"{archive} is damaged: {error}; remove it and try again")
+    return ValueError(f"{archive} is damaged ({error}); delete it and try again")
 
 
 def _targets(
@@ -84,7 +90,7 @@ def _targets(
     archive: Path,
     renamed: tuple[tuple[str, str], ...],
 ) -> list[tuple[str, Path]]:
-    """Which names of the archive go where."""
+    """Return the names to extract from the archive, each with its target path."""
     if members:
         by_last = {name.rpartition("/")[2]: name for name in names}
         missing = [member for member in members if member not in by_last]
@@ -98,7 +104,9 @@ def _targets(
         targets.append((name, folder / (new + place.removeprefix(old))))
     for name, target in targets:
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise Untrusted(f"{archive} is not to be trusted: {name!r} leaves the folder")
+            raise Untrusted(
+                f"{archive} is not to be trusted: {name!r} would be written outside the folder"
+            )
     return targets
 
 

@@ -1,4 +1,7 @@
-"""Sound files: read by libsndfile, mixed to one channel, resampled by scipy."""
+"""WAV files read as one channel at one sample rate, for the spoken words of the blog post.
+
+libsndfile decodes the files, and SciPy resamples them.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,24 @@ from typing import Any
 
 import numpy as np
 
-RATE = 16_000  # Hz, Speech Commands'
+RATE = 16_000  # Hz, the sample rate of Speech Commands
 LOWEST_RATE, HIGHEST_RATE = 8_000, 48_000
 
 
 def read_wav(file: Any, name: str | Path, *, rate: int = RATE) -> np.ndarray:
-    """A WAV file's samples between -1 and 1, float32 ``[n]``, at ``rate``.
+    """Read a WAV file's samples between -1 and 1, float32 ``[n]``, at ``rate``.
 
     Args:
-        file: a path, or an open binary file.
-        name: for messages.
-        rate: samples a second wanted; others are resampled (``scipy.signal.resample_poly``).
+        file: Path, or an open binary file.
+        name: Name of the file for error messages.
+        rate: Sample rate to return, in Hz; files with another rate are resampled with
+            ``scipy.signal.resample_poly``.
 
     Raises:
-        ValueError: not a WAV file, damaged, empty, or of a rate below 8 or above 48 kHz.
+        ValueError: If the file is not WAV, is damaged, has no samples or non-finite ones, or has a
+            sample rate below 8 or above 48 kHz.
     """
-    import soundfile  # takes libsndfile to load, which only audio needs
+    import soundfile  # imported here because only audio needs libsndfile
     from scipy.signal import resample_poly
 
     try:
@@ -36,9 +41,9 @@ def read_wav(file: Any, name: str | Path, *, rate: int = RATE) -> np.ndarray:
     if len(samples) == 0:
         raise ValueError(f"{name} has no samples")
     if not LOWEST_RATE <= found <= HIGHEST_RATE:
-        raise ValueError(f"{name} has {found} samples a second, not 8,000 to 48,000")
+        raise ValueError(f"{name} has {found} samples per second, not 8,000 to 48,000")
     if not np.isfinite(samples).all():
-        raise ValueError(f"{name} has samples that are not numbers")
+        raise ValueError(f"{name} has samples that are not finite")
     mono = samples.mean(axis=1)
     if found == rate:
         return mono
@@ -47,5 +52,5 @@ def read_wav(file: Any, name: str | Path, *, rate: int = RATE) -> np.ndarray:
 
 
 def pad_or_crop(x: np.ndarray, n: int) -> np.ndarray:
-    """``[m]`` to ``[n]``: zeros at the end, or the end left off."""
+    """Pad ``[m]`` with zeros at the end, or crop its end, to length ``n``."""
     return np.pad(x[:n], [0, max(0, n - len(x))])

@@ -1,7 +1,8 @@
-"""Features of spoken words: the post's, and those that tell words apart.
+"""Features of spoken words: those of the blog post, and others that tell words apart.
 
-Samples ``[n]`` at 16 kHz to rows of numbers. In the order of the story: what the post looked at,
-the whole clip's spectrum, log-mel over time, and log-mel aligned to the word.
+Each feature is computed from samples ``[n]`` at 16 kHz. In order, they are the spectrum that the
+post computed, the spectrum of the whole clip, log-mel energies over time, and log-mel energies
+aligned to the word.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ SECOND = audio.RATE
 FFT = 512
 POST_FEATURES = FFT // 2 + 1
 PRE_EMPHASIS = 0.97
-FRAME, HOP = 400, 160  # 25 ms every 10 ms
-MELS, LOWEST, HIGHEST = 40, 60.0, 7_600.0  # bands, Hz
+FRAME, HOP = 400, 160  # samples: 25 ms every 10 ms
+MELS, LOWEST, HIGHEST = 40, 60.0, 7_600.0  # number of bands; lowest and highest edge in Hz
 FLOOR = 40 * np.log(10) / 10  # 40 dB of power, in nats
 SLICES = 16
 THRESHOLDS = (0.25, 0.35, 0.45, 0.55)
 
 
 def cropped_spectrum(x: np.ndarray) -> np.ndarray:
-    """The post's 257 magnitudes: of the first 32 ms, under the foot of a one-second window.
+    """Return the post's 257 magnitudes, which cover only the first 32 ms of the clip.
 
     ``tf.signal.stft(x, frame_length=16000, frame_step=1, fft_length=512)`` multiplies the padded
-    second by a Hann window, and then crops it to 512 samples, the FFT's length: the window has not
-    risen above .01 there.
+    second by a Hann window and then crops it to 512 samples, the length of the FFT. The window has
+    only risen to 0.01 by then.
     """
     n = np.arange(FFT)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * n / SECOND)
@@ -36,9 +37,10 @@ def cropped_spectrum(x: np.ndarray) -> np.ndarray:
 
 
 def whole_spectrum(x: np.ndarray) -> np.ndarray:
-    """The whole second's spectrum in 257 bands: what the post may have meant.
+    """Return the spectrum of the whole second in 257 bands, as the post may have intended.
 
-    Root mean square magnitude of neighbouring frequencies of one Hann-windowed FFT.
+    Each value is the root mean square magnitude of neighbouring frequencies in one Hann-windowed
+    FFT.
     """
     windowed = audio.pad_or_crop(x, SECOND) * np.hanning(SECOND)
     power = np.abs(np.fft.rfft(windowed)) ** 2
@@ -46,7 +48,7 @@ def whole_spectrum(x: np.ndarray) -> np.ndarray:
 
 
 def mel_filters() -> np.ndarray:
-    """Triangles on the mel scale, ``[257, 40]``; mel = 1127 log(1 + Hz / 700)."""
+    """Return triangular filters ``[257, 40]`` on the mel scale, mel = 1127 log(1 + Hz / 700)."""
 
     def mel(hertz: np.ndarray) -> np.ndarray:
         return 1127 * np.log1p(hertz / 700)
@@ -63,7 +65,7 @@ _WINDOW = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
 
 
 def log_mel(x: np.ndarray) -> np.ndarray:
-    """Log power in 40 mel bands, a row every 10 ms: ``[frames, 40]``."""
+    """Return log power in 40 mel bands, one row per 10 ms: ``[frames, 40]``."""
     x = audio.pad_or_crop(x, max(len(x), FRAME)).astype(np.float64)
     x = np.append(x[0], x[1:] - PRE_EMPHASIS * x[:-1])
     frames = np.lib.stride_tricks.sliding_window_view(x, FRAME)[::HOP]
@@ -72,25 +74,26 @@ def log_mel(x: np.ndarray) -> np.ndarray:
 
 
 def soft_floor(mel: np.ndarray, *, raised: float = 0.0) -> np.ndarray:
-    """Log-mel relative to the clip's loudest, with all that is 40 dB below it levelled off.
+    """Return log-mel energies relative to the clip's peak, with a soft floor 40 dB below it.
 
-    ``log(exp(M) + exp(peak - 40 dB)) - peak``, peak the 99.5th percentile: a recording's noise and
-    loudness say nothing of the word.
+    Computes ``log(exp(M) + exp(peak - 40 dB)) - peak``, where the peak is the 99.5th percentile.
+    This removes the recording's noise and loudness, which carry no information about the word.
 
     Args:
-        mel: ``[frames, 40]``.
-        raised: nats by which the floor is higher.
+        mel: Log-mel energies ``[frames, 40]``.
+        raised: Amount by which the floor is raised, in nats.
     """
     peak = np.percentile(mel, 99.5)
     return np.logaddexp(mel, peak - FLOOR + raised) - peak
 
 
 def end_points(mel: np.ndarray, threshold: float) -> tuple[int, int]:
-    """First frame of the word, and the one after its last.
+    """Return the first frame of the word and the frame after its last.
 
     The log energy above the fourth band, averaged over 5 frames, is compared with
-    ``p10 + threshold (max - p10)``. From the strongest 21 frames the word grows both ways,
-    across up to 17 quiet frames: the closure of a stop is that long.
+    ``p10 + threshold (max - p10)``, where p10 is the 10th percentile. Starting from the loudest
+    21 frames, the word is extended in both directions across gaps of up to 17 quiet frames, as long
+    as the closure of a stop consonant. A margin of 3 frames is added at each end.
     """
     energy = np.logaddexp.reduce(mel[:, 4:], axis=1)
     smooth = np.convolve(np.pad(energy, 2, mode="edge"), np.ones(5) / 5, mode="valid")
@@ -114,15 +117,15 @@ def end_points(mel: np.ndarray, threshold: float) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Variation:
-    """How a clip is aligned; the defaults leave it as it is.
+    """Settings for aligning a clip; the defaults apply no variation.
 
     Attributes:
-        threshold: of the end points.
-        stretch: by how much of the word's length each end moves, ``(start, stop)``.
-        warp: g of the time warp ``u + g sin(pi u) / pi`` of time u in 0..1.
-        mel_shift: bands by which the spectrum moves, as another throat would.
-        tilt: nats from the lowest band to the highest.
-        floor: nats by which the floor is raised.
+        threshold: Threshold of :func:`end_points`.
+        stretch: Shift of the two ends, ``(start, stop)``, as fractions of the word's length.
+        warp: Strength g of the time warp ``u + g sin(pi u) / pi``, with time u in 0..1.
+        mel_shift: Shift of the spectrum in bands, as caused by a different vocal tract.
+        tilt: Gain from the lowest band to the highest, in nats.
+        floor: Amount by which the floor is raised, in nats.
     """
 
     threshold: float = 0.35
@@ -134,7 +137,7 @@ class Variation:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Variation:
-        """As another speaker or another day might have it."""
+        """Draw a random variation, such as another speaker or recording might have."""
         return cls(
             threshold=float(rng.choice(THRESHOLDS)),
             stretch=tuple(rng.uniform(-0.03, 0.03, 2)),
@@ -146,11 +149,11 @@ class Variation:
 
 
 def aligned(mel: np.ndarray, variation: Variation | None = None) -> np.ndarray:
-    """Log-mel of the word alone, 16 slices of equal length by 20 pairs of bands: ``[320]``.
+    """Return log-mel energies of the word alone, 16 equal slices by 20 pairs of bands: ``[320]``.
 
     Args:
-        mel: of :func:`log_mel`.
-        variation: see there; by default none.
+        mel: Log-mel energies from :func:`log_mel`.
+        variation: Settings for aligning the clip; the defaults of :class:`Variation` if None.
     """
     variation = variation or Variation()
     start, stop = end_points(mel, variation.threshold)
@@ -169,9 +172,9 @@ def aligned(mel: np.ndarray, variation: Variation | None = None) -> np.ndarray:
 
 
 def _slice_means(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Means of rows ``[frames, n]`` between fractional edges ``[k + 1]``: ``[k, n]``.
+    """Return the means of rows ``[frames, n]`` between fractional edges ``[k + 1]``: ``[k, n]``.
 
-    A slice of no length is the row at its place.
+    The mean of an empty slice is the row at its position.
     """
     total = np.concatenate([np.zeros([1, x.shape[1]]), np.cumsum(x, axis=0)])
     whole = np.clip(edges.astype(int), 0, len(x) - 1)

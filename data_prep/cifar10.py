@@ -1,8 +1,9 @@
-"""CIFAR-10: 60,000 colour images of 32 x 32 pixels in ten classes.
+"""CIFAR-10 data of the paper: 60,000 colour images of 32 x 32 pixels in ten classes.
 
-Krizhevsky 2009; six batches, as pickles (``data_batch_1``, also in the authors' archive) or binary
-(``data_batch_1.bin``: a byte for the label, then 3,072 of red, green and blue). Prepared as
-Papamakarios et al. 2017 (arXiv 1705.07057), appendix D, and the authors' code do.
+Krizhevsky 2009 published six batches, as pickles (``data_batch_1``, also in the archive of the
+paper's authors) or as binary files (``data_batch_1.bin``, with one byte per image for the label and
+3,072 for red, green and blue). They are prepared as in Papamakarios et al. 2017 (arXiv 1705.07057),
+appendix D, and in the authors' code.
 """
 
 from __future__ import annotations
@@ -25,19 +26,21 @@ NUM_LABELS = 10
 
 
 def load(folder: str | Path, *, seed: int = 42) -> Splits:
-    """Reads, blurs, and stretches by the logit; not standardised, as in the paper.
+    """Load the images, dequantised and in logit space; not standardised, as in the paper.
 
-    The last tenth of the training images validates; the others are also mirrored, left to right.
+    The last tenth of the training images is the validation set. The others are the training set,
+    together with their mirror images (left to right).
 
     Args:
-        folder: where the batches are, or the folder in it that the publisher's archives make.
-        seed: of the blur; the authors' is 42.
+        folder: Folder that contains the batches, or the publisher's folder of batches.
+        seed: Seed of the dequantisation noise; the authors use 42.
 
     Returns:
-        Rows of 3,072 values, 90,000 / 5,000 / 10,000 of the whole set, with labels.
+        Rows of 3,072 values, with labels; 90,000 / 5,000 / 10,000 rows from the complete data set.
 
     Raises:
-        OSError: a batch is missing. ValueError: one is damaged or truncated.
+        OSError: If a batch is missing.
+        ValueError: If a batch is damaged or truncated.
     """
     folder = Path(folder)
     batches = [_read(_batch(folder, name)) for name in TRAIN]
@@ -69,12 +72,14 @@ def _batch(folder: Path, name: str) -> Path:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Grey levels ``[N, 3072]`` and labels ``[N]`` of a batch."""
+    """Read a batch's levels, 0 to 255, ``[N, 3072]`` and labels ``[N]``."""
     text_files.require_file(path)
     if path.suffix == ".bin":
         data = np.fromfile(path, np.uint8)
         if len(data) % (PIXELS + 1):
-            raise ValueError(f"{path} is truncated: not a whole number of images; get it again")
+            raise ValueError(
+                f"{path} ends in the middle of an image (truncated); download it again"
+            )
         rows = data.reshape(-1, PIXELS + 1)
         images, labels = rows[:, 1:], rows[:, 0]
     else:
@@ -83,11 +88,17 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         try:
             images, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
         except (KeyError, TypeError):
-            raise ValueError(f"{path} is not a batch of CIFAR-10: no data and labels") from None
+            raise ValueError(f"{path} is not a CIFAR-10 batch: it lacks data or labels") from None
     if images.ndim != 2 or images.shape[1] != PIXELS or images.dtype != np.uint8:
-        raise ValueError(f"{path} has {images.dtype} {list(images.shape)}, not images of bytes")
+        raise ValueError(
+            f"{path} should hold images of shape [N, {PIXELS}] in bytes, but has {images.dtype} "
+            f"{list(images.shape)}"
+        )
     if labels.shape != images.shape[:1] or not (
         labels.min(initial=0) >= 0 and labels.max(initial=0) < NUM_LABELS
     ):
-        raise ValueError(f"{path} has labels that don't fit its {len(images)} images")
+        raise ValueError(
+            f"{path} should hold a label from 0 to {NUM_LABELS - 1} for each of its {len(images)} "
+            f"images"
+        )
     return images, labels.astype(np.int64)

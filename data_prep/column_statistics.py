@@ -1,7 +1,7 @@
-"""What a table's columns are like, from one pass over chunks of it.
+"""Statistics of a table's columns, computed in one pass over its chunks.
 
-Tables that would not fit in memory twice are read twice: once for this, once to be standardised,
-chunk by chunk, into the float32 array that is kept.
+A table of which two copies would not fit in memory is read twice: once for these statistics, and
+once to standardise it, chunk by chunk, into a single float32 array.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import numpy as np
 
 from data_prep.splits import Scaler
 
-MOST_REPEATS = 5  # of a column's smallest value, where it is not discrete
+MOST_REPEATS = 5  # of the smallest value, in a column that is not discrete
 
 
 class ColumnStatistics:
-    """Count, mean, covariance and smallest values of rows ``[N, D]`` seen so far.
+    """Count, mean, covariance and extreme values of the rows ``[N, D]`` seen so far.
 
-    Chunks are merged by ``C = C_a + C_b + d d' n_a n_b / (n_a + n_b)`` for the difference d of
-    their means (Chan, Golub and LeVeque 1983), which loses no digits to large means.
+    Chunks are merged by ``C = C_a + C_b + d d' n_a n_b / (n_a + n_b)``, where d is the difference
+    of their means (Chan, Golub and LeVeque 1983); large means cost no precision.
     """
 
     def __init__(self, columns: int):
@@ -31,7 +31,7 @@ class ColumnStatistics:
         self._products = np.zeros([columns, columns])
 
     def add(self, x: np.ndarray) -> None:
-        """Sees float64 rows ``[n, D]``."""
+        """Add float64 rows ``[n, D]`` to the statistics."""
         if len(x) == 0:
             return
         mean = x.mean(axis=0)
@@ -49,15 +49,15 @@ class ColumnStatistics:
         self.maximum = np.maximum(self.maximum, x.max(axis=0))
 
     def deviation(self, *, ddof: int) -> np.ndarray:
-        """Standard deviation ``[D]``."""
+        """Return the standard deviations ``[D]``."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.sqrt(np.diag(self._products) / (self.rows - ddof))
 
     def scaler(self, columns: Sequence[str], places: np.ndarray) -> Scaler:
-        """Of the columns at these places, their deviations with ddof 1.
+        """Return a scaler for the columns at ``places``, using deviations with ddof 1.
 
         Raises:
-            ValueError: see :meth:`Scaler.checked`.
+            ValueError: If a column cannot be standardised; see :meth:`Scaler.checked`.
         """
         return Scaler.checked(
             columns,
@@ -68,17 +68,21 @@ class ColumnStatistics:
 
     @property
     def discrete(self) -> np.ndarray:
-        """Which columns' smallest value, the one that the authors count, occurs too often."""
+        """Mask ``[D]`` of the columns that the paper's authors treat as discrete.
+
+        Their code counts how often a column's smallest value occurs: more than five times means
+        that the column is discrete.
+        """
         return self.repeats_of_minimum > MOST_REPEATS
 
     @property
     def constant(self) -> np.ndarray:
-        """Which columns have one value only, ``[D]``."""
+        """Mask ``[D]`` of the columns that have only one value."""
         return self.minimum == self.maximum
 
     @property
     def correlation(self) -> np.ndarray:
-        """Pearson's, ``[D, D]``; NaN for constant columns."""
+        """Pearson correlation matrix ``[D, D]``, NaN for constant columns."""
         root = np.sqrt(np.diag(self._products))
         with np.errstate(invalid="ignore", divide="ignore"):
             return self._products / np.outer(root, root)
@@ -92,14 +96,17 @@ def standardised(
     rows: int,
     order: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The second reading: chunks ``[n, D]`` to the float32 array that is kept.
+    """Standardise chunks ``[n, D]``, read for the second time, into one float32 array.
 
     Args:
-        chunks: as they were seen before, ``rows`` rows in all.
-        scaler: of the columns at ``places``.
-        places: which columns are kept.
-        rows: how many there are.
-        order: where each row goes; by default as it comes.
+        chunks: The same chunks as in the first reading, with ``rows`` rows in total.
+        scaler: Scaler of the columns at ``places``.
+        places: Indices of the columns to keep.
+        rows: Total number of rows.
+        order: Position of each row in the result; by default, rows keep their order.
+
+    Returns:
+        Standardised rows, float32 ``[rows, len(places)]``.
     """
     z = np.empty([rows, len(places)], np.float32)
     start = 0

@@ -1,7 +1,7 @@
-"""Getting the data sets from their publishers.
+"""Download of the data sets from their publishers.
 
-pooch keeps the checksums and puts a file in its place only when it is whole; ``resumed`` goes on
-where a broken transfer stopped.
+pooch verifies checksums and moves a file into place only when it is complete. :func:`resumed`
+continues a transfer that was interrupted.
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ from data_prep.archives import PIECE, unpack
 from data_prep.files import replaced_when_whole
 from data_prep.sources import SOURCES, Remote
 
-pooch.get_logger().setLevel("WARNING")  # it would print what the progress bar shows
-TIMEOUT = 30  # seconds without a byte
-UNPACKED = ".{}.unpacked"  # lists what came out of an archive
+pooch.get_logger().setLevel("WARNING")  # the progress bar already shows what it would log
+TIMEOUT = 30  # seconds without data
+UNPACKED = ".{}.unpacked"  # name of the file that lists what was extracted from an archive
 
 
 def download(name: str, folder: str | Path, *, progress: bool = False) -> list[Path]:
-    """Gets a data set's files; those already there, and whole, are left as they are.
+    """Download a data set's files, except those that are already there and complete.
 
-    A broken transfer leaves ``NAME.part``, and the next call goes on from there. Archives are
-    unpacked and removed.
+    An interrupted transfer leaves ``NAME.part``, from which the next call resumes. Archives are
+    unpacked and then deleted.
 
     Args:
-        name: of :data:`SOURCES`.
-        folder: where to; made if it is not there.
-        progress: whether a bar is shown, on standard error.
+        name: Name of the data set, a key of :data:`SOURCES`.
+        folder: Folder to download to, created if it does not exist.
+        progress: Whether to show a progress bar on standard error.
 
     Returns:
-        The files.
+        Paths of the files.
 
     Raises:
-        ValueError: no such set, or a file that is not what its publisher's checksum says.
-        OSError: no connection, it broke, or the folder can't be written.
+        ValueError: If the data set is unknown, or a file does not match its published size or
+            checksum.
+        OSError: If there is no connection, if it breaks, or if the folder cannot be written.
     """
     if name not in SOURCES:
-        raise ValueError(f"no data set {name!r}; there are {', '.join(SOURCES)}")
+        raise ValueError(f"unknown data set {name!r}; choose from {', '.join(SOURCES)}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files = []
@@ -68,15 +69,15 @@ def _get(remote: Remote, folder: Path, *, progress: bool) -> list[Path]:
         )
     except requests.RequestException as error:
         raise OSError(
-            f"{remote.url}: {_reason(error)}; the same command goes on from what has come"
+            f"{remote.url}: {_reason(error)}; run the same command again to resume"
         ) from None
     except ValueError as error:
         (folder / f"{remote.name}.part").unlink(missing_ok=True)
         if "hash" not in str(error).lower():
             raise
         raise ValueError(
-            f"{remote.url} is not the file that was published: its {remote.hash} differs; "
-            f"removed, try again or get it elsewhere"
+            f"{remote.url} is not the file that was published: its checksum is not {remote.hash}; "
+            f"the download was deleted, so try again or get the file elsewhere"
         ) from None
     if not remote.is_archive:
         return [path]
@@ -88,7 +89,7 @@ def _get(remote: Remote, folder: Path, *, progress: bool) -> list[Path]:
 
 
 def _unpacked(folder: Path, remote: Remote) -> list[Path]:
-    """What an earlier call took out of the archive, if all of it is still there."""
+    """Return the files that an earlier call extracted, or none unless all still exist."""
     listing = folder / UNPACKED.format(remote.name)
     if not listing.is_file():
         return []
@@ -98,16 +99,16 @@ def _unpacked(folder: Path, remote: Remote) -> list[Path]:
 
 def _reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"the server says {error.response.status_code} {error.response.reason}"
+        return f"the server returned {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
-        return f"nothing came for {TIMEOUT} seconds"
+        return f"no data arrived for {TIMEOUT} seconds"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke"
     return "no connection"
 
 
 def resumed(remote: Remote, part: Path, *, progress: bool) -> Callable[[str, Any, Any], None]:
-    """A downloader for pooch that appends to ``part``, and hands it over when it is whole."""
+    """Return a downloader for pooch that appends to ``part`` and moves it when complete."""
 
     def downloader(url: str, output_file: Any, _: Any) -> None:
         have = part.stat().st_size if part.exists() else 0
@@ -115,13 +116,13 @@ def resumed(remote: Remote, part: Path, *, progress: bool) -> Callable[[str, Any
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 total = int(response.headers.get("Content-Range", "*/0").rpartition("/")[2])
-                if have != total:  # longer than the file: not a part of it
+                if have != total:  # longer than the file, so not a part of it
                     part.unlink()
                     return downloader(url, output_file, _)
             else:
                 response.raise_for_status()
                 if response.status_code != requests.codes.partial_content:
-                    have = 0  # the server knows no ranges
+                    have = 0  # the server does not support ranges
                 _append(response, part, have, remote, progress=progress)
         os.replace(part, output_file)
         return None
@@ -132,18 +133,16 @@ def resumed(remote: Remote, part: Path, *, progress: bool) -> Callable[[str, Any
 def _append(
     response: requests.Response, part: Path, have: int, remote: Remote, *, progress: bool
 ) -> None:
-    """Writes what comes after the first ``have`` bytes.
+    """Write the response to ``part``, after its first ``have`` bytes.
 
     Raises:
-        requests.RequestException: the connection broke, or ended early.
-        ValueError: another size than the published one.
+        requests.RequestException: If the connection breaks or ends early.
+        ValueError: If the file's size is not the published one.
     """
     length = response.headers.get("Content-Length")
     total = have + int(length) if length is not None else None
     if remote.size is not None and total is not None and total != remote.size:
-        raise ValueError(
-            f"{remote.url} has {total} bytes, not the {remote.size} that were published"
-        )
+        raise ValueError(f"{remote.url} has {total} bytes, not the published {remote.size}")
     bar = tqdm(
         desc=remote.name, total=total, initial=have, unit="B", unit_scale=True, disable=not progress
     )
@@ -152,4 +151,4 @@ def _append(
             file.write(piece)
             bar.update(len(piece))
     if total is not None and part.stat().st_size != total:
-        raise requests.exceptions.ChunkedEncodingError("it ended early")
+        raise requests.exceptions.ChunkedEncodingError("the transfer ended early")

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writing of files, which are either complete or not there."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-# A full disk, quota or file; a failing one; one that may only be read.
+# Disk full, quota exceeded, file too large, input/output error, read-only file system.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
 @contextmanager
 def replaced_when_whole(path: Path, *, binary: bool = False) -> Iterator[Any]:
-    """A file to write to, which takes ``path``'s place when the block ends well.
+    """Open a temporary file that replaces ``path`` if the block succeeds.
 
-    Text is UTF-8. What is written is on the disk before it takes the place, so that a power cut
-    leaves the old file or the new one. A device, pipe or link, such as ``/dev/stdout``, is written
-    through: its place is not ours.
+    Text is encoded as UTF-8. The contents are flushed to the disk before the replacement, so a
+    power failure leaves either the old file or the new one. A device, pipe or link, such as
+    ``/dev/stdout``, is written to directly and never replaced.
+
+    Yields:
+        The open file.
 
     Raises:
-        OSError: the folder is missing or can't be written, or ``path`` is a folder; nothing is
-            left behind.
+        OSError: If the folder is missing or cannot be written to, or if ``path`` is a folder;
+            nothing is left behind.
     """
     mode, encoding = ("wb", None) if binary else ("w", "utf-8")
     if path.is_dir():
@@ -40,7 +43,7 @@ def replaced_when_whole(path: Path, *, binary: bool = False) -> Iterator[Any]:
             yield file
         return
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"can't write {path}: no folder {path.parent}")
+        raise FileNotFoundError(f"can't write {path}: there is no folder {path.parent}")
     with naming(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -48,20 +51,20 @@ def replaced_when_whole(path: Path, *, binary: bool = False) -> Iterator[Any]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp's is for the owner alone
+        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp grants access to the owner only
         os.replace(temporary, path)
     except BaseException:
-        with suppress(OSError):  # the disk may only be read now
+        with suppress(OSError):  # the disk may have become read-only
             os.unlink(temporary)
         raise
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Says which file or folder could not be written, where the system does not.
+    """Add ``path`` to the message of a disk error, which does not name the file by itself.
 
     Raises:
-        OSError: a disk that is full, or may only be read; names ``path``.
+        OSError: If the disk is full, failing or read-only; the message names ``path``.
     """
     try:
         yield
@@ -72,9 +75,10 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Removes what a killed process had begun to write in ``path``'s place.
+    """Delete the temporary files that a killed process left when writing ``path``.
 
-    For files and folders that one process alone writes: another's would be taken from under it.
+    Only for paths that a single process writes: the files of a second one, still in use, would be
+    deleted as well.
     """
     for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
         with suppress(OSError):
@@ -82,10 +86,14 @@ def remove_leftovers(path: Path) -> None:
 
 
 def make_folder(folder: str | Path, *, option: str = "--out") -> Path:
-    """The folder that an option names, made if it is not there.
+    """Return the folder that an option names, creating it if it does not exist.
+
+    Args:
+        folder: Path of the folder.
+        option: Name of the option, for error messages.
 
     Raises:
-        OSError: it is a file, or can't be made or written.
+        OSError: If the path is a file, or the folder cannot be created or written to.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -100,20 +108,21 @@ def make_folder(folder: str | Path, *, option: str = "--out") -> Path:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Writes plain values, whole or not at all.
+    """Write plain values to a JSON file, completely or not at all.
 
     Raises:
-        OSError: it can't be written. ValueError: a number is not finite.
+        OSError: If the file cannot be written.
+        ValueError: If a number is not finite.
     """
     with replaced_when_whole(path) as file:
         file.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Writes a table with a header, whole or not at all.
+    """Write a table with a header to a CSV file, completely or not at all.
 
     Raises:
-        OSError: it can't be written.
+        OSError: If the file cannot be written.
     """
     try:
         with replaced_when_whole(path) as file:

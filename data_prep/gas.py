@@ -1,8 +1,9 @@
-"""GAS: sixteen gas sensors under changing concentrations, as in the post and the paper.
+"""GAS data of the blog post and the paper: sixteen gas sensors under changing concentrations.
 
-UCI "Gas sensor array under dynamic gas mixtures" (data set 322), file
-``ethylene_CO.txt``: one line of header, then time, two concentrations and 16
-sensor readings a row, 4,208,261 rows in the published file.
+UCI "Gas sensor array under dynamic gas mixtures" (data set 322), file ``ethylene_CO.txt``: one
+header line, then time, two concentrations and 16 sensor readings per row; 4,208,261 rows in the
+published file. The paper's preparation is described in Papamakarios et al. 2017 (arXiv
+1705.07057), appendix D.2.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from data_prep.splits import Splits, first_not_finite, last_tenths
 
 FILE, PREPARED = "ethylene_CO.txt", "ethylene_CO.pickle"
 HEADER = "Time (seconds), CO conc (ppm), Ethylene conc (ppm), sensor readings (16 channels)"
-PREPARED_OTHERS = ("Time", "Meth", "Eth")  # of the authors' pickle, besides the sensors
+PREPARED_OTHERS = ("Time", "Meth", "Eth")  # columns of the authors' pickle that are not sensors
 # The post calls the file's columns X1 to X19: time, two concentrations, sensors.
 COLUMNS = tuple(f"X{i}" for i in range(1, 20))
 SENSORS = COLUMNS[3:]
-# What caret's findCorrelation(cutoff = .985) left of the sensors in the post.
+# The sensors that caret's findCorrelation(cutoff = .985) kept in the post.
 POST_COLUMNS = ("X4", "X5", "X8", "X9", "X13", "X16", "X17", "X18")
 PAPER_CUTOFF = 0.98
 CHUNK = 100_000
@@ -35,25 +36,27 @@ Recipe = Literal["paper", "post"]
 def load(
     path: str | Path, *, recipe: Recipe = "paper", seed: int = 0, progress: bool = False
 ) -> Splits:
-    """Reads twice, in chunks: picks columns, standardises with all rows and splits.
+    """Load the sensors: choose columns, standardise with all rows, and split.
 
-    ``"paper"`` (arXiv 1705.07057, appendix D.2, and the authors' code): drops the
-    first sensor that has another with a signed correlation above .98 until none
-    has; rows in file order, the last tenth for the test, the last tenth of the rest
-    for validation.
+    The file is read twice, in chunks.
 
-    ``"post"``: the post's eight columns; a random half is the test. The post validated
-    on its test rows; here the last tenth of the training half validates.
+    Recipe ``"paper"`` (arXiv 1705.07057, appendix D.2, and the authors' code) drops the first
+    sensor that has a signed correlation above .98 with another, until no sensor has one. Rows keep
+    their order: the last tenth is the test set, the last tenth of the rest the validation set.
+
+    Recipe ``"post"`` keeps the post's eight columns, and a random half of the rows is the test set.
+    The post validated on its test rows; here the last tenth of the training half is the validation
+    set.
 
     Args:
-        path: the file, the authors' ``ethylene_CO.pickle``, or the folder that one is in.
-        recipe: see above.
-        seed: of the post's random split.
-        progress: whether reading shows a progress bar, on standard error.
+        path: The file, the authors' ``ethylene_CO.pickle``, or a folder that contains either.
+        recipe: ``"paper"`` or ``"post"``, as described above.
+        seed: Seed of the post's random split.
+        progress: Whether to show a progress bar on standard error.
 
     Raises:
-        OSError: no such file.
-        ValueError: another format, a truncated file or text in a number column.
+        OSError: If the file is missing.
+        ValueError: If the file has another format or is truncated, or a number is invalid.
     """
     if recipe not in ("paper", "post"):
         raise ValueError(f"recipe must be 'paper' or 'post', got {recipe!r}")
@@ -72,7 +75,7 @@ def load(
         return (prepared[start : start + CHUNK] for start in range(0, len(prepared), CHUNK))
 
     seen = ColumnStatistics(len(SENSORS))
-    for chunk in chunks("looking at"):
+    for chunk in chunks("scanning"):
         seen.add(chunk)
     if seen.rows == 0:
         raise ValueError(f"{path} has a header but no rows")
@@ -90,28 +93,32 @@ def load(
         test,
         scaler=scaler,
         source=str(path),
-        notes=(f"sensors dropped, each nearly repeating another: {', '.join(dropped) or 'none'}",),
+        notes=(f"sensors dropped as near-duplicates of others: {', '.join(dropped) or 'none'}",),
     )
 
 
 def paper_columns(correlation: np.ndarray) -> list[str]:
-    """The sensors that the authors' loop leaves, of a signed correlation ``[16, 16]``."""
+    """Return the sensors that the authors' loop keeps, given signed correlations ``[16, 16]``."""
     kept = list(range(len(correlation)))
     while True:
-        repeats = (correlation[np.ix_(kept, kept)] > PAPER_CUTOFF).sum(axis=1) > 1  # 1 is itself
+        # More than 1, because each sensor correlates with itself.
+        repeats = (correlation[np.ix_(kept, kept)] > PAPER_CUTOFF).sum(axis=1) > 1
         if not repeats.any():
             return [SENSORS[i] for i in kept]
         del kept[int(np.argmax(repeats))]
 
 
 def _read_prepared(path: Path) -> np.ndarray:
-    """The authors' ``ethylene_CO.pickle``, a quarter of the rows, its sensors ``[N, 16]``."""
+    """Read the sensors ``[N, 16]`` from the authors' pickle, a quarter of the published rows."""
     columns, values = pickles.load_frame(path)
     if len(columns) != len(COLUMNS):
-        raise ValueError(f"{path} should have {len(COLUMNS)} columns, has {len(columns)}")
+        raise ValueError(f"{path} should have {len(COLUMNS)} columns, but has {len(columns)}")
     bad = first_not_finite(values)
     if bad is not None:
-        raise ValueError(f"{path}: row {bad[0] + 1}, column {columns[bad[1]]!r} is missing")
+        raise ValueError(
+            f"{path}: row {bad[0] + 1}, column {columns[bad[1]]!r}: the value is missing or "
+            f"infinite"
+        )
     sensors = [i for i, name in enumerate(columns) if name not in PREPARED_OTHERS]
     if len(sensors) != len(SENSORS):
         raise ValueError(f"{path} should have columns {', '.join(PREPARED_OTHERS)} and 16 sensors")
@@ -119,7 +126,7 @@ def _read_prepared(path: Path) -> np.ndarray:
 
 
 def _sensors(path: Path, doing: str, *, progress: bool) -> Iterator[np.ndarray]:
-    """The rows of the 16 sensors, float64 ``[n, 16]``, in chunks."""
+    """Yield the rows of the 16 sensors in chunks, float64 ``[n, 16]``."""
     chunks = text_files.read_chunks(
         path, sep=r"\s+", header=None, names=list(COLUMNS), skiprows=1, chunksize=CHUNK
     )
@@ -130,7 +137,7 @@ def _sensors(path: Path, doing: str, *, progress: bool) -> Iterator[np.ndarray]:
 
 
 def _shuffled(rows: int, seed: int) -> np.ndarray:
-    """The place of each row in a random order."""
+    """Return the position of each row in a random order."""
     place = np.empty(rows, np.int64)
     place[np.random.default_rng(seed).permutation(rows)] = np.arange(rows)
     return place

@@ -1,8 +1,8 @@
-"""Pixels as the paper models them: blurred, squeezed and stretched by the logit.
+"""Images as the paper models them, with dequantised pixels in logit space.
 
-Papamakarios et al. 2017 (arXiv 1705.07057), section 4.3 and appendix D and E: grey levels are
-blurred by uniform noise of one level, so that their density is finite, squeezed away from 0 and 1
-by ``alpha``, and stretched over all numbers::
+Papamakarios et al. 2017 (arXiv 1705.07057), section 4.3 and appendices D and E: grey levels are
+dequantised by uniform noise of one level, which makes their density finite, scaled away from 0 and
+1 by ``alpha``, and mapped to the real line by the logit::
 
     y = (level + noise) / 256,    x = logit(alpha + (1 - 2 alpha) y)
 """
@@ -18,12 +18,12 @@ LEVELS = 256
 
 @dataclass(frozen=True)
 class ImageSpace:
-    """The way between grey levels and the flow's numbers.
+    """Mapping between grey levels and the logits that a flow models.
 
     Attributes:
-        shape: of an image: height, width, and 3 for colours. In a row of pixels, colours
-            come one after the other: all of red, of green, of blue.
-        alpha: see the formula above.
+        shape: Shape of an image: height and width, then 3 for colour images. A row of pixels
+            holds the colours one after the other: all red values, then green, then blue.
+        alpha: Constant in the formula above.
     """
 
     shape: tuple[int, ...]
@@ -32,19 +32,19 @@ class ImageSpace:
     def to_logits(
         self, levels: np.ndarray, rng: np.random.RandomState, *, out: np.ndarray | None = None
     ) -> np.ndarray:
-        """Grey levels 0 to 255 ``[N, D]`` to float32 ``[N, D]``, blurred by ``rng``.
+        """Map grey levels 0 to 255, ``[N, D]``, to dequantised float32 logits ``[N, D]``.
 
-        They are written to ``out``, if it is given.
+        The noise is drawn from ``rng``. The logits are written to ``out`` if it is given.
         """
         x = np.empty(levels.shape, np.float32) if out is None else out
-        # The authors draw all numbers at once; a row at a time gives the same ones.
+        # The authors draw all the noise at once; drawing it row by row gives the same values.
         for row, level in zip(x, levels, strict=True):
             y = self.alpha + (1 - 2 * self.alpha) * (level + rng.rand(levels.shape[1])) / LEVELS
             row[:] = np.log(y) - np.log1p(-y)
         return x
 
     def to_pixels(self, x: np.ndarray) -> np.ndarray:
-        """``[N, D]`` to images ``[N, *shape]`` of numbers between 0 and 1."""
+        """Map logits ``[N, D]`` to images ``[N, *shape]`` with values between 0 and 1."""
         y = (_sigmoid(x) - self.alpha) / (1 - 2 * self.alpha)
         y = np.clip(y, 0, 1)
         if len(self.shape) == 2:
@@ -53,17 +53,17 @@ class ImageSpace:
         return y.reshape(-1, colours, height, width).transpose(0, 2, 3, 1)
 
     def bits_per_dimension(self, log_prob: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """``log p(x)`` in nats ``[N]`` to bits a pixel and colour ``[N]``.
+        """Convert ``log p(x)`` in nats, ``[N]``, to bits per pixel and colour, ``[N]``.
 
         ``b = -log p(x) / (D log 2) - log2(1 - 2 alpha) + 8
         + 1/D sum_i [log2 sigma(x_i) + log2(1 - sigma(x_i))]`` (appendix E, equation 27).
 
         Args:
-            log_prob: of the rows, in logit space.
-            x: the rows ``[N, D]``.
+            log_prob: Log density of the rows in logit space.
+            x: Rows ``[N, D]`` in logit space.
         """
         x = np.asarray(x, np.float64)
-        # log sigma(x) + log(1 - sigma(x)), without the overflow of exp.
+        # log sigma(x) + log(1 - sigma(x)), computed so that exp cannot overflow.
         jacobian = -(np.abs(x) + 2 * np.log1p(np.exp(-np.abs(x)))).mean(axis=1) / np.log(2)
         nats = np.asarray(log_prob, np.float64) / x.shape[1]
         return -nats / np.log(2) - np.log2(1 - 2 * self.alpha) + np.log2(LEVELS) + jacobian

@@ -1,9 +1,10 @@
-"""MINIBOONE: electron neutrinos in the MiniBooNE experiment, as in the paper.
+"""MINIBOONE data of the paper: electron neutrinos in the MiniBooNE experiment.
 
 UCI "MiniBooNE particle identification" (data set 199), file ``MiniBooNE_PID.txt``: one line with
-the numbers of signal and background rows, then 50 values a row, signal first; or the authors'
-``data.npy``, in which outliers and discrete features are dropped already. Prepared as Papamakarios
-et al. 2017 (arXiv 1705.07057), appendix D, and the authors' code do.
+the numbers of signal and background rows, then 50 values per row, signal first. The paper's authors
+also published ``data.npy``, from which outliers and discrete features are already removed. Either
+file is prepared as in Papamakarios et al. 2017 (arXiv 1705.07057), appendix D, and in the authors'
+code.
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ from data_prep.splits import Splits
 
 FILE, PREPARED = "MiniBooNE_PID.txt", "data.npy"
 FEATURES = tuple(f"x{i}" for i in range(1, 51))
-OUTLIER = -100  # of the first feature: such events have -999 in all
+OUTLIER = -100  # lower limit of the first feature; outliers have -999 in every feature
 
 
 def load(folder: str | Path) -> Splits:
-    """Reads, drops outliers and discrete features, standardises with train and validation, splits.
+    """Load the signal rows, without outliers and discrete features, standardised and split.
 
-    Of the publisher's file only the signal rows, which are the paper's 36,488 and 11 outliers.
+    Mean and deviation are those of train and validation together. The signal rows of the published
+    file are the paper's 36,488 and 11 outliers.
 
     Args:
-        folder: where one of the files is.
+        folder: Folder that contains one of the files.
 
     Returns:
-        43 columns, 29,556 / 3,284 / 3,648 rows of the whole file.
+        43 columns; 29,556 / 3,284 / 3,648 rows from the complete file.
 
     Raises:
-        OSError: no such file.
-        ValueError: another format, a truncated file or text in a number column.
+        OSError: If the file is missing.
+        ValueError: If the file has another format or is truncated, or a number is invalid.
     """
     path = text_files.find(Path(folder), (FILE, PREPARED))
     if path.name == PREPARED:
@@ -69,8 +71,8 @@ def _published(path: Path) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]
     x = np.concatenate(parts) if parts else np.empty([0, len(FEATURES)])
     if len(x) < signal:
         raise ValueError(
-            f"{path}: {len(x)} rows, but the first line says {signal} of signal; the file seems "
-            f"truncated: get it again"
+            f"{path} has {len(x)} rows, but its first line announces {signal} signal rows; the "
+            f"file seems truncated, so download it again"
         )
     kept = x[x[:, 0] >= OUTLIER]
     seen = ColumnStatistics(len(FEATURES))
@@ -80,6 +82,6 @@ def _published(path: Path) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]
     dropped = [name for name in FEATURES if name not in names]
     notes = (
         f"{len(x) - len(kept)} outliers dropped",
-        f"features dropped, discrete: {', '.join(dropped) or 'none'}",
+        f"discrete features dropped: {', '.join(dropped) or 'none'}",
     )
     return kept[:, places], names, notes

@@ -1,8 +1,8 @@
-"""MNIST: 70,000 handwritten digits of 28 x 28 grey levels.
+"""MNIST data of the paper: 70,000 handwritten digits of 28 x 28 grey levels.
 
-LeCun, Cortes and Burges; four files in the IDX format, gzipped or not: a big-endian header of
-magic number and sizes, then one byte a value. Prepared as Papamakarios et al. 2017
-(arXiv 1705.07057), appendix D.5, and the authors' code do.
+LeCun, Cortes and Burges published four files in the IDX format, gzipped or not: a big-endian header
+of magic number and sizes, then one byte per value. They are prepared as in Papamakarios et al. 2017
+(arXiv 1705.07057), appendix D.5, and in the authors' code.
 """
 
 from __future__ import annotations
@@ -23,27 +23,28 @@ FILES = {
 }
 SPACE = ImageSpace(shape=(28, 28), alpha=1e-6)
 NUM_LABELS = 10
-UNSIGNED_BYTE = 8  # IDX's code for the type of the values
+UNSIGNED_BYTE = 8  # the IDX code for this type of values
 GZIP = b"\x1f\x8b"
 PREPARED = "mnist.pkl.gz"
 
 
 def load(folder: str | Path, *, seed: int = 42) -> Splits:
-    """Reads, blurs, and stretches by the logit; not standardised, as in the paper.
+    """Load the digits, dequantised and in logit space; not standardised, as in the paper.
 
-    The last sixth of the published training images validates.
+    The last sixth of the published training images is the validation set.
 
     Args:
-        folder: where the four files are, as published or unzipped, or the authors'
+        folder: Folder that contains the four files, gzipped or not, or the authors'
             ``mnist.pkl.gz``.
-        seed: of the blur; the authors' is 42.
+        seed: Seed of the dequantisation noise; the authors use 42.
 
     Returns:
-        Rows of 784 pixels, 50,000 / 10,000 / 10,000 of the whole set, with labels.
+        Rows of 784 pixels, with labels; 50,000 / 10,000 / 10,000 rows from the complete data set.
 
     Raises:
-        OSError: a file is missing.
-        ValueError: a file is damaged or truncated, or images and labels differ in number.
+        OSError: If a file is missing.
+        ValueError: If a file is damaged or truncated, or the numbers of images and labels
+            differ.
     """
     folder = Path(folder)
     rng = np.random.RandomState(seed)
@@ -54,7 +55,10 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
         test_images, test_labels = _read_pair(folder, "test")
     n_validation = len(images) // 6
     if n_validation < 1 or len(test_images) < 1:
-        raise ValueError(f"{folder}: {len(images)} training images are too few to split")
+        raise ValueError(
+            f"{folder} has {len(images)} training and {len(test_images)} test images, too few to "
+            f"split"
+        )
     n_train = len(images) - n_validation
     columns = [f"pixel_{row}_{column}" for row in range(28) for column in range(28)]
     return Splits(
@@ -69,11 +73,12 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
 
 
 def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
-    """An IDX file of unsigned bytes, gzipped or not.
+    """Read an IDX file of unsigned bytes, gzipped or not.
 
     Raises:
-        OSError: no such file.
-        ValueError: not of that many dimensions, cut short, or longer than its header says.
+        OSError: If the file is missing.
+        ValueError: If the file does not have ``dimensions`` dimensions, or is shorter or longer
+            than its header says.
     """
     text_files.require_file(path)
     data = path.read_bytes()
@@ -81,35 +86,37 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error):
-            raise ValueError(f"{path} is a damaged or truncated gzip file; get it again") from None
+            raise ValueError(
+                f"{path} is a damaged or truncated gzip file; download it again"
+            ) from None
     header = 4 + 4 * dimensions
     if len(data) < header or data[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
-        raise ValueError(f"{path} is not an IDX file of {dimensions} dimensions of bytes")
+        raise ValueError(f"{path} is not an IDX file of bytes in {dimensions} dimensions")
     sizes = [int(size) for size in np.frombuffer(data, ">u4", dimensions, offset=4)]
     expected = header + int(np.prod(sizes, dtype=object))
     if len(data) != expected:
         raise ValueError(
             f"{path} should hold {expected} bytes for {' x '.join(map(str, sizes))} values, but "
-            f"has {len(data)}; get it again"
+            f"has {len(data)}; download it again"
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(sizes)
 
 
 def _read_prepared(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Images ``[N, 784]`` and labels ``[N]``, for training (and validation), and for the test."""
+    """Read images ``[N, 784]`` and labels ``[N]``: those for training and validation, then test."""
     try:
         with gzip.open(path) as file:
             parts = pickles.load(file, path)
         pairs = [(np.asarray(x), np.asarray(labels)) for x, labels in parts]
     except (OSError, EOFError, zlib.error, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error}; get it again") from None
+        raise ValueError(f"{path} is damaged ({error}); download it again") from None
     if len(pairs) != 3 or any(x.shape != (len(labels), 784) for x, labels in pairs):
         raise ValueError(f"{path} should hold three pairs of images and labels")
     if any(x.min(initial=0) < 0 or x.max(initial=0) >= 1 for x, _ in pairs):
         raise ValueError(f"{path} should hold grey levels between 0 and 1")
     if any(labels.min(initial=0) < 0 or labels.max(initial=0) > 9 for _, labels in pairs):
-        raise ValueError(f"{path} has labels that are no digits")
-    # Grey levels over 256.
+        raise ValueError(f"{path} has labels that are not digits")
+    # The file holds grey levels divided by 256.
     levels = [(np.rint(x * 256).astype(np.uint8), labels.astype(np.int64)) for x, labels in pairs]
     (train, validation), test = levels[:2], levels[2]
     joined = [np.concatenate(both) for both in zip(train, validation, strict=True)]
@@ -117,18 +124,19 @@ def _read_prepared(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _read_pair(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images ``[N, 784]`` and labels ``[N]``."""
+    """Read images ``[N, 784]`` and labels ``[N]`` of one part, ``"train"`` or ``"test"``."""
     paths = []
     for name in FILES[part]:
         found = [p for p in (folder / name, folder / f"{name}.gz") if p.is_file()]
         if not found:
             raise FileNotFoundError(
-                f"{folder / name}(.gz): no such file; tfp-maf download mnist --to {folder} gets it"
+                f"{folder / name}(.gz): no such file; download it with: "
+                f"tfp-maf download mnist --to {folder}"
             )
         paths.append(found[0])
     images, labels = read_idx(paths[0], dimensions=3), read_idx(paths[1], dimensions=1)
     if images.shape[1:] != SPACE.shape:
-        raise ValueError(f"{paths[0]} has images of {images.shape[1:]}, not {SPACE.shape}")
+        raise ValueError(f"{paths[0]} has images of shape {images.shape[1:]}, not {SPACE.shape}")
     if len(images) != len(labels):
         raise ValueError(f"{paths[1]} has {len(labels)} labels for {len(images)} images")
     if len(labels) and labels.max() >= NUM_LABELS:

@@ -1,9 +1,9 @@
-"""Arrays out of pickles that others wrote, with nothing in them executed.
+"""Safe reading of arrays from untrusted pickles, without executing anything in them.
 
-The paper's authors and the publishers of CIFAR-10 share pickles of Python 2. Every class that a
-pickle names becomes a recorder of what it would have been made of; only numbers of plain types are
-then built from the bytes. NumPy's own ways to build an array are not to be trusted with foreign
-ones: a dtype that claims to hold objects makes it follow pointers from the file.
+The paper's authors and the publishers of CIFAR-10 distribute pickles written by Python 2. Every
+class that a pickle names is replaced by one that only records its arguments and state; arrays of
+plain numbers are then built from the recorded bytes. NumPy's own functions for this are unsafe with
+untrusted input: a dtype that claims to hold objects makes them follow pointers from the file.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ import numpy as np
 
 from data_prep import text_files
 
-KINDS = "biuf"  # whole numbers, with or without sign, and floating point
+KINDS = "biuf"  # booleans, signed and unsigned integers, floating point
 MODULES = ("numpy", "pandas")
 
 
 class Recorded:
-    """Stands for an object: the name of its class, what it was made of, and its state."""
+    """Stand-in for a pickled object: the name of its class, its arguments and its state."""
 
     name = ""
     args: tuple[Any, ...]
     state: Any
 
     def __new__(cls, *args: Any) -> Recorded:
+        """Record the arguments."""
         self = super().__new__(cls)
         self.args, self.state = args, None
         return self
@@ -38,21 +39,31 @@ class Recorded:
 
 
 class _Recorder(pickle.Unpickler):
+    """Unpickler that replaces objects by stand-ins and refuses classes of other modules."""
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("_codecs", "encode"):
             return lambda text, encoding: text.encode(encoding)
         if module in ("builtins", "__builtin__") and name == "slice":
             return slice
         if module.split(".")[0] not in MODULES:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no table needs")
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not allowed")
         return type(name, (Recorded,), {"name": name})
 
 
 def load(file: Any, path: Path) -> Any:
-    """The object in an open pickle: numbers, text, lists, dicts, arrays, recorders of the rest.
+    """Load the object in an open pickle, with arrays built and other objects as stand-ins.
+
+    Args:
+        file: Binary file, open for reading.
+        path: Path of the file for error messages.
+
+    Returns:
+        Numbers, text, lists, dicts, arrays and :class:`Recorded` objects.
 
     Raises:
-        ValueError: truncated, not a pickle, or it asks for anything else; names ``path``.
+        ValueError: If the file is truncated, is not a pickle, or asks for anything else; the
+            message names ``path``.
     """
     try:
         return _resolved(_Recorder(file, encoding="latin1").load())
@@ -61,7 +72,7 @@ def load(file: Any, path: Path) -> Any:
 
 
 def _resolved(value: Any) -> Any:
-    """With arrays and numbers built from what was recorded of them."""
+    """Return ``value`` with its recorded arrays and numbers built."""
     if isinstance(value, Recorded):
         if value.name == "_reconstruct":
             return _array(value.state)
@@ -78,21 +89,21 @@ def _resolved(value: Any) -> Any:
 
 
 def _array(state: Any) -> np.ndarray:
-    """From an array's state: version, shape, dtype, order, and bytes, or a list of objects."""
+    """Build an array from its state: version, shape, dtype, order, and bytes or list of objects."""
     _, shape, dtype, is_fortran, content = state
     order: Any = "F" if is_fortran else "C"
     if isinstance(content, list):
         array = np.empty(len(content), object)
-        array[:] = [str(each) for each in content]  # labels: nothing else is kept as objects
+        array[:] = [str(each) for each in content]  # labels: only they are stored as objects
         return array.reshape(shape, order=order)
     return np.frombuffer(_bytes(content), _dtype(dtype)).reshape(shape, order=order)
 
 
 def _dtype(recorded: Any) -> np.dtype:
-    """A plain number's, from a dtype's arguments (``"f8"``) and state (its byte order)."""
+    """Build a number's dtype from its arguments (``"f8"``) and its state (the byte order)."""
     code, byte_order = str(recorded.args[0]), recorded.state[1]
     if code[:1] not in KINDS or byte_order not in ("<", ">", "|", "="):
-        raise ValueError(f"an array of {code!r}, not of numbers")
+        raise ValueError(f"it holds an array of {code!r}, not of numbers")
     return np.dtype(byte_order + code)
 
 
@@ -101,10 +112,11 @@ def _bytes(content: Any) -> bytes:
 
 
 def load_frame(path: Path) -> tuple[list[str], np.ndarray]:
-    """Columns and float64 values ``[N, columns]`` of a ``pandas.DataFrame`` that pandas 0.x wrote.
+    """Read the columns and float64 values ``[N, columns]`` of a DataFrame pickled by pandas 0.x.
 
     Raises:
-        OSError: no such file. ValueError: it holds no such frame.
+        OSError: If the file is missing.
+        ValueError: If the file does not hold such a DataFrame.
     """
     text_files.require_file(path)
     with path.open("rb") as file:
@@ -119,12 +131,12 @@ def load_frame(path: Path) -> tuple[list[str], np.ndarray]:
             places = range(len(columns))[places] if isinstance(places, slice) else places
             values[:, list(places)] = np.asarray(block["values"], np.float64).T
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{path} holds no table of pandas 0.x ({error})") from None
+        raise ValueError(f"{path} does not hold a DataFrame of pandas 0.x ({error})") from None
     return columns, values
 
 
 def _managers(value: Any) -> Iterator[dict[str, Any]]:
-    """The states of all block managers in a recorded object."""
+    """Yield the states of all block managers in a recorded object."""
     if isinstance(value, Recorded):
         yield from _managers(value.args)
         yield from _managers(value.state)
@@ -140,7 +152,7 @@ def _managers(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _index_values(index: Any) -> Any:
-    """An index's labels: ``_new_Index(class, {"data": ...})``, or start, stop and step."""
+    """Return the labels of a recorded ``_new_Index(class, {"data": ...})``, or of a range."""
     described = index.args[1]
     if "data" in described:
         return described["data"]

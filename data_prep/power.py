@@ -1,8 +1,8 @@
-"""POWER: a household's electricity, minute by minute, as in the paper.
+"""POWER data of the paper: electricity use of a household, minute by minute.
 
 UCI "Individual household electric power consumption" (data set 235), file
-``household_power_consumption.txt``, prepared as Papamakarios et al. 2017
-(arXiv 1705.07057), appendix D.1, and the authors' code do.
+``household_power_consumption.txt``. It is prepared as in Papamakarios et al. 2017 (arXiv
+1705.07057), appendix D.1, and in the authors' code.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ HEADER = (
     "Date;Time;Global_active_power;Global_reactive_power;Voltage;Global_intensity;"
     "Sub_metering_1;Sub_metering_2;Sub_metering_3"
 )
-# Intensity is nearly active power over voltage, and reactive power is mostly one
-# value, so the authors drop both.
+# The authors drop intensity, which is nearly active power over voltage, and reactive power, which
+# is mostly a single value.
 METERS = ("Global_active_power", "Voltage", "Sub_metering_1", "Sub_metering_2", "Sub_metering_3")
 COLUMNS = (*METERS, "Time_of_day")
-UNITS = ("kW", "V", "Wh", "Wh", "Wh", "min")  # the publisher's; a meter's Wh are of one minute
+UNITS = ("kW", "V", "Wh", "Wh", "Wh", "min")  # as published; Wh are per minute
 PREPARED = "data.npy"
 PREPARED_COLUMNS = (
     "Global_active_power",
@@ -40,30 +40,30 @@ CHUNK = 200_000
 
 
 def load(path: str | Path, *, seed: int = 42) -> Splits:
-    """Reads, drops, shuffles, blurs, standardises and splits.
+    """Load the meters, shuffled, dequantised, standardised and split.
 
-    Rows with a ``?`` are dropped. Uniform noise of one recording step blurs the
-    rounded meters, so that their density is finite. Rows are standardised with
-    the mean and deviation of train and validation.
+    Rows with a ``?`` are dropped. Uniform noise of one recording step is added to the rounded
+    meters, which makes their density finite. Mean and deviation are those of train and validation
+    together.
 
     Args:
-        path: the file, the authors' ``data.npy``, or the folder that one is in.
-        seed: of shuffle and noise; the authors' is 42.
+        path: The file, the authors' ``data.npy``, or a folder that contains either.
+        seed: Seed of the shuffle and the noise; the authors use 42.
 
     Returns:
         Columns ``Global_active_power`` (kW), ``Voltage`` (V), ``Sub_metering_1..3`` (Wh),
-        ``Time_of_day`` (minutes); 1,659,917 / 184,435 / 204,928 rows of the whole file.
+        ``Time_of_day`` (minutes); 1,659,917 / 184,435 / 204,928 rows from the complete file.
 
     Raises:
-        OSError: no such file.
-        ValueError: another format, a truncated file or text in a number column.
+        OSError: If the file is missing.
+        ValueError: If the file has another format or is truncated, or a number is invalid.
     """
     path = Path(path)
     if path.is_dir():
         found = [path / name for name in (FILE, PREPARED) if (path / name).is_file()]
         if not found:
             raise FileNotFoundError(
-                f"{path} has no {FILE}; tfp-maf download power --to {path} gets it"
+                f"{path} has no {FILE}; download it with: tfp-maf download power --to {path}"
             )
         path = found[0]
     x, dropped = _read_prepared(path) if path.name == PREPARED else _read_published(path)
@@ -81,22 +81,27 @@ def load(path: str | Path, *, seed: int = 42) -> Splits:
 
 
 def _read_prepared(path: Path) -> tuple[np.ndarray, int]:
-    """The authors' ``data.npy``: the same rows, with reactive power and intensity still there."""
+    """Return the rows ``[N, 6]`` of the authors' ``data.npy``, and 0 as the count of dropped rows.
+
+    The file still contains reactive power and intensity, but no rows with a ``?``.
+    """
     text_files.require_file(path)
     x = table.read_array(path)
     if x.shape[1] != len(PREPARED_COLUMNS):
-        raise ValueError(f"{path} should have {len(PREPARED_COLUMNS)} columns, has {x.shape[1]}")
+        raise ValueError(
+            f"{path} should have {len(PREPARED_COLUMNS)} columns, but has {x.shape[1]}"
+        )
     frame = pd.DataFrame(x, columns=list(PREPARED_COLUMNS))
     return text_files.numbers(frame[list(COLUMNS)], path), 0
 
 
 def _read_published(path: Path) -> tuple[np.ndarray, int]:
-    """Rows ``[N, 6]`` in file order, and how many had a ``?``."""
+    """Read the rows ``[N, 6]`` in file order, and count those dropped for a ``?``."""
     path = text_files.published_file(path, FILE, header=HEADER)
     text_files.require_whole_last_line(path, ";", HEADER.count(";") + 1)
     parts, dropped = [], 0
     for chunk in text_files.read_chunks(path, sep=";", chunksize=CHUNK, dtype=str):
-        # The publisher marks a missing minute by '?' in all meters but the last, left empty.
+        # In a missing minute, every meter has a '?', except the last, which is empty.
         missing = (chunk == "?").any(axis=1)
         kept = chunk[~missing]
         columns = kept[list(METERS)].assign(Time_of_day=_minutes(kept["Time"]))
@@ -106,15 +111,15 @@ def _read_published(path: Path) -> tuple[np.ndarray, int]:
 
 
 def _minutes(time: pd.Series) -> pd.Series:
-    """``17:24:00`` to 1044."""
+    """Convert times to minutes since midnight: ``17:24:00`` to 1044."""
     clock = pd.to_datetime(time, format="%H:%M:%S", errors="coerce")
     minutes = clock.dt.hour * 60 + clock.dt.minute
-    # A bad time stays as it is, for the message to show.
+    # An invalid time is kept as it is, so that the error message can show it.
     return minutes.astype(object).where(clock.notna(), time) if clock.isna().any() else minutes
 
 
 def _recording_noise(rng: np.random.RandomState, n: int) -> np.ndarray:
-    """Uniform on one recording step, ``[n, 6]``, drawn in the authors' order."""
+    """Draw noise ``[n, 6]``, uniform over one recording step, in the authors' order."""
     voltage = 0.01 * rng.rand(n, 1)
     active_power = 0.001 * rng.rand(n, 1)
     sub_meterings = rng.rand(n, 3)

@@ -1,13 +1,13 @@
-"""A generated stand-in for ``ethylene_CO.txt``, for when the real file is not there.
+"""Simulated data: a stand-in for the GAS file ``ethylene_CO.txt``, and two moons.
 
-It is **not** the published data and its log-likelihoods are not comparable with
-the post's or the paper's. It has their format, and the features that make them
-hard: sensors that follow the same two gases and so nearly repeat each other, with
-memory, and with heavy, skewed marginals.
+The stand-in is **not** the published data, and its log-likelihoods are not comparable with those of
+the blog post or the paper. It has the same format and the properties that make the real data hard
+to model: the sensors respond to the same two gases and so nearly repeat each other, and they have
+memory and heavy-tailed, skewed marginals.
 
-What it leaves out: turbulence of the gas flow, cross-sensitivity that is not a
-power law, sensor saturation and ageing, humidity and temperature, and the
-published file's noise spectrum, gaps and outliers.
+The simulation omits turbulence of the gas flow, cross-sensitivity that is not a power law, sensor
+saturation and ageing, humidity and temperature, and the published file's noise spectrum, gaps and
+outliers.
 """
 
 from __future__ import annotations
@@ -19,28 +19,31 @@ import numpy as np
 from data_prep import gas
 from data_prep.files import replaced_when_whole
 
-SECONDS = 42_082.6  # the published file's length: rows at 100 Hz
-STEP_SECONDS = (80.0, 120.0)  # how long a concentration lasts
-MOST_PPM = (533.0, 20.0)  # CO, ethylene
+SECONDS = 42_082.6  # duration of the published file, which has 100 rows per second
+STEP_SECONDS = (80.0, 120.0)  # shortest and longest duration of a concentration
+MOST_PPM = (533.0, 20.0)  # highest concentrations of CO and ethylene
 
 
 def write_ethylene_co(path: str | Path, *, rows: int, seed: int = 0) -> Path:
-    """Writes a simulated file in exactly the format of UCI's ``ethylene_CO.txt``.
+    """Write a simulated file in exactly the format of UCI's ``ethylene_CO.txt``.
 
-    Two gases step through random concentrations, each off for a third of the
-    time. Sixteen metal-oxide sensors, four copies of four types, follow. A sensor's
-    steady reading is ``offset + gain (a CO^p + b ethylene^q)``; it gets there
-    exponentially, faster up than down, on top of a slow drift and white noise.
+    Two gases step through random concentrations; each is off for a third of the time. Sixteen
+    metal-oxide sensors, four of each of four types, respond. A sensor's steady reading is
+    ``gain (a CO^p + b ethylene^q)``. It is approached exponentially, faster upwards than downwards,
+    and overlaid with slow drift and white noise.
 
     Args:
-        path: the file to write; replaced once whole.
-        rows: how many; they always span the published 11.7 hours, so fewer rows
-            are further apart.
-        seed: the same seed and rows give the same file.
+        path: File to write; an existing file is replaced only once the new one is complete.
+        rows: Number of rows. They always span the published 11.7 hours, so fewer rows are further
+            apart in time.
+        seed: Seed of the simulation; the same seed and number of rows give the same file.
+
+    Returns:
+        Path of the file.
 
     Raises:
-        OSError: it can't be written.
-        ValueError: ``rows`` below 1.
+        OSError: If the file cannot be written.
+        ValueError: If ``rows`` is below 1.
     """
     if rows < 1:
         raise ValueError(f"rows must be at least 1, got {rows}")
@@ -51,7 +54,7 @@ def write_ethylene_co(path: str | Path, *, rows: int, seed: int = 0) -> Path:
     step = np.searchsorted(starts, seconds)
     shape = [len(starts) + 1, 2]
     levels = rng.uniform(0, MOST_PPM, shape) * (rng.random(shape) > 1 / 3)
-    levels[0] = 0  # the published file, too, begins in clean air
+    levels[0] = 0  # start in clean air, like the published file
     readings = _sensors(rng, seconds, step, levels)
     table = np.column_stack([seconds, levels[step], readings])
     with replaced_when_whole(path) as file:
@@ -63,11 +66,11 @@ def write_ethylene_co(path: str | Path, *, rows: int, seed: int = 0) -> Path:
 def _sensors(
     rng: np.random.Generator, seconds: np.ndarray, step: np.ndarray, levels: np.ndarray
 ) -> np.ndarray:
-    """Readings ``[rows, 16]``: four types of four sensors each."""
+    """Simulate readings ``[rows, 16]`` of four types of sensors, four of each."""
     copies = 4
     sensors = len(gas.SENSORS)
     types = np.repeat(np.arange(sensors // copies), copies)
-    # One type's copies share its chemistry; each has its own sensitivity and speed.
+    # Sensors of one type share its chemistry; each has its own sensitivity and speed.
     weights = rng.uniform(0.2, 1.0, [4, 2])[types] * rng.uniform(0.6, 1.4, [sensors, 2])
     exponents = rng.uniform(0.35, 0.8, [4, 2])[types]
     gain = rng.uniform(1500, 6000, 4)[types] * rng.normal(1.0, 0.1, sensors)
@@ -86,9 +89,9 @@ def _sensors(
 def _relax(
     target: np.ndarray, seconds: np.ndarray, step: np.ndarray, rise: np.ndarray, fall: np.ndarray
 ) -> np.ndarray:
-    """Solves ``dr/dt = (target - r) / tau``, tau = rise upwards and fall downwards.
+    """Solve ``dr/dt = (target - r) / tau``, where tau is ``rise`` upwards and ``fall`` downwards.
 
-    Exact within a step, where the target is constant: an exponential.
+    Within a step the target is constant, so the exact solution is an exponential.
     """
     readings = np.empty([len(seconds), target.shape[1]])
     value, began = target[step[0]], seconds[0]
@@ -103,9 +106,9 @@ def _relax(
 
 
 def two_moons(n: int, *, seed: int = 0) -> np.ndarray:
-    """Two half circles that reach into each other, with noise: float32 ``[n, 2]``, standardised.
+    """Draw two interleaved half circles with noise, standardised, float32 ``[n, 2]``.
 
-    The usual picture for densities in the plane; scikit-learn's ``make_moons`` has the same.
+    This is the usual example of a density in the plane, like scikit-learn's ``make_moons``.
     """
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, np.pi, n)

@@ -1,7 +1,7 @@
-"""Made-up words of made-up speakers: vowel-like sounds that glide, each word its own way.
+"""Synthetic words of synthetic speakers, for tests and for a first run without recordings.
 
-For a first run without recordings, and for tests. A buzz at the speaker's pitch goes through two
-resonances, formants, whose places a word moves along a path and a speaker scales.
+Each word is a vowel-like sound: a buzz at the speaker's pitch passes through two resonances
+(formants), whose frequencies follow a path that the word defines and the speaker scales.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from data_prep import audio
 
 WORDS = ("happy", "cat", "bird", "wow", "zero")
 SPEAKERS, TAKES = 80, 2
-STEPS = 3  # places on a word's path
-BLUR = 150  # Hz by which a speaker misses them
+STEPS = 3  # points on a word's path
+BLUR = 150  # standard deviation, in Hz, of a recording's points from those of the word
 
 
 def write_words(
@@ -27,10 +27,20 @@ def write_words(
     takes: int = TAKES,
     seed: int = 0,
 ) -> Path:
-    """Writes ``WORD/SPEAKER_nohash_TAKE.wav``, a second each, at 16 kHz.
+    """Write files ``WORD/SPEAKER_nohash_TAKE.wav`` of one second each, at 16 kHz.
+
+    Args:
+        folder: Folder to write to, created if it does not exist.
+        words: Names of the words.
+        speakers: Number of speakers, each of whom says every word.
+        takes: Number of recordings of each word per speaker.
+        seed: Seed of the simulation.
+
+    Returns:
+        Path of the folder.
 
     Raises:
-        OSError: the folder can't be written.
+        OSError: If the folder cannot be written to.
     """
     import soundfile
 
@@ -50,7 +60,7 @@ def write_words(
 
 
 def _word(path: np.ndarray, pitch: float, rng: np.random.Generator) -> np.ndarray:
-    """A second of faint noise with a word somewhere in it."""
+    """Return one second of faint noise with a word at a random position."""
     n = int(audio.RATE * rng.uniform(0.35, 0.6))
     t = np.arange(n) / n
     formants = [np.interp(t, np.linspace(0, 1, STEPS), place) for place in path.T]

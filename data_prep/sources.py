@@ -1,4 +1,4 @@
-"""Where each data set is published, with its checksum and licence: the one table of addresses."""
+"""Addresses, checksums and licences of all data sets, as their publishers give them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ UCI = "https://archive.ics.uci.edu/static/public"
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at its publisher's.
+    """File on its publisher's server.
 
     Attributes:
-        url: where it is.
-        name: what it is called here.
-        hash: ``"sha256:..."`` or ``"md5:..."``; None where nobody publishes one.
-        size: bytes; None where not known.
-        members: of an archive, what to take out of it: last parts of paths; empty for all.
-        renamed: beginnings of paths in an archive taken whole, and what they become.
+        url: Address of the file.
+        name: Name of the local file.
+        hash: Checksum ``"sha256:..."`` or ``"md5:..."``; None if none is published.
+        size: Size in bytes; None if unknown.
+        members: Names, without folders, of the files to extract from an archive; empty for all.
+        renamed: Path prefixes and their replacements, for an archive that is extracted completely.
     """
 
     url: str
@@ -29,17 +29,17 @@ class Remote:
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is to be unpacked."""
+        """Flag for an archive, which is unpacked after its download."""
         return self.name.endswith((".zip", ".tar.gz", ".tgz"))
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set.
+    """Data set with the files that it consists of.
 
     Attributes:
-        files: all that it takes.
-        licence: and who to name.
+        files: Files to download.
+        licence: Licence, and the authors to credit.
     """
 
     files: tuple[Remote, ...]
@@ -159,7 +159,7 @@ SOURCES = {
         ),
         "CC BY-SA 4.0, Z. Jackson and others, Free Spoken Digit Dataset",
     ),
-    # All seven, as the paper's authors prepared them; in folders of the sets' names.
+    # All seven data sets as the paper's authors prepared them, each in a folder of its name.
     "prepared": Source(
         (
             Remote(

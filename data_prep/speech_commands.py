@@ -1,9 +1,10 @@
-"""Recordings of words: Google's Speech Commands, and other folders of WAV files by class.
+"""Recordings of words: Google's Speech Commands, as in the blog post, and other WAV files by class.
 
-Warden 2018 (arXiv 1804.03209), versions 0.01 and 0.02: ``WORD/SPEAKER_nohash_N.wav``, one second
-at 16 kHz; ``testing_list.txt`` and ``validation_list.txt`` split by speaker. Also the Free Spoken
-Digit Dataset, ``recordings/DIGIT_SPEAKER_N.wav``, and any folder of ``CLASS/*.wav``, in which each
-file counts as a speaker of its own.
+Speech Commands (Warden 2018, arXiv 1804.03209), versions 0.01 and 0.02, consists of files
+``WORD/SPEAKER_nohash_N.wav`` of one second at 16 kHz; ``testing_list.txt`` and
+``validation_list.txt`` split them by speaker. The Free Spoken Digit Dataset,
+``recordings/DIGIT_SPEAKER_N.wav``, can be read as well, and so can any folder of ``CLASS/*.wav``,
+in which each file counts as a different speaker.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ NOISE = "_background_noise_"
 
 @dataclass(frozen=True)
 class Clips:
-    """Recordings, in the order of their names.
+    """Recordings with their words, speakers and parts.
 
     Attributes:
-        samples: of each, float32 ``[n]``, at ``rate``.
-        names: ``WORD/FILE.wav``.
-        words, speakers: of each.
-        official: the part that the publisher's lists put each in; "train" without lists.
-        rate: samples a second.
-        skipped: what could not be read, and why, a sentence each.
+        samples: Samples of each clip, float32 ``[n]``, at ``rate``.
+        names: Name of each clip, ``WORD/FILE.wav``.
+        words, speakers: Word and speaker of each clip.
+        official: Part that the publisher's lists assign to each clip; "train" without lists.
+        rate: Samples per second.
+        skipped: For each file that could not be read, a message with its name and the reason.
     """
 
     samples: list[np.ndarray]
@@ -50,7 +51,7 @@ class Clips:
         return len(self.samples)
 
     def take(self, chosen: np.ndarray) -> Clips:
-        """Some of them, by index or mask."""
+        """Return the clips chosen by an array of indices or a mask."""
         places = np.arange(len(self))[chosen]
         return Clips(
             [self.samples[i] for i in places],
@@ -71,20 +72,20 @@ def load(
     strict: bool = False,
     progress: bool = False,
 ) -> Clips:
-    """Reads a folder, or the publisher's archive without unpacking it.
+    """Load recordings from a folder, or from the publisher's archive without unpacking it.
 
     Args:
-        source: the folder or ``.tar.gz``.
-        words: which of them; by default all.
-        rate: samples a second wanted.
-        strict: whether a file that can't be read is an error; else it is skipped, and named in
-            :attr:`Clips.skipped`.
-        progress: whether reading shows a bar, on standard error.
+        source: Path of the folder or ``.tar.gz`` file.
+        words: Words to load; by default, all.
+        rate: Sample rate to return, in Hz.
+        strict: Whether a file that cannot be read is an error; otherwise it is skipped and listed
+            in :attr:`Clips.skipped`.
+        progress: Whether to show a progress bar on standard error.
 
     Raises:
-        OSError: no such folder or file.
-        ValueError: no recordings in it, or none of a word; a damaged archive; with ``strict``, a
-            file that can't be read.
+        OSError: If the folder or file is missing.
+        ValueError: If there are no recordings, or none of a requested word; if the archive is
+            damaged; with ``strict``, if a file cannot be read.
     """
     source = Path(source)
     files, lists = _archive(source) if source.is_file() else _folder(source)
@@ -102,7 +103,7 @@ def load(
                     raise
                 skipped.append(str(error))
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise ValueError(f"{source} is damaged: {error}; get it again") from None
+        raise ValueError(f"{source} is damaged ({error}); download it again") from None
     found = [word_and_speaker(name) for name in names]
     missing = sorted((wanted or set()) - {word for word, _ in found})
     if not found or missing:
@@ -120,21 +121,24 @@ def load(
 
 
 def word_and_speaker(name: str) -> tuple[str, str]:
-    """``happy/004ae714_nohash_0.wav`` to ("happy", "004ae714")."""
+    """Return the word and speaker in a name.
+
+    For example, ``happy/004ae714_nohash_0.wav`` gives ``("happy", "004ae714")``.
+    """
     folder, stem = PurePosixPath(name).parent.name, PurePosixPath(name).stem
-    if folder == "recordings" and stem.count("_") == 2:  # the spoken digits'
+    if folder == "recordings" and stem.count("_") == 2:  # Free Spoken Digit Dataset
         word, speaker, _ = stem.split("_")
         return word, speaker
     return folder, stem.split("_nohash_")[0] if "_nohash_" in stem else f"{folder}/{stem}"
 
 
 def split_by_speaker(speakers: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """The part of each clip: 70 % of the speakers train, 10 % validate, 20 % test.
+    """Assign each clip to a part: 70 % of the speakers train, 10 % validation, 20 % test.
 
-    No speaker is in two parts. Of eight speakers or more, two validate at least.
+    No speaker is in two parts. With eight speakers or more, at least two are in the validation set.
 
     Raises:
-        ValueError: fewer than three speakers.
+        ValueError: If there are fewer than three speakers.
     """
     unique = np.unique(speakers)
     if len(unique) < len(PARTS):
@@ -159,7 +163,10 @@ def _folder(source: Path) -> tuple[list, dict[str, str]]:
 
 
 def _archive(source: Path) -> tuple[Iterator, dict[str, str]]:
-    """The archive's files, one after the other: it is read twice, once for the lists."""
+    """Return an iterator over the archive's recordings, and the publisher's lists.
+
+    The archive is read twice, the first time for the lists only.
+    """
     lists: dict[str, str] = {}
     try:
         with tarfile.open(source) as archive:
@@ -170,7 +177,9 @@ def _archive(source: Path) -> tuple[Iterator, dict[str, str]]:
                     assert content is not None
                     lists |= dict.fromkeys(content.read().decode().split(), part)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise ValueError(f"{source} is damaged, or no archive: {error}; get it again") from None
+        raise ValueError(
+            f"{source} is damaged, or not an archive ({error}); download it again"
+        ) from None
     return _members(source), lists
 
 

@@ -1,4 +1,4 @@
-"""Train, validation and test rows, standardised, and the way back to the user's units."""
+"""Standardised train, validation and test rows, with the mapping back to the user's units."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from data_prep.images import ImageSpace
 
 @dataclass(frozen=True)
 class Scaler:
-    """``z = (x - mean) / scale`` a column.
+    """Standardisation ``z = (x - mean) / scale`` of each column.
 
     Attributes:
-        columns: their names, in order.
-        mean, scale: float64 ``[D]``, in the user's units.
-        units: of each column, such as ``V``; ``()`` where the source does not say.
+        columns: Names of the columns, in order.
+        mean, scale: Mean and scale of each column, float64 ``[D]``, in the user's units.
+        units: Unit of each column, such as ``V``; ``()`` if the source does not give any.
     """
 
     columns: tuple[str, ...]
@@ -28,30 +28,31 @@ class Scaler:
 
     @classmethod
     def fit(cls, x: np.ndarray, columns: Sequence[str], *, ddof: int = 0) -> Scaler:
-        """Mean and standard deviation of rows ``[N, D]``.
+        """Fit a scaler to the mean and standard deviation of rows ``[N, D]``.
 
         Raises:
-            ValueError: a constant column, which has no density; names it.
+            ValueError: If a column cannot be standardised; see :meth:`checked`.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # found below
+        with np.errstate(over="ignore", invalid="ignore"):  # reported below
             mean = x.mean(axis=0, dtype=np.float64)
             scale = x.std(axis=0, dtype=np.float64, ddof=ddof)
-        # A constant's computed deviation need not be exactly zero.
+        # The computed deviation of a constant column need not be exactly zero.
         return cls.checked(columns, mean, scale, constant=(x == x[:1]).all(axis=0))
 
     @classmethod
     def checked(
         cls, columns: Sequence[str], mean: np.ndarray, scale: np.ndarray, *, constant: np.ndarray
     ) -> Scaler:
-        """Of a mean and deviation ``[D]`` computed elsewhere.
+        """Return a scaler with a mean and deviation ``[D]`` computed elsewhere, if they are usable.
 
         Args:
-            columns: names.
-            mean, scale: float64 ``[D]``.
-            constant: which columns have one value only, ``[D]``.
+            columns: Names of the columns.
+            mean, scale: Mean and deviation, float64 ``[D]``.
+            constant: Mask ``[D]`` of the columns that have only one value.
 
         Raises:
-            ValueError: such a column, or one whose values are too large or too close.
+            ValueError: If a column is constant, so that it has no density, or if its values are
+                too large or too close together; the message names the column.
         """
         if constant.any():
             names = [name for name, c in zip(columns, constant, strict=True) if c]
@@ -63,32 +64,40 @@ class Scaler:
             raise ValueError(f"column {name!r} has values too large to standardise; rescale it")
         if not scale.all():  # not constant, but the squares underflow
             name = columns[int(np.argmin(scale))]
-            raise ValueError(f"column {name!r} has values too close to standardise; rescale it")
+            raise ValueError(
+                f"column {name!r} has values too close together to standardise; rescale it"
+            )
         return cls(tuple(columns), mean, scale)
 
     def standardise(self, x: np.ndarray) -> np.ndarray:
-        """``[N, D]`` in the user's units to float32 standard units; infinite beyond float32."""
+        """Convert ``[N, D]`` from the user's units to float32 standard units.
+
+        Values beyond the range of float32 become infinite.
+        """
         with np.errstate(over="ignore"):
             return ((x - self.mean) / self.scale).astype(np.float32)
 
     def unstandardise(self, z: np.ndarray) -> np.ndarray:
-        """``[N, D]`` in standard units to float64 in the user's."""
+        """Convert ``[N, D]`` from standard units to float64 in the user's units."""
         return self.mean + self.scale * np.asarray(z, np.float64)
 
     @property
     def log_det(self) -> float:
-        """``log |dz/dx| = -sum log scale``: add it to ``log p(z)`` to get ``log p(x)``."""
+        """Log determinant ``log |dz/dx| = -sum log scale``.
+
+        Adding it to ``log p(z)`` gives ``log p(x)``.
+        """
         return -float(np.log(self.scale).sum())
 
     @property
     def labels(self) -> list[str]:
-        """The columns' names, with their units."""
+        """Names of the columns, with their units."""
         if not self.units:
             return list(self.columns)
         return [f"{name} ({unit})" for name, unit in zip(self.columns, self.units, strict=True)]
 
     def equals(self, other: Scaler) -> bool:
-        """Whether it standardises the same columns alike."""
+        """Return True if ``other`` standardises the same columns in the same way."""
         return (
             self.columns == other.columns
             and np.array_equal(self.mean, other.mean)
@@ -96,7 +105,7 @@ class Scaler:
         )
 
     def to_json(self) -> dict[str, list[Any]]:
-        """Lists of plain values; :meth:`from_json` reads them."""
+        """Return lists of plain values, which :meth:`from_json` reads."""
         return {
             "columns": list(self.columns),
             "mean": self.mean.tolist(),
@@ -106,18 +115,18 @@ class Scaler:
 
     @classmethod
     def from_json(cls, values: dict[str, list[Any]]) -> Scaler:
-        """From :meth:`to_json`'s.
+        """Build a scaler from the result of :meth:`to_json`.
 
         Raises:
-            ValueError: not one finite mean and positive scale a column.
+            ValueError: If there is not one finite mean and one positive scale per column.
         """
         columns = tuple(values["columns"])
         mean, scale = (np.asarray(values[name], np.float64) for name in ("mean", "scale"))
         if not mean.shape == scale.shape == (len(columns),):
-            raise ValueError(f"{len(columns)} columns, but other numbers of means or scales")
+            raise ValueError(f"{len(columns)} columns, but not as many means and scales")
         if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
-            raise ValueError("a mean or scale that is none")
-        units = tuple(values.get("units", ()))  # runs of before 2026-11-25 have none
+            raise ValueError("a mean or scale is not finite, or a scale is not positive")
+        units = tuple(values.get("units", ()))  # missing from files written before 2026-11-25
         if len(units) not in (0, len(columns)):
             raise ValueError(f"{len(columns)} columns, but {len(units)} units")
         return cls(columns, mean, scale, units)
@@ -125,7 +134,7 @@ class Scaler:
 
 @dataclass(frozen=True)
 class Labels:
-    """The class of each row, ``0..count - 1``: int64 ``[N]``, ``[M]``, ``[K]``."""
+    """Class of each row, ``0..count - 1``, as int64 ``[N]``, ``[M]`` and ``[K]``."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -135,17 +144,17 @@ class Labels:
 
 @dataclass(frozen=True)
 class Splits:
-    """A prepared data set.
+    """Prepared data set.
 
     Attributes:
-        train, validation, test: float32 ``[N, D]``, ``[M, D]``, ``[K, D]``, standardised.
-        scaler: what standardised them, with the columns' names.
-        source: where the rows came from, in words a user can check.
-        simulated: whether they were generated by :mod:`data_prep.simulate`.
-        left_out: columns of the source that are not in the rows.
-        notes: what was left out of the source, and why, a sentence each.
-        labels: the rows' classes, where the source has any.
-        space: of rows that are images in logit space.
+        train, validation, test: Standardised rows, float32 ``[N, D]``, ``[M, D]``, ``[K, D]``.
+        scaler: Scaler that standardised the rows, with the names of the columns.
+        source: Origin of the rows, in words that a user can check.
+        simulated: Whether the rows were generated by :mod:`data_prep.simulate`.
+        left_out: Columns of the source that are not in the rows.
+        notes: Messages that say what was left out of the source, and why.
+        labels: Classes of the rows, if the source has any.
+        space: Mapping to pixels, if the rows are images in logit space.
     """
 
     train: np.ndarray
@@ -169,18 +178,18 @@ class Splits:
         fit_validation: bool = True,
         **described: Any,
     ) -> Splits:
-        """Rows ``[N, D]``, in their order, split by :func:`last_tenths` and standardised.
+        """Split rows ``[N, D]`` with :func:`last_tenths`, without shuffling, and standardise them.
 
         Args:
-            x: rows in the user's units.
-            columns: their names.
-            units: theirs, where known.
-            fit_validation: whether mean and deviation are those of train and validation, as in
-                the authors' code, or of train alone.
-            described: the other attributes.
+            x: Rows in the user's units.
+            columns: Names of the columns.
+            units: Units of the columns, if known.
+            fit_validation: Whether mean and deviation are those of train and validation together,
+                as in the code of the paper's authors, or of train alone.
+            described: Other attributes.
 
         Raises:
-            ValueError: too few rows, or a column that can't be standardised.
+            ValueError: If there are too few rows, or a column cannot be standardised.
         """
         train, validation, test = last_tenths(x)
         fitted = x[: len(train) + len(validation)] if fit_validation else train
@@ -193,24 +202,25 @@ class Splits:
                 row, column = bad
                 raise ValueError(
                     f"column {columns[column]!r}: {parts[name][row, column]:g} is too far from the "
-                    f"other values for float32; leave such rows out, or rescale the column"
+                    f"other values for float32; remove such rows, or rescale the column"
                 )
         return cls(**standardised, scaler=scaler, **described)
 
 
 def first_not_finite(x: np.ndarray) -> tuple[int, int] | None:
-    """Row and column of the first NaN or infinity in ``[N, D]``."""
+    """Return the row and column of the first NaN or infinity in ``[N, D]``, or None."""
     bad = np.argwhere(~np.isfinite(x))
     return (int(bad[0, 0]), int(bad[0, 1])) if len(bad) else None
 
 
 def last_tenths(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Test = the last tenth of the rows, validation = the last tenth of the rest.
+    """Split rows into train, validation and test as in the code of the paper's authors.
 
-    The paper's authors' way, rounding down as they do. Views, not copies.
+    The last tenth of the rows, rounded down, is the test set; the last tenth of the rest, rounded
+    down, is the validation set. The parts are views, not copies.
 
     Raises:
-        ValueError: too few rows for one in each part.
+        ValueError: If a part would be empty.
     """
     n_test = len(x) // 10
     rest = x[: len(x) - n_test]

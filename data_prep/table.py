@@ -1,4 +1,4 @@
-"""Anyone's table: CSV, TSV, Parquet or .npy."""
+"""Tables supplied by the user, as CSV, TSV, Parquet or ``.npy`` files."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from data_prep.splits import Splits
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 CHUNK = 200_000
 LONGEST_NAME = 200
-# The variance, in standard units, below which a combination of columns is taken for none: that of
-# float32's rounding is 1e-15.
+# Columns count as linearly dependent if a combination of them has a smaller variance than this, in
+# standard units; rounding to float32 alone gives 1e-15.
 LINEAR = 1e-10
 
 
 def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Splits:
-    """A table's number columns, shuffled, split and standardised.
+    """Load a table's number columns, shuffled, split and standardised.
 
-    Columns without a single number (names, dates) are left out, and said in ``notes``.
-    The last tenth of the shuffled rows is the test, the last tenth of the rest
-    validates; mean and deviation are those of the training rows.
+    Columns without a single number (names, dates) are left out and listed in ``notes``. The last
+    tenth of the shuffled rows is the test set, the last tenth of the rest the validation set. Mean
+    and deviation are those of the training rows.
 
     Args:
         path: ``.csv`` or ``.tsv`` with a header, ``.parquet``, or ``.npy`` of shape ``[N, D]``.
-        drop: columns to leave out.
-        seed: of the shuffle.
+        drop: Names of columns to leave out.
+        seed: Seed of the shuffle.
 
     Raises:
-        OSError: no such file.
-        ValueError: unreadable, too few rows, text or nothing in a number column, NaN or
-            infinity, a constant column, or one that repeats another: such data have no
-            density. Names the row and column.
+        OSError: If the file is missing.
+        ValueError: If the file cannot be read or has too few rows; if a value in a number column
+            is text, missing or infinite; or if a column is constant or linearly dependent on
+            others, because such data have no density. The message names the row and column.
     """
     path = Path(path)
     frame = _read(path)
@@ -48,14 +48,14 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
     frame = frame.drop(columns=text)
     if frame.shape[1] == 0:
         raise ValueError(
-            f"{path} has no column of numbers left; .csv is separated by ',', .tsv by tabs"
+            f"{path} has no column of numbers left; the separator is ',' in .csv and a tab in .tsv"
         )
     x = text_files.numbers(frame, path)
     columns = [str(name) for name in frame.columns]
     x = x[np.random.default_rng(seed).permutation(len(x))]
     with text_files.named(path):
-        notes = [f"column {name!r} left out: no numbers" for name in text]
-        notes += [f"column {name!r} left out: as asked" for name in drop]
+        notes = [f"column {name!r} left out: it holds no numbers" for name in text]
+        notes += [f"column {name!r} left out as requested" for name in drop]
         splits = Splits.in_tenths(
             x,
             columns,
@@ -71,18 +71,21 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
 def read_rows(
     path: str | Path, columns: Sequence[str], *, left_out: Sequence[str] = ()
 ) -> np.ndarray:
-    """The rows of ``columns``, in that order: what a model trained on them is to score.
+    """Read the rows that a trained model is to score, with its columns in its order.
 
     Args:
-        path: as for :func:`load`. A ``.npy``'s columns have no names, only a number.
-        columns: what is wanted.
-        left_out: further columns that may be there.
+        path: File as for :func:`load`. The columns of a ``.npy`` file have no names, so only their
+            number is checked.
+        columns: Names of the model's columns.
+        left_out: Names of other columns that the file may have.
 
     Returns:
-        float64 ``[N, D]``, in the file's order and units.
+        Rows, float64 ``[N, D]``, in the file's order and units.
 
     Raises:
-        OSError, ValueError: as :func:`load`; a column missing or unknown.
+        OSError: If the file is missing.
+        ValueError: If the file cannot be read, if a value is invalid, or if a column is missing or
+            unknown.
     """
     path = Path(path)
     frame = _read(path)
@@ -99,28 +102,34 @@ def read_rows(
 def wanted(
     found: Sequence[str], columns: Sequence[str], path: Path, *, left_out: Sequence[str]
 ) -> list[str]:
-    """The columns that a model takes, of those found in a file.
+    """Return the columns that a model takes, after comparing them with those found in a file.
+
+    Args:
+        found: Names of the columns in the file.
+        columns: Names of the model's columns.
+        path: Path of the file for error messages.
+        left_out: Names of other columns that the file may have.
 
     Raises:
-        ValueError: one is missing, or unknown.
+        ValueError: If a column is missing or unknown.
     """
     missing = [name for name in columns if name not in found]
     if missing:
         raise ValueError(
-            f"{path} has no column {missing[0]!r}; the model takes {', '.join(columns)}, "
+            f"{path} has no column {missing[0]!r}; the model takes {', '.join(columns)}; "
             f"the file has {_list(found)}"
         )
     unknown = [name for name in found if name not in columns and name not in left_out]
     if unknown:
         raise ValueError(
-            f"{path} has a column {unknown[0]!r} that the model does not know; it takes "
-            f"{', '.join(columns)}"
+            f"{path} has a column {unknown[0]!r} that the model does not know; the model "
+            f"takes {', '.join(columns)}"
         )
     return list(columns)
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The whole table, columns named by strings, at least one row."""
+    """Read the whole table, with strings as column names and at least one row."""
     text_files.require_file(path)
     if path.suffix in SEPARATORS:
         frame = _read_text(path, SEPARATORS[path.suffix])
@@ -130,14 +139,14 @@ def _read(path: Path) -> pd.DataFrame:
         frame = _read_npy(path)
     else:
         raise ValueError(
-            f"{path}: can't read {path.suffix or 'a file without an ending'}; "
-            f"give .csv, .tsv, .parquet or .npy"
+            f"{path}: can't read {path.suffix or 'a file without an extension'}; "
+            f"use .csv, .tsv, .parquet or .npy"
         )
     frame.columns = frame.columns.map(str)
     longest = max(map(len, frame.columns), default=0)
     if longest > LONGEST_NAME:
         raise ValueError(
-            f"{path}: a column's name has {longest} characters: is a quote left open in the header?"
+            f"{path}: a column's name has {longest} characters; is a quote in the header left open?"
         )
     if len(frame) == 0:
         raise ValueError(f"{path} has a header but no rows")
@@ -151,7 +160,7 @@ def _read_text(path: Path, separator: str) -> pd.DataFrame:
     names = header.split(separator)
     if all(_is_number(name) for name in names):
         raise ValueError(f"{path}: the first line holds numbers; it should name the columns")
-    # A blank line among the rows is a missing value, not nothing: scores must stay in step.
+    # A blank line among the rows counts as a missing value, so that scores match the file's rows.
     chunks = text_files.read_chunks(path, sep=separator, chunksize=CHUNK, skip_blank_lines=False)
     frame = pd.concat(chunks)
     frame = frame.iloc[: len(frame) - text_files.blank_lines_at_the_end(path)]
@@ -165,8 +174,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path).reset_index(drop=True)
     except ImportError:
         raise ValueError(f"reading {path} needs pyarrow: pip install 'tfp_maf[parquet]'") from None
-    except (ValueError, OSError) as error:  # pyarrow's errors are of both kinds
-        raise ValueError(f"{path} is not a whole Parquet file: {error}") from None
+    except (ValueError, OSError) as error:  # pyarrow raises errors of both types
+        raise ValueError(f"{path} is not a valid Parquet file: {error}") from None
 
 
 def _read_npy(path: Path) -> pd.DataFrame:
@@ -175,23 +184,23 @@ def _read_npy(path: Path) -> pd.DataFrame:
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The numbers ``[N, D]`` in a ``.npy`` file.
+    """Read the numbers ``[N, D]`` in a ``.npy`` file, without executing anything in it.
 
     Raises:
-        ValueError: damaged, or of another shape or type; nothing in it is executed.
+        ValueError: If the file is damaged, or its array has another shape or type.
     """
     try:
-        # Mapped: a header that promises more than the file holds is found before memory is taken.
+        # Mapped, so that a header with a false size fails before memory is allocated for it.
         array = np.load(path, allow_pickle=False, mmap_mode="r")
-    except Exception as error:  # NumPy evaluates the header as Python's literals
-        raise ValueError(f"{path} is not a whole .npy file: {error}") from None
+    except Exception as error:  # NumPy evaluates the header as a Python literal
+        raise ValueError(f"{path} is not a valid .npy file: {error}") from None
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path} is not a .npy file: it holds several arrays, as .npz does")
     if array.ndim != 2 or array.dtype.kind not in "uif":
         raise ValueError(
             f"{path} should hold numbers of shape [N, D], but has {array.dtype} {list(array.shape)}"
         )
-    return np.array(array, array.dtype.newbyteorder("="))  # older pandas takes no other order
+    return np.array(array, array.dtype.newbyteorder("="))  # older pandas needs native byte order
 
 
 def _has_numbers(column: pd.Series) -> bool:
@@ -201,22 +210,22 @@ def _has_numbers(column: pd.Series) -> bool:
 
 
 def _refuse_repeats(z: np.ndarray, columns: Sequence[str], path: Path) -> None:
-    """Raises ValueError where a column is linear in others: together they have no density."""
+    """Raise ValueError if columns are linearly dependent, because they have no joint density."""
     correlation = z.astype(np.float64).T @ z / len(z)
     repeats = np.argwhere(np.triu(np.abs(correlation) > 1 - 1e-6, k=1))
     if len(repeats):
         pairs = [f"{columns[j]!r} repeats {columns[i]!r}" for i, j in repeats]
         raise ValueError(
-            f"{path}: {'; '.join(pairs)}: together they have no density; drop one of each"
+            f"{path}: {'; '.join(pairs)}: such columns have no joint density; drop one of each pair"
         )
     if len(z) < 2 * len(columns):
-        return  # few rows are always linear
+        return  # so few rows can be linearly dependent by chance
     sizes, directions = np.linalg.eigh(correlation)
     if sizes[0] < LINEAR:
         names = [repr(n) for n, d in zip(columns, directions[:, 0], strict=True) if abs(d) > 0.05]
         raise ValueError(
-            f"{path}: columns {', '.join(names)} are linear in each other: together they have no "
-            f"density; drop one of them"
+            f"{path}: columns {', '.join(names)} are linearly dependent and have no joint density; "
+            f"drop one of them"
         )
 
 

@@ -1,4 +1,4 @@
-"""Number tables in text files, read with messages that name the file, row and column."""
+"""Tables of numbers in text files, with error messages that name the file, row and column."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-TAIL = 65536  # bytes looked at for the last line
-# pandas before 3.1 reads a third of all numbers one bit wrong, and before 3.0 an exponent of many
-# digits as another number, or crashes at it; so does its to_numeric, see :func:`parsed`.
+TAIL = 65536  # bytes to read for the first or last line
+# By default, pandas before 3.1 reads a third of all numbers with one bit wrong. Before 3.0, it also
+# misreads exponents of many digits, or crashes on them. The same is true of its to_numeric; see
+# :func:`parsed`.
 OLD_PANDAS = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
 EXACT: dict[str, Any] = {"float_precision": "round_trip"} if OLD_PANDAS else {}
 
 
 def require_file(path: Path) -> None:
-    """Raises OSError or ValueError unless ``path`` is a file with something in it."""
+    """Check that ``path`` is a file that is not empty.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If the file is empty.
+    """
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, not a file")
     if not path.is_file():
@@ -33,22 +39,22 @@ def require_file(path: Path) -> None:
 
 
 def find(folder: Path, names: Sequence[str]) -> Path:
-    """The first of these files that is in the folder, or the folder itself if it is such a file.
+    """Return the first of the named files in the folder, or ``folder`` itself if it is one of them.
 
     Raises:
-        OSError: none is.
+        OSError: If there is no such file.
     """
     if folder.is_file() and folder.name in names:
         return folder
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise FileNotFoundError(f"{folder} has no {' or '.join(names)}; tfp-maf download gets it")
+    raise FileNotFoundError(f"{folder} has no {' or '.join(names)}; get it with tfp-maf download")
 
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Puts the file before the message of a ValueError about its rows."""
+    """Prefix the message of a ValueError about a file's rows with the path of the file."""
     try:
         yield
     except ValueError as error:
@@ -56,10 +62,10 @@ def named(path: Path) -> Iterator[None]:
 
 
 def first_line(path: Path) -> str:
-    """The first line, without its end.
+    """Read the first line, without its line ending.
 
     Raises:
-        ValueError: it is not text.
+        ValueError: If the line is not text.
     """
     with path.open("rb") as file:
         line = file.readline(TAIL)
@@ -70,11 +76,16 @@ def first_line(path: Path) -> str:
 
 
 def published_file(path: Path, name: str, *, header: str) -> Path:
-    """The publisher's file ``name``, given itself or the folder it is in.
+    """Return the path of the publisher's file ``name``, after checking its header.
+
+    Args:
+        path: Path of the file, or of the folder that contains it.
+        name: Name of the file.
+        header: First line that the file must have.
 
     Raises:
-        OSError: no such file.
-        ValueError: its first line is not ``header``.
+        OSError: If there is no such file.
+        ValueError: If the first line is not ``header``.
     """
     path = path / name if path.is_dir() else path
     require_file(path)
@@ -87,21 +98,27 @@ def published_file(path: Path, name: str, *, header: str) -> Path:
 
 
 def require_whole_last_line(path: Path, separator: str | None, fields: int) -> None:
-    """Raises ValueError if the last line has fewer than ``fields`` fields.
+    """Check that the last line is complete, with at least ``fields`` fields.
 
-    ``separator=None`` is any white space.
+    Args:
+        path: File to check.
+        separator: Separator of the fields; None for any white space.
+        fields: Number of fields per line.
+
+    Raises:
+        ValueError: If the last line has fewer fields.
     """
     last = _tail(path).rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
     found = len(last.decode("utf-8", "replace").split(separator))
     if found < fields:
         raise ValueError(
             f"{path}: the last line is cut short, {found} of {fields} fields; "
-            f"the file seems truncated: get it again"
+            f"the file seems truncated, so copy or download it again"
         )
 
 
 def blank_lines_at_the_end(path: Path) -> int:
-    """How many blank lines follow the last row."""
+    """Return the number of blank lines after the last row."""
     tail = _tail(path)
     return max(0, tail[len(tail.rstrip(b"\r\n")) :].count(b"\n") - 1)
 
@@ -113,9 +130,15 @@ def _tail(path: Path) -> bytes:
 
 
 def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
-    """``pandas.read_csv`` in chunks, its failures as ValueErrors that name the file.
+    """Read a table in chunks with ``pandas.read_csv``.
 
-    Rows of more fields than the header are an error, not an index.
+    Args:
+        path: File to read.
+        options: Arguments of ``pandas.read_csv``, with ``chunksize`` among them.
+
+    Raises:
+        ValueError: If the file cannot be read; the message names it. Rows with more fields than
+            the header are also an error, not an index.
     """
     try:
         with warnings.catch_warnings():
@@ -129,7 +152,7 @@ def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
         raise ValueError(f"{path} is not a text file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(
-            f"{path} is a damaged or truncated gzip file ({error}); get it again"
+            f"{path} is a damaged or truncated gzip file ({error}); copy or download it again"
         ) from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         detail = str(error).strip().removeprefix("Error tokenizing data. C error: ")
@@ -137,20 +160,20 @@ def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
 
 
 def numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
-    """All of ``frame`` as float64 ``[N, D]``, every value finite.
+    """Convert ``frame`` to float64 ``[N, D]``, and check that every value is finite.
 
     Args:
-        frame: columns as pandas read them; its index counts the file's rows from 0.
-        path: for messages.
+        frame: Columns as pandas read them, with an index that counts the file's rows from 0.
+        path: Path of the file for error messages.
 
     Raises:
-        ValueError: text, an empty field, NaN or infinity; names its column and its row,
-            counted from 1 after the header.
+        ValueError: If a value is text, empty, NaN or infinite; the message names its column and its
+            row, counted from 1 after the header.
     """
     values = np.empty(frame.shape, np.float64)
     for position, name in enumerate(frame.columns):
         column = frame[name]
-        with np.errstate(over="ignore", invalid="ignore"):  # found below
+        with np.errstate(over="ignore", invalid="ignore"):  # reported below
             values[:, position] = parsed(column)
         bad = np.flatnonzero(~np.isfinite(values[:, position]))
         if len(bad):
@@ -161,18 +184,21 @@ def numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
 
 
 def parsed(column: pd.Series) -> np.ndarray:
-    """A column as float64 ``[N]``, each text rounded to the nearest; NaN where it is no number."""
+    """Convert a column to float64 ``[N]``, with NaN where it is not a number.
+
+    Text is rounded to the nearest float64, whatever the version of pandas.
+    """
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(np.float64, na_value=np.nan)
     values = column.to_numpy(object, na_value=np.nan)
     if not any(isinstance(value, str) and "_" in value for value in values):
-        with suppress(ValueError, TypeError, OverflowError):  # most columns, at once
+        with suppress(ValueError, TypeError, OverflowError):  # fast, for most columns
             return values.astype(np.float64)
     return np.array([_number(value) for value in values], np.float64)
 
 
 def _number(value: Any) -> float:
-    # Python would read 1_000, which other programs would not.
+    # Python accepts 1_000 as a number, unlike other programs.
     if isinstance(value, (str, Number)) and "_" not in str(value):
         with suppress(ValueError, TypeError, OverflowError):
             return float(value)  # type: ignore[arg-type]

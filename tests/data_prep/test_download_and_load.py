@@ -189,7 +189,7 @@ def test_from_the_publisher(publish, name, tmp_path, monkeypatch):
     monkeypatch.setattr(bsds300, "ROWS", {"train": 200, "validation": 20, "test": 50})
     publish(name)
     Server.cut = [100]  # the first answer breaks off
-    with pytest.raises(OSError, match="the same command goes on"):
+    with pytest.raises(OSError, match="run the same command again to resume"):
         download.download(name, tmp_path / "d")
     download.download(name, tmp_path / "d")
     splits = (LOADERS | {"gas": gas.load})[name](tmp_path / "d")
@@ -203,7 +203,7 @@ def test_from_the_publisher(publish, name, tmp_path, monkeypatch):
 def test_recordings_from_the_publisher(publish, name, tmp_path):
     publish(name)
     Server.cut = [100]
-    with pytest.raises(OSError, match="the same command goes on"):
+    with pytest.raises(OSError, match="run the same command again to resume"):
         download.download(name, tmp_path / "d")
     download.download(name, tmp_path / "d")
     clips = speech_commands.load(tmp_path / "d")

@@ -37,7 +37,7 @@ def test_a_failed_block_makes_no_file(tmp_path):
 
 def test_missing_folder(tmp_path):
     with (
-        pytest.raises(FileNotFoundError, match=r"can't write .*a\.txt: no folder"),
+        pytest.raises(FileNotFoundError, match=r"can't write .*a\.txt: there is no folder"),
         replaced_when_whole(tmp_path / "none" / "a.txt"),
     ):
         pytest.fail("the block should not run")

@@ -46,7 +46,7 @@ def test_nothing_in_a_file_is_executed(tmp_path):
     with (tmp_path / "x.pkl").open("rb") as file, pytest.raises(ValueError, match="asks for"):
         pickles.load(file, tmp_path / "x.pkl")
     np.save(tmp_path / "x.npy", np.array([Touch(trap)] * 30), allow_pickle=True)
-    with pytest.raises(ValueError, match="is not a whole .npy file"):
+    with pytest.raises(ValueError, match="is not a valid .npy file"):
         table.load(tmp_path / "x.npy")
     assert not trap.exists()
 

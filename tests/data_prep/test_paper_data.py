@@ -98,7 +98,7 @@ def test_hepmass_of_another_format(hepmass_folder):
     folder, _, _ = hepmass_folder
     (folder / "1000_test.csv").write_text("a,b\n1,2\n")
     with pytest.raises(
-        ValueError, match=r"1000_test\.csv is not UCI's: it has no column '# label'"
+        ValueError, match=r"1000_test\.csv is not UCI's file: it has no column '# label'"
     ):
         hepmass.load(folder)
     (folder / "1000_test.csv").unlink()
@@ -145,7 +145,7 @@ def test_miniboone_truncated(neutrinos):
     folder, _ = neutrinos
     path = folder / miniboone.FILE
     path.write_text("\n".join(path.read_text().splitlines()[:100]) + "\n")
-    with pytest.raises(ValueError, match="99 rows, but the first line says 200 of signal"):
+    with pytest.raises(ValueError, match="99 rows, but its first line announces 200 signal rows"):
         miniboone.load(folder)
     path.write_text("1 2 3\n")
     with pytest.raises(ValueError, match="first line should hold the numbers"):
@@ -354,7 +354,7 @@ def test_mnist_damaged(digits, change, message):
 
 
 def test_mnist_missing(tmp_path):
-    with pytest.raises(OSError, match=r"train-images-idx3-ubyte\(\.gz\): no such file; tfp-maf"):
+    with pytest.raises(OSError, match=r"train-images-idx3-ubyte\(\.gz\): no such file; download"):
         mnist.load(tmp_path)
 
 

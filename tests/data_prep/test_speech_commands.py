@@ -109,7 +109,7 @@ def test_files_that_can_not_be_read_are_named_and_skipped(folder):
         ("text", "damaged"),
         ("cut", "damaged"),
         ("none", "no samples"),
-        ("slow", "4000 samples a second"),
+        ("slow", "4000 samples per second"),
         ("flac", "is FLAC, not WAV"),
     ]:
         (said,) = [line for line in clips.skipped if f"cat/{name}_nohash_0.wav" in line]

@@ -89,7 +89,7 @@ def test_columns_without_numbers_are_left_out_and_said(frame, write, suffix):
     splits = table.load(write(frame, "t" + suffix))
     assert splits.scaler.columns == ("a", "b", "c")
     assert splits.left_out == ("name", "day", "yes")
-    assert splits.notes[0] == "column 'name' left out: no numbers"
+    assert splits.notes[0] == "column 'name' left out: it holds no numbers"
     np.testing.assert_array_equal(splits.train, expected.train)
 
 
@@ -97,7 +97,7 @@ def test_drop(frame, write):
     splits = table.load(write(frame), drop=["b"])
     assert splits.scaler.columns == ("a", "c")
     assert splits.left_out == ("b",)
-    assert splits.notes == ("column 'b' left out: as asked",)
+    assert splits.notes == ("column 'b' left out as requested",)
     np.testing.assert_array_equal(splits.test, table.load(write(frame)).test[:, [0, 2]])
     with pytest.raises(ValueError, match="has no column 'z' to drop; it has 'a', 'b', 'c'"):
         table.load(write(frame), drop=["z"])
@@ -151,10 +151,10 @@ def test_missing_file_and_folder(tmp_path):
         (b"a,b\n1,\xff\n", "t.csv", "is not a text file"),
         (b"1.5,2\n3,4\n", "t.csv", "first line holds numbers; it should name the columns"),
         (b"a\nx\ny\n", "t.csv", "no column of numbers"),
-        (b"a,b\n1,2\n", "t.txt", "can't read .txt; give .csv, .tsv, .parquet or .npy"),
-        (b"a,b\n1,2\n", "t", "can't read a file without an ending"),
-        (b"not parquet", "t.parquet", "is not a whole Parquet file"),
-        (b"not numpy", "t.npy", "is not a whole .npy file"),
+        (b"a,b\n1,2\n", "t.txt", "can't read .txt; use .csv, .tsv, .parquet or .npy"),
+        (b"a,b\n1,2\n", "t", "can't read a file without an extension"),
+        (b"not parquet", "t.parquet", "is not a valid Parquet file"),
+        (b"not numpy", "t.npy", "is not a valid .npy file"),
     ],
 )
 def test_unreadable(write, content, name, message):
@@ -229,7 +229,7 @@ def test_truncated_last_line(frame, write, suffix):
 def test_truncated_binary_file(frame, write, suffix):
     path = write(frame, "t" + suffix)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(ValueError, match=rf"t{suffix} is not a whole \S+ file"):
+    with pytest.raises(ValueError, match=rf"t{suffix} is not a valid \S+ file"):
         table.load(path)
 
 
