@@ -101,7 +101,7 @@ def test_orders_are_the_papers_and_the_posts():
 def test_layers_share_no_weights_and_all_are_tracked():
     flow = tfp_maf.build_maf(3, num_layers=4, hidden_units=[8, 8])
     assert len(flow.trainable_variables) == 4 * (3 * 2 + 2)  # kernels and biases; gamma and beta
-    assert len(flow.variables) == 4 * (3 * 2 + 4)  # the statistics, too
+    assert len(flow.layer_variables) == 4 * (3 * 2 + 4)  # the statistics, too
     assert len({v.ref() for v in flow.variables}) == len(flow.variables)
     by_shape = [v.numpy() for v in kernels(flow) if v.shape == [8, 8]]
     assert len(by_shape) == 4
@@ -290,7 +290,7 @@ def test_a_damaged_model_is_refused(trained, tmp_path, damage):
     elif damage == "other activation":
         arguments.write_text(arguments.read_text().replace('"tanh"', '"relu"'))
     elif damage == "other format":
-        arguments.write_text(arguments.read_text().replace('"format": 1', '"format": 2'))
+        arguments.write_text(arguments.read_text().replace('"format": 2', '"format": 3'))
     elif damage == "a bit":
         content = bytearray(weights.read_bytes())
         content[len(content) // 2] ^= 1
@@ -328,8 +328,8 @@ def test_arguments_out_of_range(arguments, message):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.zeros([3, 5]), r"shape \[N, 4\], got \[3, 5\]"),
-        (np.zeros([4]), r"shape \[N, 4\], got \[4\]"),
+        (np.zeros([3, 5]), r"shape \[..., 4\], got \[3, 5\]"),
+        (np.zeros([5]), r"shape \[..., 4\], got \[5\]"),
         (np.array([[0, 0, 0, 0], [0, np.nan, 0, 0]]), "nan at row 1, column 1"),
         (np.array([[0, 0, 0, 1e300]]), "inf at row 0, column 3"),
         (np.array([["a", "b", "c", "d"]]), "array of numbers"),
@@ -340,6 +340,10 @@ def test_rows_that_have_no_density(trained, x, message):
         trained[0].log_prob(x)
 
 
-def test_no_samples_asked_for(trained):
-    with pytest.raises(ValueError, match="n must be at least 1"):
-        trained[0].sample(0)
+def test_no_samples_and_fewer(trained):
+    assert trained[0].sample(0).shape == [0, 4]
+    assert trained[0].sample((3, 0)).shape == [3, 0, 4]
+    with pytest.raises(ValueError, match="sample_shape must not be negative"):
+        trained[0].sample(-1)
+    with pytest.raises(ValueError, match="sample_shape must be an integer"):
+        trained[0].sample(2.5)

@@ -20,7 +20,7 @@ def shaken(event_size=5, **options):
     options = {"num_layers": 3, "hidden_units": [16, 12], "dtype": "float64"} | options
     flow = tfp_maf.build_maf(event_size, **options)
     rng = np.random.default_rng(0)
-    for variable in flow.variables:
+    for variable in flow.layer_variables:
         mask = flow.masks.get(variable.ref(), 1.0)
         variable.assign_add(mask * rng.uniform(0.0, 0.1, variable.shape))
     return flow

@@ -10,8 +10,8 @@ import tfp_maf
 from data_prep import mnist, power
 from tfp_maf.cli import options
 from tfp_maf.evaluation import baselines
-from tfp_maf.paper import models as paper
-from tfp_maf.paper import protocol
+from tfp_maf.flows import catalogue
+from tfp_maf.paper import protocol, published
 
 TRAINED = ("gaussian", "made", "made_mog", "realnvp_5", "maf_mog_5")  # others take long to compile
 QUICK = ["--hidden-units", "8", "--max-epochs", "2"]
@@ -44,9 +44,9 @@ def done(power_folder, tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize("name", paper.MODELS)
+@pytest.mark.parametrize("name", catalogue.MODELS)
 def test_every_model_can_be_built(name):
-    model = paper.MODELS[name]
+    model = catalogue.MODELS[name]
     flow = model.build(
         6, hidden_units=(8, 8), activation="relu", log_scale_bound="auto", num_labels=3, seed=0
     )
@@ -57,9 +57,9 @@ def test_every_model_can_be_built(name):
 def test_every_model_has_a_row_beside_the_papers(done):
     table = (done / "results.md").read_text()
     rows = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]+?) \|", table, re.MULTILINE)[2:]
-    assert [label for label, *_ in rows] == [paper.MODELS[name].label for name in TRAINED]
+    assert [label for label, *_ in rows] == [catalogue.MODELS[name].label for name in TRAINED]
     assert [float(value) for *_, value in rows] == [
-        paper.DATASETS["power"].test[name] for name in TRAINED
+        published.DATASETS["power"].test[name] for name in TRAINED
     ]
     results = json.loads((done / "results.json").read_text())
     assert tuple(results["models"]) == TRAINED
@@ -179,5 +179,5 @@ def test_errors(power_folder, tmp_path, capsys):
 
 
 def test_the_command_names_all_data_sets_and_models():
-    assert set(options.DATASETS) == set(paper.DATASETS)
-    assert tuple(paper.UNCONDITIONAL) == options.MODELS
+    assert set(options.DATASETS) == set(published.DATASETS)
+    assert tuple(catalogue.UNCONDITIONAL) == options.MODELS

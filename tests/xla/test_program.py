@@ -11,11 +11,18 @@ from rows import chain_rows, jacobian
 import tfp_maf
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.flows.flow import Flow
-from tfp_maf.xla import block_sparse, row_chunks, sampling
+from tfp_maf.xla import block_sparse, compiled
 
 tfb = tfp.bijectors
 
 ROWS, _ = chain_rows(64, 5, seed=0)
+
+
+def ours(flow, x, *, training=False):
+    """The program's log-likelihood with the flow's weights."""
+    packing = flow.compiled.packing
+    statistics = None if training else packing.pack_statistics(packing.statistics)
+    return flow.compiled.program.log_prob(x, packing.pack(packing.trained), statistics)
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -25,7 +32,7 @@ def test_log_prob_and_its_gradients_are_those_of_tfps_bijectors(options, trainin
     x = tf.constant(ROWS, tf.float64)
     theirs = flow.training_distribution if training else flow.distribution
     results = []
-    for function in (theirs.log_prob, lambda x: flow.program.log_prob(x, training=training)):
+    for function in (theirs.log_prob, lambda x: ours(flow, x, training=training)):
         with tf.GradientTape() as tape:
             log_prob = function(x)
             # Not the mean: a wrong gradient may cancel in it.
@@ -44,23 +51,50 @@ def test_log_prob_and_its_gradients_are_those_of_tfps_bijectors(options, trainin
 def test_each_layer_is_its_bijector(options):
     flow = shaken(**options)
     x = tf.constant(ROWS, tf.float64)
-    assert len(flow.program.layers) == len(flow.bijectors)
-    for layer, inverse, bijector in zip(
-        flow.program.layers, flow.inverses, flow.bijectors, strict=True
-    ):
+    for i, bijector in enumerate(flow.bijectors):
         expected = bijector.inverse(tf.identity(x))
-        np.testing.assert_allclose(layer.inverse(x, None, layer.values())[0], expected, atol=1e-12)
-        np.testing.assert_allclose(inverse(x.numpy()), expected, atol=1e-12)
+        np.testing.assert_allclose(flow.layer_noise(i, x.numpy()), expected, atol=1e-12)
 
 
-def test_layers_of_equal_shape_share_a_compiled_function_but_not_weights():
-    flow = shaken(num_layers=2, batch_norm=False)
-    traced = []
-    for layer in flow.program.layers[::2]:
-        layer.inverse = lambda *given, real=layer.inverse: traced.append(1) or real(*given)
-    first, _, second = row_chunks.layer_inverses(flow.program)
-    assert np.abs(first(ROWS.astype(float)) - second(ROWS.astype(float))).max() > 0.1
-    assert len(traced) == 1
+@pytest.mark.parametrize(
+    ("options", "expected"),  # layers of head, body and tail, and repeats
+    [
+        ({"num_layers": 5}, (0, 3, 5, 1)),
+        ({"num_layers": 5, "order": "post"}, (0, 3, 4, 2)),
+        ({"num_layers": 5, "batch_norm": False}, (0, 2, 5, 1)),
+        ({"num_layers": 5, "permute": False}, (0, 2, 5, 0)),
+        ({"num_layers": 1}, (0, 0, 0, 2)),
+    ],
+)
+def test_equal_layers_are_one_body(options, expected):
+    program = shaken(**options).compiled.program
+    found = (len(program.head), len(program.body), program.repeats, len(program.tail))
+    assert found == expected
+
+
+def test_real_nvp_repeats_two_couplings():
+    flow = tfp_maf.build_realnvp(5, num_layers=6, hidden_units=[4])
+    program = flow.compiled.program
+    assert (len(program.head), len(program.body), program.repeats) == (1, 4, 3)
+
+
+def test_flows_of_one_architecture_share_what_is_compiled_but_not_weights():
+    flows = [tfp_maf.build_maf(5, num_layers=2, hidden_units=[7], seed=seed) for seed in (1, 2)]
+    first = flows[0].log_prob(ROWS)
+    before = len(compiled._shared)
+    second = flows[1].log_prob(ROWS)
+    assert len(compiled._shared) == before
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_allclose(second, flows[1].distribution.log_prob(ROWS), rtol=1e-5)
+
+
+def test_scores_follow_a_variable_that_is_assigned():
+    flow = shaken(dtype="float32")
+    before = flow.log_prob(ROWS).numpy()
+    kernel = flow.trainable_variables[0]
+    kernel.assign(kernel * 1.5)
+    assert np.abs(flow.log_prob(ROWS) - before).max() > 1e-3
+    np.testing.assert_allclose(flow.log_prob(ROWS), flow.distribution.log_prob(ROWS), rtol=1e-4)
 
 
 def test_log_det_is_the_jacobians():
@@ -68,7 +102,7 @@ def test_log_det_is_the_jacobians():
     x = tf.constant(ROWS[:4], tf.float64)
     slogdet = np.linalg.slogdet(jacobian(flow.distribution.bijector.inverse, x))[1]
     normal = -0.5 * (flow.noise(x).numpy() ** 2).sum(axis=1) - 2.5 * np.log(2 * np.pi)
-    np.testing.assert_allclose(flow.program.log_prob(x), normal + slogdet, atol=1e-10)
+    np.testing.assert_allclose(ours(flow, x), normal + slogdet, atol=1e-10)
 
 
 def plain_network():
@@ -88,7 +122,7 @@ def test_a_bijector_it_does_not_know_goes_through_tfp(make):
     bijector.inverse(ROWS[:2])  # builds it
     flow = shaken(dtype="float32")
     flow = Flow(5, [*flow.bijectors, bijector], builder="-", arguments={}, masks=flow.masks)
-    assert flow.program is None
+    assert flow.compiled is None
     x = ROWS[:10] / 10
     np.testing.assert_allclose(flow.log_prob(x), flow.distribution.log_prob(x), rtol=1e-5)
     assert flow.sample(7, seed=0).shape == [7, 5]
@@ -104,10 +138,10 @@ def test_batch_normalisation_with_another_epsilon_and_any_permutation():
     flow = Flow(5, bijectors, builder="-", arguments={}, masks={}, dtype="float64")
     x = ROWS.astype(float)
     for one, training in [(flow.distribution, False), (flow.training_distribution, True)]:
-        ours = flow.program.log_prob(tf.constant(x), training=training)
-        np.testing.assert_allclose(ours, one.log_prob(x), atol=1e-10)
+        found = ours(flow, tf.constant(x), training=training)
+        np.testing.assert_allclose(found, one.log_prob(x), atol=1e-10)
     forward = flow.distribution.bijector.forward(x)
-    np.testing.assert_allclose(sampling.noise_to_data(flow.program, {})(x), forward, atol=1e-10)
+    np.testing.assert_allclose(flow.compiled.data(x), forward, atol=1e-10)
 
 
 @pytest.mark.parametrize("params", [1, 2])

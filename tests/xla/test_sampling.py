@@ -12,8 +12,7 @@ NOISE = np.random.default_rng(0).normal(size=[50, 5])
 
 
 def one_pass(flow, u):
-    forward = sampling.noise_to_data(flow.program, flow.masks)
-    return tf.function(forward, jit_compile=True)(tf.constant(u, flow.dtype)).numpy()
+    return flow.compiled.data(tf.constant(u, flow.dtype)).numpy()
 
 
 # Without hidden units rows grow to 1e5, where 1e-5 says nothing; they are in the next test.

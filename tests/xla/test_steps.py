@@ -8,25 +8,36 @@ from affine_flows import shaken
 from rows import chain_rows
 
 import tfp_maf
-from tfp_maf.training import steps
-from tfp_maf.training.packing import Packing
+from tfp_maf.training.distributed import Workers
+from tfp_maf.training.objective import StepSettings
+from tfp_maf.training.packed_steps import PackedSteps
+from tfp_maf.training.steps import PlainSteps
 
 ROWS, _ = chain_rows(400, 5, seed=1)
 BATCH = 40
 
 
-def after_steps(way, *, clip_norm=None, stop=10, **options):
-    flow = shaken(**options)
-    optimizer = tf_keras.optimizers.Adam(3e-3, global_clipnorm=clip_norm, jit_compile=False)
+def run_steps(way, flow, optimizer, rows, *, first, stop, l2=1e-2, weighted=False):
+    """The sum of the log-likelihoods of these steps, and the first that is not finite."""
+    settings = StepSettings(BATCH, l2, is_weighted=weighted, jit_compile=way == "packed")
     optimizer.build(flow.trainable_variables)
     if way == "packed":
-        run = steps.packed_steps(flow, flow.program, optimizer, batch_size=BATCH, l2=1e-2)
+        steps = PackedSteps(flow, optimizer, settings, workers=Workers())
     else:
-        run = steps.plain_steps(flow, optimizer, BATCH, l2=1e-2, jit_compile=False)
-    rows = tf.constant(ROWS, flow.dtype)
-    results = [run(rows, tf.constant(0), tf.constant(3))]
-    optimizer.learning_rate.assign(1e-3)
-    results.append(run(rows, tf.constant(3), tf.constant(stop)))
+        steps = PlainSteps(flow, optimizer, settings)
+    result = steps.run(tf.constant(rows[first * BATCH :], flow.dtype), stop - first)
+    steps.store()
+    return result
+
+
+def after_steps(way, *, clip_norm=None, stop=10, rate=3e-3, rows=ROWS, **options):
+    flow = shaken(**options)
+    optimizer = tf_keras.optimizers.Adam(rate, global_clipnorm=clip_norm, jit_compile=False)
+    weighted = rows.shape[1] > 5
+    results = [run_steps(way, flow, optimizer, rows, first=0, stop=3, weighted=weighted)]
+    if isinstance(rate, float):
+        optimizer.learning_rate.assign(1e-3)
+    results.append(run_steps(way, flow, optimizer, rows, first=3, stop=stop, weighted=weighted))
     return flow, optimizer, [float(total) for total, _ in results]
 
 
@@ -79,26 +90,39 @@ def test_masked_weights_stay_zero():
 
 def test_packing_there_and_back():
     flow = tfp_maf.build_maf(300, num_layers=2, hidden_units=[256, 20])
-    variables = flow.trainable_variables
-    packing = Packing(
-        flow.program.parts, variables, apart=[v.ref() in flow.gammas for v in variables]
-    )
-    stacks = packing.pack(variables)
-    assert len(stacks) < len(variables)
+    packing = flow.compiled.packing
+    packed = packing.pack(packing.trained)
+    assert len(packed) < len(packing.trained)
     masked = sum(np.size(mask) for mask in flow.masks.values())
-    stored = sum(int(tf.size(stack)) for stack in stacks)
-    whole = sum(int(tf.size(v)) for v in variables)
+    stored = sum(int(tf.size(part)) for part in packed)
+    whole = sum(int(tf.size(v)) for v in packing.trained)
     assert stored < whole - 0.3 * masked
-    for variable, back in zip(variables, packing.unpack(stacks), strict=True):
+    for variable, back in zip(packing.trained, packing.unpack(packed), strict=True):
         np.testing.assert_array_equal(back, variable)
 
 
 def test_a_loss_that_is_not_finite_is_found():
     flow = shaken(dtype="float32", batch_norm=False)
     optimizer = tf_keras.optimizers.Adam(1e-3, jit_compile=False)
-    optimizer.build(flow.trainable_variables)
-    run = steps.packed_steps(flow, flow.program, optimizer, batch_size=BATCH, l2=0.0)
     rows = ROWS.copy()
     rows[2 * BATCH] = np.inf
-    _, bad_step = run(tf.constant(rows), tf.constant(0), tf.constant(5))
+    _, bad_step = run_steps("packed", flow, optimizer, rows, first=0, stop=5, l2=0.0)
     assert bad_step == 2
+
+
+def test_a_schedule_is_followed():
+    rate = tf_keras.optimizers.schedules.PiecewiseConstantDecay([4], [3e-3, 1e-4])
+    plain, _, _ = after_steps("plain", rate=rate)
+    packed, _, _ = after_steps("packed", rate=rate)
+    for one, other in zip(packed.trainable_variables, plain.trainable_variables, strict=True):
+        if "bias" not in one.name:
+            np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)
+
+
+def test_rows_are_weighted():
+    weights = np.random.default_rng(0).exponential(size=[len(ROWS), 1])
+    rows = np.concatenate([ROWS, weights / weights.mean()], axis=1)
+    plain, _, sums = after_steps("plain", rows=rows)
+    packed, _, packed_sums = after_steps("packed", rows=rows)
+    np.testing.assert_allclose(packed_sums, sums, rtol=1e-9)
+    assert np.abs(np.subtract(sums, after_steps("plain")[2])).max() > 1e-2

@@ -1,4 +1,8 @@
-"""Shift and log_scale of an affine layer, from a MADE (Papamakarios et al. 2017, equation 4)."""
+"""Shift and log_scale of an affine autoregressive layer (Papamakarios et al. 2017, equation 4).
+
+``tfb.MaskedAutoregressiveFlow`` turns them into ``x_i = u_i exp(log_scale_i) + shift_i``
+(equation 3), and back into ``u_i = (x_i - shift_i) exp(-log_scale_i)`` (equation 5).
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,6 @@ class ShiftAndLogScale(MaskedParameters):
     def __call__(
         self, y: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """``[..., D]`` to shift ``[..., D]`` and log_scale ``[..., D]``."""
+        """Return shift ``[..., D]`` and log_scale ``[..., D]`` for ``[..., D]``."""
         shift, log_scale = tf.unstack(self.outputs(y, condition), num=2, axis=-1)
         return shift, bounded(log_scale, self.bound)

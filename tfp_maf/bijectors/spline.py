@@ -7,6 +7,7 @@ gives; outside, the identity. On ``tfb.RationalQuadraticSpline``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_maf.networks.dense import DenseNetwork
-from tfp_maf.networks.made import MaskedParameters
 
 tfb = tfp.bijectors
 
@@ -66,40 +66,47 @@ def spline(outputs: tf.Tensor, *, bins: int, bound: float) -> Any:
     )
 
 
-class AutoregressiveSplines(MaskedParameters):
-    """A spline for each feature from the features before it, for ``tfb.MaskedAutoregressiveFlow``.
+@dataclass(frozen=True)
+class SplineOf:
+    """:func:`spline` with its settings: raw outputs to a bijector.
 
-    Args:
+    Attributes:
         bins: K.
         bound: B, in the units of the data, standard deviations.
-        options: of :class:`~tfp_maf.networks.made.MaskedParameters`.
     """
 
-    def __init__(self, event_size: int, *, bins: int, bound: float, **options: Any):
-        super().__init__(event_size, params=3 * bins - 1, **options)
-        self.bins, self.bound = bins, bound
+    bins: int
+    bound: float
 
-    def __call__(self, y: tf.Tensor, condition: tf.Tensor | None = None) -> Any:
-        """``[..., D]`` to a bijector of ``[..., D]``."""
-        return spline(self.outputs(y, condition), bins=self.bins, bound=self.bound)
+    @property
+    def params(self) -> int:
+        """Raw outputs per feature: widths, heights and inner slopes."""
+        return 3 * self.bins - 1
+
+    def __call__(self, outputs: tf.Tensor) -> Any:
+        """Return the bijector of ``[...]`` for raw outputs ``[..., 3 bins - 1]``."""
+        return spline(outputs, bins=self.bins, bound=self.bound)
 
 
 class CouplingSplines(tf.Module):
     """A spline for each moved feature from the features kept, for ``tfb.RealNVP``.
 
     Args:
-        n_in, n_out: features that it sees, and features that it moves.
-        bins, bound: see :class:`AutoregressiveSplines`.
+        n_in, n_out: number of features that it sees, and that it moves.
+        bijector: :class:`SplineOf`.
         options: of :class:`~tfp_maf.networks.dense.DenseNetwork`.
     """
 
-    def __init__(self, n_in: int, n_out: int, *, bins: int, bound: float, **options: Any):
+    def __init__(self, n_in: int, n_out: int, *, bijector: SplineOf, **options: Any):
         super().__init__()
-        self.n_out, self.bins, self.bound = n_out, bins, bound
-        self.network = DenseNetwork(n_in, n_out * (3 * bins - 1), **options)
+        self.n_out, self.bijector = n_out, bijector
+        self.condition_size = options["condition_size"]
+        self.signature = bijector
+        self.network = DenseNetwork(n_in, n_out * bijector.params, **options)
 
     def __call__(self, x: tf.Tensor, output_units: int, condition: tf.Tensor | None = None) -> Any:
-        """``[..., n_in]`` to a bijector of ``[..., n_out]``."""
+        """Return a bijector of ``[..., n_out]`` for ``[..., n_in]``."""
         outputs = self.network(x, condition)
-        shape = tf.concat([tf.shape(outputs)[:-1], [self.n_out, 3 * self.bins - 1]], axis=0)
-        return spline(tf.reshape(outputs, shape), bins=self.bins, bound=self.bound)
+        # tf.reshape would lose the sizes where the number of rows is unknown.
+        by_feature = tf.stack(tf.split(outputs, self.n_out, axis=-1), axis=-2)
+        return self.bijector(by_feature)

@@ -6,6 +6,9 @@ from typing import Any
 
 import click
 
+from tfp_maf.flows.catalogue import UNCONDITIONAL
+from tfp_maf.paper import published
+
 RUN = click.argument("run")
 # Defaults of `train audio`.
 AUDIO = {
@@ -16,21 +19,9 @@ AUDIO = {
     "strict": False,
     "split": "0",
 }
-# Names only: tfp_maf.paper.models, which defines data sets and models, imports TensorFlow.
-DATASETS = ("power", "gas", "hepmass", "miniboone", "bsds300", "mnist", "cifar10")
+DATASETS = tuple(published.DATASETS)
 RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
-MODELS = (
-    "gaussian",
-    "made",
-    "made_mog",
-    "realnvp_5",
-    "realnvp_10",
-    "maf_5",
-    "maf_10",
-    "maf_mog_5",
-    "nsf_ar",
-    "nsf_c",
-)
+MODELS = tuple(UNCONDITIONAL)
 SEED = click.option(
     "--seed",
     default=0,

@@ -39,8 +39,8 @@ class MixtureParameters(MaskedParameters):
     ):
         super().__init__(event_size, params=3 * components, rng=rng, **options)
         self.components, self.bound = components, bound
-        # Components that start equal stay equal: nothing but its bias tells the first feature's
-        # apart. The authors draw the means' biases from N(0, 1), too.
+        # Components with equal initial values never separate. The first feature's parameters are
+        # biases alone, so these must differ. The authors draw them from N(0, 1), too.
         bias = self.network.trainable_variables[-1 - bool(self.condition_size)]
         means = np.zeros([event_size, 3, components])
         means[:, 1] = rng.standard_normal([event_size, components])
@@ -49,13 +49,13 @@ class MixtureParameters(MaskedParameters):
     def __call__(
         self, y: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """``[..., D]`` to logits, means and log deviations ``[..., D, K]``."""
+        """Return logits, means and log deviations ``[..., D, K]`` for ``[..., D]``."""
         logits, means, log_scales = tf.split(self.outputs(y, condition), 3, axis=-1)
         return logits, means, bounded(log_scales, self.bound)
 
 
 class MixtureMade(tfp.distributions.Distribution):
-    """Events ``[D]``; sampled feature by feature.
+    """MADE MoG as a ``tfd.Distribution`` of events ``[D]``; sampled feature by feature.
 
     Args:
         parameters: gives the mixtures.
@@ -73,11 +73,15 @@ class MixtureMade(tfp.distributions.Distribution):
         )
 
     def conditionals(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> Any:
-        """``p(x_i | x_1..x_{i-1})`` for all i, a batch ``[..., D]`` of ``tfd`` mixtures."""
+        """Return ``p(x_i | x_1..x_{i-1})`` for all i, a batch ``[..., D]`` of ``tfd`` mixtures."""
         logits, means, log_scales = self.mixtures(x, condition)
         return tfd.MixtureSameFamily(
             tfd.Categorical(logits=logits), tfd.Normal(means, tf.exp(log_scales))
         )
+
+    def given(self, condition: tf.Tensor) -> GivenMixtureMade:
+        """Return the same density with its condition ``[..., C]`` filled in."""
+        return GivenMixtureMade(self, condition)
 
     def _log_prob(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return tf.reduce_sum(self.conditionals(x, condition).log_prob(x), axis=-1)
@@ -89,7 +93,7 @@ class MixtureMade(tfp.distributions.Distribution):
         return self.from_noise(noise, condition)
 
     def from_noise(self, noise: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        """Standard normal ``[N, D, 2]`` to samples ``[N, D]``, in D passes.
+        """Return samples ``[..., D]`` for standard normal ``[..., D, 2]``, in D passes.
 
         The second number of each pair picks the component, the first is its deviation.
         """
@@ -107,7 +111,7 @@ class MixtureMade(tfp.distributions.Distribution):
         )[1]
 
     def normal_scores(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        """``Phi^-1(F(x_i | x_1..x_{i-1}))``, ``[N, D]`` to ``[N, D]``."""
+        """Return ``Phi^-1(F(x_i | x_1..x_{i-1}))``, ``[..., D]`` for ``[..., D]``."""
         logits, means, log_scales = self.mixtures(x, condition)
         z = (x[..., None] - means) * tf.exp(-log_scales)
         weights = tf.nn.softmax(logits)
@@ -134,13 +138,56 @@ class MixtureMade(tfp.distributions.Distribution):
         return {}
 
 
+class GivenMixtureMade(tfp.distributions.Distribution):
+    """A :class:`MixtureMade` with its condition filled in; the batch is the condition's.
+
+    Args:
+        made: the conditional density.
+        condition: ``[..., C]``.
+    """
+
+    def __init__(self, made: MixtureMade, condition: tf.Tensor):
+        self.made, self.condition = made, condition
+        super().__init__(
+            dtype=made.dtype,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=False,
+            name="given_mixture_made",
+        )
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        return self.made.log_prob(x, condition=self.condition)
+
+    def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
+        shape = tf.concat([[n], tf.shape(self.condition)[:-1], [self.made.event_size, 2]], axis=0)
+        noise = tf.random.stateless_normal(shape, tfp.random.sanitize_seed(seed), dtype=self.dtype)
+        return self.made.from_noise(noise, self.condition)
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self.condition.shape[:-1]
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return tf.shape(self.condition)[:-1]
+
+    def _event_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([self.made.event_size])
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return tf.constant([self.made.event_size])
+
+    @classmethod
+    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict[str, Any]:
+        return {}
+
+
 def uniform(normal: tf.Tensor) -> tf.Tensor:
-    """Standard normal numbers to uniform ones."""
+    """Return uniform numbers for standard normal ones."""
     return 0.5 * tf.math.erfc(-normal * tf.constant(np.sqrt(0.5), normal.dtype))
 
 
 def pick(chosen: tf.Tensor, logits: tf.Tensor, values: tf.Tensor, *, axis: int) -> tf.Tensor:
-    """The value of the component in whose part of (0, 1) ``chosen`` falls.
+    """Return the value of the component in whose part of (0, 1) ``chosen`` falls.
 
     Args:
         chosen: uniform, of the shape of ``values`` without ``axis``.

@@ -43,6 +43,7 @@ TRAINING: dict[str, Any] = {
     "input_noise": 0.5,
     "max_epochs": 24,
     "patience": 5,
+    "standardise": False,  # whitened already
 }
 
 

@@ -114,7 +114,14 @@ class SequenceFlow:
         """
         x, c = self._frames(train, "train")
         v, d = self._frames(validation, "validation")
-        return fit(self.flow, x, v, train_condition=c, validation_condition=d, **options)
+        return fit(
+            self.flow,
+            x,
+            v,
+            train_condition=c,
+            validation_condition=d,
+            **({"standardise": False} | options),
+        )
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         """Return the log-likelihoods ``[N]`` of whole sequences ``[N, T, D]``, in nats.

@@ -72,10 +72,9 @@ def train(
         data = target
     folder = out or Path("runs") / Path(target).stem
     if workers.index > 0:
-        return _help(
-            workers, Run(Path(folder)), experiment, data, drop=drop, seed=seed, overrides=overrides
-        )
-    run = Run.resume(folder) if resume else Run.create(folder)
+        run = Run(Path(folder))
+    else:
+        run = Run.resume(folder) if resume else Run.create(folder)
     try:
         status = _train_in(
             run,
@@ -91,6 +90,8 @@ def train(
             say((run.folder / runs.METRICS).read_text(), always=True)
         return status
     except BaseException as error:
+        if workers.index > 0:
+            raise
         if not run.checkpoint.exists():  # no training to lose
             shutil.rmtree(run.folder)
         elif isinstance(error, OSError) and "--resume" not in str(error):
@@ -109,8 +110,40 @@ def _train_in(
     overrides: dict[str, Any],
     workers: Workers,
 ) -> int:
+    """Load, build, train; the first worker also writes the run, the others only take steps."""
     experiment, splits = _load(experiment, data, drop=drop, seed=seed, overrides=overrides)
     flow = _build(experiment, splits, seed)
+    metrics: dict[str, Any] = {}
+    watcher = None
+    if workers.index > 0:
+        say(f"worker {workers.index} of {workers.count}: the first one writes {run.folder}")
+    else:
+        metrics = _begin(run, flow, splits, experiment, drop=drop, seed=seed)
+        watcher = Watcher(run.folder / runs.LOGS, flow, splits=splits) if tensorboard else None
+    failure = None
+    try:
+        history = _fit(run, flow, splits, experiment, seed, watcher=watcher, workers=workers)
+    except TrainingDiverged as error:
+        failure, history = error, error.history
+    if workers.index > 0:
+        say(f"{history.epochs} epochs, stopped: {history.stopped}")
+    else:
+        _finish(run, flow, splits, history, metrics, seed)
+    if failure is not None:
+        raise failure
+    return 130 if history.stopped == "interrupted" else 0
+
+
+def _begin(
+    run: Run,
+    flow: Flow,
+    splits: Splits,
+    experiment: Experiment,
+    *,
+    drop: Sequence[str],
+    seed: int,
+) -> dict[str, Any]:
+    """Write the run's configuration, print the baselines, and return the metrics so far."""
     for note in splits.notes:
         say(note)
     config = _config(experiment, splits, drop=drop, seed=seed)
@@ -124,10 +157,9 @@ def _train_in(
     say(f"log-likelihoods in {UNITS}:")
     metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
     metrics["baselines"] = _baselines(experiment, splits, seed)
-    watcher = Watcher(run.folder / runs.LOGS, flow, splits=splits) if tensorboard else None
-    return _train_and_write(
-        run, flow, splits, experiment, metrics, seed, watcher=watcher, workers=workers
-    )
+    metrics["untrained"] = report("untrained flow, test", _untrained(flow, splits))
+    run.checkpoint.parent.mkdir(exist_ok=True)
+    return metrics
 
 
 def _load(
@@ -143,25 +175,6 @@ def _load(
         experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
         say("no data/ethylene_CO.txt: training on a simulated stand-in for the gas data")
     return dataclasses.replace(experiment, **overrides), splits
-
-
-def _help(
-    workers: Workers,
-    run: Run,
-    experiment: Experiment,
-    data: str | None,
-    *,
-    drop: Sequence[str],
-    seed: int,
-    overrides: dict[str, Any],
-) -> int:
-    """What a worker does that is not the first: its share of each batch, and nothing written."""
-    experiment, splits = _load(experiment, data, drop=drop, seed=seed, overrides=overrides)
-    say(f"worker {workers.index} of {workers.count}: the first one writes {run.folder}")
-    flow = _build(experiment, splits, seed)
-    history = _fit(run, flow, splits, experiment, seed, watcher=None, workers=workers)
-    say(f"{history.epochs} epochs, ended by {history.stopped}")
-    return 130 if history.stopped == "interrupted" else 0
 
 
 def _check_same(run: Run, config: dict[str, Any]) -> None:
@@ -185,24 +198,15 @@ def _build(experiment: Experiment, splits: Splits, seed: int) -> Flow:
     return build_maf(splits.train.shape[1], seed=seed, **experiment.model)
 
 
-def _train_and_write(
+def _finish(
     run: Run,
     flow: Flow,
     splits: Splits,
-    experiment: Experiment,
+    history: History,
     metrics: dict[str, Any],
     seed: int,
-    *,
-    watcher: Watcher | None,
-    workers: Workers,
-) -> int:
-    failure = None
-    metrics["untrained"] = report("untrained flow, test", _untrained(flow, splits))
-    run.checkpoint.parent.mkdir(exist_ok=True)
-    try:
-        history = _fit(run, flow, splits, experiment, seed, watcher=watcher, workers=workers)
-    except TrainingDiverged as error:
-        failure, history = error, error.history
+) -> None:
+    """Write model, history, metrics and figures of a training run, however it ended."""
     if history.stopped == "interrupted":
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would lose the results
         say("interrupted: writing the best epoch so far; --resume continues the training run")
@@ -217,9 +221,6 @@ def _train_and_write(
         f"{history.epochs} epochs in {metrics['train_seconds']:.0f} s, best epoch "
         f"{history.best_epoch}, stopped: {history.stopped}; written to {run.folder}"
     )
-    if failure is not None:
-        raise failure
-    return 130 if history.stopped == "interrupted" else 0
 
 
 def _fit(
@@ -237,6 +238,7 @@ def _fit(
         flow,
         splits.train,
         splits.validation,
+        standardise=False,  # the splits' scaler has done it
         seed=seed,
         checkpoint=run.checkpoint,
         progress=shows() and workers.index == 0,

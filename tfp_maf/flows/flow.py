@@ -7,6 +7,7 @@ arXiv 1705.07057, section 2.2).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -19,15 +20,25 @@ from tensorflow.python.eager import record
 
 from data_prep.splits import Scaler
 from tfp_maf.bijectors.batch_norm import BatchNormalization
+from tfp_maf.bijectors.standardise import Standardise
 from tfp_maf.distributions.mixture import MixtureMade
+from tfp_maf.flows import contexts
+from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.conditioning import Conditioning
+from tfp_maf.flows.given import given_condition
+from tfp_maf.flows.inputs import checked_events, is_symbolic, static_shape
 from tfp_maf.flows.saved_model import write_saved_model
-from tfp_maf.utils.checks import check_rows
-from tfp_maf.xla.program import read_program
-from tfp_maf.xla.row_chunks import RowChunks, layer_inverses
-from tfp_maf.xla.sampling import noise_to_data
 
 tfb, tfd = tfp.bijectors, tfp.distributions
+
+try:
+    from tfp_maf.xla.compiled import CompiledFlow, compile_flow
+    from tfp_maf.xla.row_chunks import RowChunks
+except ModuleNotFoundError as error:
+    # The folder xla/ was taken out: slower, and nothing else.
+    if not (error.name or "").startswith("tfp_maf.xla"):
+        raise
+    compile_flow = RowChunks = None  # type: ignore[assignment, misc]
 
 SAMPLE_CHUNK = 10_000
 
@@ -40,15 +51,21 @@ class Flow(tf.Module):
             stored statistics.
         training_distribution: the same layers and variables; batch norm uses the batch's
             statistics.
+        standardisation: the bijector next to the data; the identity until :func:`tfp_maf.fit`
+            or :meth:`standardise` sets it.
+        condition_standardisation: the same for vectors that the density is conditional on.
         masks: for each masked kernel, by ``variable.ref()``, its mask ``[n_in, n_out]``.
         conditioning: what the density is conditional on, if anything.
-        builder, arguments: the ``build_*`` function's name and what it was given.
+        columns: names of the columns of the DataFrame that it was trained on, or None.
+        builder, arguments: name of the ``build_*`` function, and the arguments it was given.
+        compiled: its functions compiled by XLA, or None where :mod:`tfp_maf.xla` is missing or
+            does not know a layer.
 
     Args:
         bijectors: in the order of ``tfb.Chain``: the first is nearest to the data.
         base: the density of the noise; ``N(0, I)`` by default.
-        row_by_row: whether the bijectors treat each row for itself and XLA can compile them, so
-            that rows may be scored in padded pieces.
+        row_by_row: whether the bijectors treat each row by itself and XLA can compile them, so
+            that rows may be scored in padded chunks.
     """
 
     def __init__(
@@ -71,132 +88,429 @@ class Flow(tf.Module):
         self.arguments = MappingProxyType(dict(arguments))
         self.masks = masks
         self.conditioning = conditioning or Conditioning()
+        self.columns: tuple[str, ...] | None = None
+        self.standardisation = Standardise(event_size, dtype=dtype)
+        size = self.conditioning.condition_size
+        self.condition_standardisation = Standardise(size, dtype=dtype) if size else None
+        # How many training rows had each label; zeros before training.
+        labels = self.conditioning.num_labels
+        self.label_counts = tf.Variable(np.zeros(labels, np.int64), trainable=False)
+        self._warned: set[str] = set()
         if base is None:
             base = tfd.MultivariateNormalDiag(loc=tf.zeros([event_size], dtype))
-        self.distribution = tfd.TransformedDistribution(base, tfb.Chain(list(bijectors)))
+        front = [self.standardisation]
+        self.distribution = tfd.TransformedDistribution(base, tfb.Chain([*front, *bijectors]))
         self.training_distribution = tfd.TransformedDistribution(
-            base, tfb.Chain([_training_view(bijector) for bijector in bijectors])
+            base, tfb.Chain(front + [_training_view(bijector) for bijector in bijectors])
         )
         # Of TFP's bijectors, for any number of rows. A row is an event and its condition.
         rows = tf.TensorSpec([None, event_size + self.conditioning.size], dtype)
-        self._log_prob = tf.function(self.tfp_log_prob, input_signature=[rows])
-        self._noise = tf.function(self._tfp_noise, input_signature=[rows])
-        self._data = tf.function(self._tfp_data)
-        # The same arithmetic for XLA, where the bijectors are those it is written out for.
-        self.program = read_program(bijectors, base, masks, event_size=event_size)
-        if self.program is None:
-            compiled = RowChunks(self.tfp_log_prob)
-            self._fast_log_prob = compiled if row_by_row else self._log_prob
-            self._fast_data = self._data
-            self.inverses = [self._tfp_inverse(bijector) for bijector in bijectors]
-        else:
-            self.inverses = layer_inverses(self.program)
-            self._fast_log_prob = RowChunks(self.program.log_prob)
-            self._fast_data = RowChunks(noise_to_data(self.program, masks))
+        self._graph_log_prob = tf.function(self.tfp_log_prob, input_signature=[rows])
+        self._graph_noise = tf.function(self._tfp_noise, input_signature=[rows])
+        self._graph_data = tf.function(self._tfp_data)
+        self.compiled: CompiledFlow | None = None
+        self._row_chunks = None
+        if compile_flow is not None:
+            self.compiled = compile_flow(bijectors, base, masks, event_size=event_size, dtype=dtype)
+            if row_by_row and self.compiled is None:
+                self._row_chunks = RowChunks(self.tfp_log_prob)
 
     @property
     def bijectors(self) -> list[Any]:
-        """From the data to the noise, as evaluation uses them."""
-        return list(self.distribution.bijector.bijectors)
+        """The layers from the data to the noise, standardisation left out."""
+        return list(self.distribution.bijector.bijectors)[1:]
 
     @property
     def base(self) -> Any:
         """The density of the noise."""
         return self.distribution.distribution
 
+    # Densities, noise, samples
+
     def log_prob(self, x: Any, condition: Any = None, *, first_row: int = 0) -> tf.Tensor:
-        """``log p(x)``, or ``log p(x | c)``, in nats: ``[N, D]`` to ``[N]``.
+        """Return ``log p(x)``, or ``log p(x | c)``, in nats: ``[...]`` for events ``[..., D]``.
 
         Args:
-            x: rows in the units that the flow was trained on.
-            condition: for a conditional flow labels ``[N]`` or vectors ``[N, C]``, or a single one
-                for all rows.
-            first_row: number of the first one, for messages.
+            x: events in the units that the flow was trained on; an array, tensor or DataFrame.
+            condition: for a conditional flow labels ``[...]`` or vectors ``[..., C]``, which
+                broadcast against the events.
+            first_row: number of the first row, for messages.
 
         Raises:
-            ValueError: not of shape ``[N, D]``, or NaN or infinite; a condition missing or wrong.
+            ValueError: If the shape is not ``[..., D]``, a value is missing, or the condition
+                is missing or wrong.
         """
-        rows = self.joined_rows(x, condition, first_row=first_row)
-        # Inside a tf.function the number of rows may be unknown.
-        if tf.is_tensor(rows) or len(rows) == 0:
-            return self._log_prob(rows)
-        if tf.is_tensor(x) and record.could_possibly_record():
-            # A tape may watch x, which the checked copy is not.
-            return self._log_prob(
-                tf.concat([tf.cast(x, self.dtype), rows[:, x.shape[1] :]], axis=1)
-            )
-        return self._fast_log_prob(rows)
+        log_det = self.standardisation.log_det
+        if self._wants_tensors(x, condition):
+            rows, batch = self._tensor_rows(x, condition)
+            return tf.reshape(self._graph_log_prob(rows), batch) + log_det
+        rows, batch = self._array_rows(x, condition, first_row=first_row)
+        return tf.reshape(self.rows_log_prob(rows), batch) + log_det
 
     def noise(self, x: Any, condition: Any = None) -> tf.Tensor:
-        """``[N, D]`` to ``[N, D]``, standard normal if the flow fits: ``u = f^-1(x)``.
+        """Return ``u = f^-1(x)``, ``[..., D]``; standard normal if the flow fits.
 
         Where the noise has a density of its own, a mixture of Gaussians, each conditional's
         normal score is taken further: ``Phi^-1(F(u_i | u_1..u_{i-1}))``.
         """
-        return self._noise(self.joined_rows(x, condition))
+        if self._wants_tensors(x, condition):
+            rows, batch = self._tensor_rows(x, condition)
+        else:
+            rows, batch = self._array_rows(x, condition)
+        noise = self._graph_noise(rows)
+        return tf.reshape(noise, tf.concat([batch, [self.event_size]], axis=0))
 
-    def sample(self, n: int, *, condition: Any = None, seed: int | None = None) -> tf.Tensor:
-        """Draws ``[n, D]``; the same seed gives the same rows, fewer of them the first ones.
+    def sample(
+        self, sample_shape: Any = (), *, condition: Any = None, seed: Any = None
+    ) -> tf.Tensor:
+        """Draw events ``[sample_shape, D]``.
 
         Args:
-            n: how many.
-            condition: for a conditional flow, one for all samples or one each.
-            seed: of the noise.
+            sample_shape: an integer, or several; for a conditional flow the whole batch shape.
+            condition: for a conditional flow, one for all samples or one for each.
+            seed: an integer: the same seed gives the same rows, fewer of them the first ones. A
+                tensor ``[2]``: TFP's stateless seed. None: TensorFlow's global seed.
 
         Raises:
-            ValueError: ``n`` below 1; a condition missing or wrong.
+            ValueError: If a size is negative, or a condition is missing or wrong.
         """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        conditions = self.conditioning.rows(condition, n, dtype=self.dtype)
-        if seed is None and not tf.executing_eagerly():
-            # NumPy's noise would be the same at every call of the traced function.
-            noise = tf.random.normal([n, self.noise_size], dtype=self.dtype)
-            return self._data(tf.concat([noise, conditions], axis=1))
-        rng = np.random.default_rng(seed)
-        # The one-pass way has no gradient.
-        gradients = not tf.executing_eagerly() or record.could_possibly_record()
-        data = self._data if gradients else self._fast_data
-        chunks = []
-        for start in range(0, n, SAMPLE_CHUNK):
-            size = min(SAMPLE_CHUNK, n - start)
-            noise = rng.standard_normal([size, self.noise_size]).astype(self.dtype)
-            rows = np.concatenate([noise, conditions[start : start + size]], axis=1)
-            chunks.append(data(tf.constant(rows)))
+        shape = static_shape(sample_shape)
+        if shape is None:
+            batch = tf.cast(tf.reshape(sample_shape, [-1]), tf.int32)
+            n = tf.reduce_prod(batch)
+        else:
+            batch, n = tf.constant(shape, tf.int32), int(np.prod(shape, dtype=np.int64))
+        whole = tf.concat([batch, [self.event_size]], axis=0)
+        if shape is not None and n == 0:
+            self.conditioning.check_presence(condition)
+            return tf.zeros(whole, self.dtype)
+        if shape is None or self._wants_tensors(condition):
+            conditions = self._tensor_conditions(condition, batch)
+            data = self._graph_data(tf.concat([self._noise(n, seed), conditions], axis=1))
+        else:
+            conditions = self._array_conditions(condition, shape)
+            data = self._sample_rows(n, seed, conditions)
+        return tf.reshape(self.standardisation.forward(data), whole)
+
+    def _sample_rows(self, n: int, seed: Any, conditions: np.ndarray) -> tf.Tensor:
+        """Draw standardised rows ``[n, D]`` in chunks, by the fastest way there is."""
+        data = self._graph_data
+        if self.compiled is not None and not contexts.checks_numerics():
+            data = self.compiled.data
+        rng = np.random.default_rng(seed) if isinstance(seed, (int, np.integer)) else None
+        chunks, start = [], 0
+        noise = None if rng is not None else self._noise(n, seed)
+        while start < n:
+            stop = min(start + SAMPLE_CHUNK, n)
+            drawn: Any
+            if rng is not None:
+                drawn = rng.standard_normal([stop - start, self.noise_size]).astype(self.dtype)
+            elif noise is not None:
+                drawn = noise[start:stop]
+            chunks.append(data(tf.concat([drawn, conditions[start:stop]], axis=1)))
+            start = stop
         return chunks[0] if len(chunks) == 1 else tf.concat(chunks, axis=0)
+
+    def _noise(self, n: Any, seed: Any) -> tf.Tensor:
+        """Draw standard normal numbers ``[n, noise_size]``."""
+        if seed is None:
+            return tf.random.normal([n, self.noise_size], dtype=self.dtype)
+        if isinstance(seed, (int, np.integer)) and not tf.is_tensor(n):
+            rng = np.random.default_rng(seed)
+            return tf.constant(rng.standard_normal([n, self.noise_size]), self.dtype)
+        return tf.random.stateless_normal(
+            [n, self.noise_size], tfp.random.sanitize_seed(seed), dtype=self.dtype
+        )
 
     @property
     def noise_size(self) -> int:
         """Standard normal numbers behind a sample: a mixture also picks its component."""
         return self.event_size * (2 if isinstance(self.base, MixtureMade) else 1)
 
+    def given(self, condition: Any) -> Any:
+        """Return the ``tfd.Distribution`` of events given a condition.
+
+        Its batch shape is the condition's: ``[]`` for one label or vector, ``[N]`` for labels
+        ``[N]`` or vectors ``[N, C]``. Gradients reach a condition that is a tensor.
+
+        Raises:
+            ValueError: If the flow is not conditional, or the condition is wrong.
+        """
+        self.conditioning.check_presence(condition)
+        if not self.conditioning.size:
+            return self.distribution
+        if not is_symbolic(condition):
+            self.conditioning.array(condition)
+        c = self._condition_input(condition)
+        bijectors = [self.standardisation, *self.bijectors]
+        return given_condition(bijectors, self.base, c, event_size=self.event_size)
+
+    # What fit and the user set
+
+    def standardise(
+        self, x: Any, condition: Any = None, *, weights: np.ndarray | None = None
+    ) -> None:
+        """Set the standardising bijectors from rows ``[N, D]`` and vectors ``[N, C]``.
+
+        A flow keeps them: call it before training. :func:`tfp_maf.fit` calls it on a flow that has
+        none yet.
+
+        Raises:
+            ValueError: If the rows are not ``[N, D]`` of finite numbers.
+        """
+        events = checked_events(x, self.event_size, columns=self.columns)
+        self.standardisation.set(events.reshape(-1, self.event_size), weights=weights)
+        if self.condition_standardisation is not None:
+            self.conditioning.check_presence(condition)
+            vectors = self.conditioning.array(condition)
+            size = self.conditioning.condition_size
+            per_row = weights if vectors.ndim > 1 else None
+            self.condition_standardisation.set(vectors.reshape(-1, size), weights=per_row)
+
+    @property
+    def is_standardised(self) -> bool:
+        """Whether the standardising bijectors have been set."""
+        return not self.standardisation.is_identity
+
+    def see_labels(self, labels: Any) -> None:
+        """Note which labels training rows have; others are warned of later."""
+        if self.conditioning.num_labels:
+            counts = np.bincount(np.asarray(labels).ravel(), minlength=self.conditioning.num_labels)
+            self.label_counts.assign(self.label_counts + counts)
+
+    def _warn_of_unseen(self, labels: np.ndarray) -> None:
+        counts = self.label_counts.numpy()
+        unseen = sorted(set(np.unique(labels)) - set(np.flatnonzero(counts)))
+        if counts.any() and unseen:
+            warnings.warn(
+                f"no training row had the labels {[int(i) for i in unseen]}: "
+                f"the density given them is untrained",
+                stacklevel=4,
+            )
+
+    # Rows: events and conditions side by side, standardised
+
+    def joined_rows(
+        self, x: Any, condition: Any = None, *, name: str = "x", first_row: int = 0
+    ) -> np.ndarray:
+        """Return standardised events and conditions, checked, side by side: ``[N, D + C]``.
+
+        Raises:
+            ValueError: See :meth:`log_prob`; here the shape must be ``[N, D]``.
+        """
+        if np.ndim(x) != 2:
+            raise ValueError(
+                f"{name} must have shape [N, {self.event_size}], got {list(np.shape(x))}"
+            )
+        return self._array_rows(x, condition, name=name, first_row=first_row)[0]
+
+    def _array_rows(
+        self, x: Any, condition: Any, *, name: str = "x", first_row: int = 0
+    ) -> tuple[np.ndarray, tuple[int, ...]]:
+        """Return rows ``[N, D + C]`` and the batch shape."""
+        label = "condition" if name == "x" else f"{name}_condition"
+        self.conditioning.check_presence(condition, name=label)
+        events = checked_events(
+            x, self.event_size, columns=self.columns, name=name, first_row=first_row
+        )
+        z = self.standardisation.to_standard(events)
+        if not np.isfinite(z).all():
+            row, column = np.argwhere(~np.isfinite(z.reshape(-1, self.event_size)))[0]
+            value = events.reshape(-1, self.event_size)[row, column]
+            kind = "inf" if self.standardisation.is_identity else f"{value:g}"
+            raise ValueError(
+                f"{name} has {kind} at row {first_row + row}, column {column} (counted from 0), "
+                f"beyond {self.dtype}; remove or fill such values"
+            )
+        batch = events.shape[:-1]
+        if not self.conditioning.size:
+            return z.reshape(-1, self.event_size), batch
+        given = self.conditioning.array(condition, name=label, first_row=first_row)
+        of_condition = self.conditioning.batch_shape(given)
+        try:
+            batch = np.broadcast_shapes(batch, of_condition)
+        except ValueError:
+            raise ValueError(
+                f"{label} has {' x '.join(map(str, of_condition))} rows, but there are "
+                f"{' x '.join(map(str, batch))} events"
+            ) from None
+        conditions = self._array_conditions(given, batch, checked=True)
+        z = np.broadcast_to(z, [*batch, self.event_size]).reshape(-1, self.event_size)
+        return np.concatenate([z, conditions], axis=1), batch
+
+    def _array_conditions(
+        self, condition: Any, batch: tuple[int, ...], *, checked: bool = False
+    ) -> np.ndarray:
+        """Return the networks' conditions ``[N, C]`` for a batch of events."""
+        if not checked:
+            self.conditioning.check_presence(condition)
+        n = int(np.prod(batch, dtype=np.int64))
+        if not self.conditioning.size:
+            return np.empty([n, 0], self.dtype)
+        given = condition if checked else self.conditioning.array(condition)
+        try:
+            if self.conditioning.num_labels:
+                self._warn_of_unseen(given)
+                labels = np.broadcast_to(given, batch).ravel()
+                return np.eye(self.conditioning.num_labels, dtype=self.dtype)[labels]
+            assert self.condition_standardisation is not None
+            vectors = self.condition_standardisation.to_standard(given)
+            size = self.conditioning.condition_size
+            return np.broadcast_to(vectors, [*batch, size]).reshape(-1, size)
+        except ValueError:
+            shape = list(self.conditioning.batch_shape(given))
+            raise ValueError(
+                f"condition has batch shape {shape}, which does not broadcast to {list(batch)}"
+            ) from None
+
+    def _tensor_rows(self, x: Any, condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return rows and batch shape as tensors, connected to what a tape watches."""
+        contexts.warn_in_keras_3(self)
+        self.conditioning.check_presence(condition)
+        if not is_symbolic(x):  # checked, though the rows are made from the tensor itself
+            checked_events(x, self.event_size, columns=self.columns)
+        if not tf.is_tensor(x):
+            x = checked_events(x, self.event_size, columns=self.columns)
+        x = tf.cast(x, self.dtype)
+        if x.shape.rank == 0 or x.shape[-1:] not in ([self.event_size], [None], None):
+            raise ValueError(f"x must have shape [..., {self.event_size}], got {x.shape}")
+        z = self.standardisation.inverse(x)
+        batch = tf.shape(z)[:-1]
+        if self.conditioning.size:
+            if not is_symbolic(condition):
+                self.conditioning.array(condition)
+            c = self._condition_input(condition)
+            batch = tf.broadcast_dynamic_shape(batch, tf.shape(c)[:-1])
+            z = tf.broadcast_to(z, tf.concat([batch, [self.event_size]], axis=0))
+            c = tf.broadcast_to(c, tf.concat([batch, [self.conditioning.size]], axis=0))
+            z = tf.concat([z, c], axis=-1)
+        return tf.reshape(z, [-1, self.event_size + self.conditioning.size]), batch
+
+    def _tensor_conditions(self, condition: Any, batch: tf.Tensor) -> tf.Tensor:
+        """Return the networks' conditions ``[N, C]`` for a batch of samples, as a tensor."""
+        self.conditioning.check_presence(condition)
+        size = self.conditioning.size
+        if not size:
+            return tf.zeros([tf.reduce_prod(batch), 0], self.dtype)
+        if not is_symbolic(condition):
+            self.conditioning.array(condition)
+        c = self._condition_input(condition)
+        return tf.reshape(tf.broadcast_to(c, tf.concat([batch, [size]], axis=0)), [-1, size])
+
+    def _condition_input(self, condition: Any) -> tf.Tensor:
+        """Return the networks' condition ``[..., C]``: one-hot labels, standardised vectors."""
+        c = self.conditioning.tensor(condition, self.dtype)
+        if self.condition_standardisation is not None:
+            c = self.condition_standardisation.inverse(c)
+        return c
+
+    @staticmethod
+    def _wants_tensors(*values: Any) -> bool:
+        """Return whether gradients may be wanted, or a graph is being traced."""
+        if not tf.executing_eagerly() or is_symbolic(*values):
+            return True
+        # A tape may watch x, which the checked copy is not, or variables.
+        return record.could_possibly_record()
+
+    def rows_log_prob(self, rows: Any) -> tf.Tensor:
+        """Return the log-likelihood ``[N]`` of joined rows, without standardisation's share."""
+        if len(rows) == 0 or contexts.checks_numerics():
+            return self._graph_log_prob(rows)
+        if self.compiled is not None:
+            return self.compiled.log_prob(rows)
+        return self._graph_log_prob(rows) if self._row_chunks is None else self._row_chunks(rows)
+
+    def split(self, rows: Any, *, size: int | None = None) -> tuple[Any, Any]:
+        """Split rows into events, or noise of another size, and conditions, None without any."""
+        size = self.event_size if size is None else size
+        return rows[:, :size], rows[:, size:] if self.conditioning.size else None
+
+    # TFP's bijectors, on standardised rows
+
+    def _keywords(self, condition: Any) -> dict[str, Any]:
+        """Return the condition as TFP hands it to bijectors and base, by name."""
+        if condition is None:
+            return {}
+        given = {"condition": condition}
+        bijectors = {b.name: given for b in self.bijectors if _is_conditional(b)}
+        base = given if isinstance(self.base, MixtureMade) else {}
+        return {"bijector_kwargs": bijectors, "distribution_kwargs": base}
+
+    def tfp_log_prob(self, rows: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Return ``[N]`` for standardised joined rows ``[N, D + C]``, through TFP's bijectors."""
+        z, condition = self.split(rows)
+        distribution = self.training_distribution if training else self.distribution
+        x = self.standardisation.forward(z)
+        log_prob = distribution.log_prob(x, **self._keywords(condition))
+        return log_prob - self.standardisation.log_det
+
+    def _tfp_noise(self, rows: tf.Tensor) -> tf.Tensor:
+        u, condition = self.split(rows)
+        keywords = self._keywords(condition).get("bijector_kwargs", {})
+        for bijector in self.bijectors:
+            u = bijector.inverse(u, **keywords.get(bijector.name, {}))
+        return self.base.normal_scores(u, condition) if isinstance(self.base, MixtureMade) else u
+
+    def _tfp_data(self, rows: tf.Tensor) -> tf.Tensor:
+        x, condition = self.split(rows, size=self.noise_size)
+        if isinstance(self.base, MixtureMade):
+            x = self.base.from_noise(tf.reshape(x, [-1, self.event_size, 2]), condition)
+        keywords = self._keywords(condition).get("bijector_kwargs", {})
+        for bijector in reversed(self.bijectors):
+            x = bijector.forward(x, **keywords.get(bijector.name, {}))
+        return x
+
+    def layer_noise(self, i: int, rows: np.ndarray) -> np.ndarray:
+        """Return layer ``i``'s noise ``[N, D]`` for its data and condition ``[N, D + C]``."""
+        if self.compiled is not None:
+            return self.compiled.inverse(i, rows).numpy()
+        return self._layer_functions[i](rows).numpy()
+
+    @property
+    def _layer_functions(self) -> list[Callable[[Any], tf.Tensor]]:
+        if not hasattr(self, "_traced_layers"):
+
+            def traced(bijector: Any) -> Any:
+                @tf.function(reduce_retracing=True)
+                def inverse(rows: tf.Tensor) -> tf.Tensor:
+                    x, condition = self.split(rows)
+                    keywords = self._keywords(condition).get("bijector_kwargs", {})
+                    return bijector.inverse(x, **keywords.get(bijector.name, {}))
+
+                return inverse
+
+            self._traced_layers = [traced(bijector) for bijector in self.bijectors]
+        return self._traced_layers
+
+    # Weights, copies, files
+
     @property
     def functions(self) -> dict[str, Any]:
         """``log_prob``, ``noise`` and ``sample(n, seed [2])`` as ``tf.function``, for export.
 
-        A conditional flow's take ``condition`` as well, a row each.
+        A conditional flow's take ``condition`` as well, one row per event.
         """
         x = tf.TensorSpec([None, self.event_size], self.dtype)
         n, seed = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
         spec = [self.conditioning.specification(self.dtype)] if self.conditioning.size else []
 
-        def rows(x: tf.Tensor, condition: Sequence[tf.Tensor]) -> tf.Tensor:
-            parts = [self.conditioning.tensor(c, self.dtype) for c in condition]
-            return tf.concat([x, *parts], axis=1)
+        def rows(z: tf.Tensor, condition: Sequence[tf.Tensor]) -> tf.Tensor:
+            return tf.concat([z, *(self._condition_input(c) for c in condition)], axis=1)
+
+        def log_prob(x: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
+            z = self.standardisation.inverse(x)
+            return self.tfp_log_prob(rows(z, condition)) + self.standardisation.log_det
+
+        def noise(x: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
+            return self._tfp_noise(rows(self.standardisation.inverse(x), condition))
 
         def sample(n: tf.Tensor, seed: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
             noise = tf.random.stateless_normal([n, self.noise_size], seed, dtype=self.dtype)
-            return self._tfp_data(rows(noise, condition))
+            return self.standardisation.forward(self._tfp_data(rows(noise, condition)))
 
         return {
-            "log_prob": tf.function(
-                lambda x, *condition: self.tfp_log_prob(rows(x, condition)),
-                input_signature=[x, *spec],
-            ),
-            "noise": tf.function(
-                lambda x, *condition: self._tfp_noise(rows(x, condition)),
-                input_signature=[x, *spec],
-            ),
+            "log_prob": tf.function(log_prob, input_signature=[x, *spec]),
+            "noise": tf.function(noise, input_signature=[x, *spec]),
             "sample": tf.function(sample, input_signature=[n, seed, *spec]),
         }
 
@@ -211,17 +525,36 @@ class Flow(tf.Module):
         """Whether any layer is a batch normalisation."""
         return bool(self.gammas)
 
+    @property
+    def settings(self) -> list[tf.Variable]:
+        """Variables that are set from the training data, not trained: scales and label counts."""
+        standardisations = [self.standardisation]
+        if self.condition_standardisation is not None:
+            standardisations.append(self.condition_standardisation)
+        return [v for s in standardisations for v in (s.loc, s.scale)] + [self.label_counts]
+
+    @property
+    def layer_variables(self) -> list[tf.Variable]:
+        """Variables of layers and base, in the order in which a file holds them."""
+        own = {variable.ref() for variable in self.settings}
+        return [variable for variable in self.variables if variable.ref() not in own]
+
     def get_weights(self) -> list[np.ndarray]:
-        """A copy of all variables, batch norm's statistics included."""
+        """Return a copy of all variables, batch norm's statistics included."""
         return [variable.numpy() for variable in self.variables]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Puts back what :meth:`get_weights` gave."""
+        """Assign what :meth:`get_weights` returned."""
         for variable, value in zip(self.variables, weights, strict=True):
             variable.assign(value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as builder, arguments and weights; also what ``copy.deepcopy`` does."""
+        builder_of(self.builder)  # raises where the flow was put together by hand
+        return _rebuild, (self.builder, dict(self.arguments), self.columns, self.get_weights())
+
     def save(self, folder: str | Path, *, scaler: Scaler | None = None) -> None:
-        """Writes a TensorFlow SavedModel and what :func:`tfp_maf.load_flow` needs to rebuild.
+        """Write a TensorFlow SavedModel and what :func:`tfp_maf.load_flow` needs to rebuild.
 
         Args:
             folder: where to.
@@ -229,74 +562,41 @@ class Flow(tf.Module):
                 in the table's units.
 
         Raises:
-            OSError: the folder can't be written.
+            OSError: If the folder can't be written.
         """
         write_saved_model(
             folder,
             functions=self.functions,
-            variables=self.variables,
-            description={"builder": self.builder, "arguments": dict(self.arguments)},
+            variables=[*self.layer_variables, *self.settings],
+            description={
+                "builder": self.builder,
+                "arguments": _plain(self.arguments),
+                "columns": None if self.columns is None else list(self.columns),
+            },
             dtype=self.dtype,
             scaler=scaler,
         )
 
-    def joined_rows(
-        self, x: Any, condition: Any = None, *, name: str = "x", first_row: int = 0
-    ) -> Any:
-        """Events and their conditions, checked, side by side: ``[N, D + C]``."""
-        if tf.is_tensor(x) and not isinstance(x, tf.__internal__.EagerTensor):
-            x = tf.cast(x, self.dtype)
-            if not self.conditioning.size:
-                return x
-            return tf.concat([x, self.conditioning.tensor(condition, self.dtype)], axis=1)
-        x = check_rows(x, self.event_size, dtype=self.dtype, name=name, first_row=first_row)
-        label = "condition" if name == "x" else f"{name}_condition"
-        conditions = self.conditioning.rows(
-            condition, len(x), dtype=self.dtype, name=label, first_row=first_row
-        )
-        return np.concatenate([x, conditions], axis=1) if self.conditioning.size else x
 
-    def split(self, rows: Any, *, size: int | None = None) -> tuple[Any, Any]:
-        """Rows to events, or noise of another size, and conditions, None without any."""
-        size = self.event_size if size is None else size
-        return rows[:, :size], rows[:, size:] if self.conditioning.size else None
+def _rebuild(
+    builder: str,
+    arguments: dict[str, Any],
+    columns: tuple[str, ...] | None,
+    weights: Sequence[np.ndarray],
+) -> Flow:
+    """Return the flow that was pickled."""
+    flow = builder_of(builder)(**arguments)
+    flow.columns = columns
+    flow.set_weights(weights)
+    return flow
 
-    def _keywords(self, condition: Any) -> dict[str, Any]:
-        """The condition as TFP hands it to bijectors and base, by name."""
-        if condition is None:
-            return {}
-        given = {"condition": condition}
-        bijectors = {b.name: given for b in self.bijectors if _is_conditional(b)}
-        base = given if isinstance(self.base, MixtureMade) else {}
-        return {"bijector_kwargs": bijectors, "distribution_kwargs": base}
 
-    def tfp_log_prob(self, rows: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """``log p(x)`` of joined rows through TFP's bijectors, ``[N, D + C]`` to ``[N]``."""
-        x, condition = self.split(rows)
-        distribution = self.training_distribution if training else self.distribution
-        return distribution.log_prob(x, **self._keywords(condition))
-
-    def _tfp_noise(self, rows: tf.Tensor) -> tf.Tensor:
-        x, condition = self.split(rows)
-        keywords = self._keywords(condition).get("bijector_kwargs", {})
-        u = self.distribution.bijector.inverse(x, **keywords)
-        return self.base.normal_scores(u, condition) if isinstance(self.base, MixtureMade) else u
-
-    def _tfp_data(self, rows: tf.Tensor) -> tf.Tensor:
-        u, condition = self.split(rows, size=self.noise_size)
-        if isinstance(self.base, MixtureMade):
-            u = self.base.from_noise(tf.reshape(u, [-1, self.event_size, 2]), condition)
-        keywords = self._keywords(condition).get("bijector_kwargs", {})
-        return self.distribution.bijector.forward(u, **keywords)
-
-    def _tfp_inverse(self, bijector: Any) -> Callable[..., tf.Tensor]:
-        @tf.function(reduce_retracing=True)
-        def inverse(rows: tf.Tensor) -> tf.Tensor:
-            x, condition = self.split(rows)
-            keywords = self._keywords(condition).get("bijector_kwargs", {})
-            return bijector.inverse(x, **keywords.get(bijector.name, {}))
-
-        return inverse
+def _plain(arguments: Any) -> dict[str, Any]:
+    """Return arguments that JSON can hold: a function by its name, which loading asks for."""
+    return {
+        name: {"function": f"{value.__module__}.{value.__qualname__}"} if callable(value) else value
+        for name, value in arguments.items()
+    }
 
 
 def _is_conditional(bijector: Any) -> bool:

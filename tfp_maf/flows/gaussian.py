@@ -15,6 +15,7 @@ import tensorflow_probability as tfp
 
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.parts import Dtype, checked, make_flow
+from tfp_maf.networks.dense import broadcast_condition
 
 tfb = tfp.bijectors
 
@@ -53,13 +54,14 @@ class LinearConditionals(tf.Module):
     def __call__(
         self, x: tf.Tensor, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """``[N, D]`` to shift and log_scale ``[N, D]``."""
-        c = x[..., :1] * 0 + 1 if self.adds_one else x[..., :0]
+        """Return shift and log_scale ``[..., D]`` for ``[..., D]``."""
+        c = tf.ones_like(x[..., :1]) if self.adds_one else x[..., :0]
         if condition is not None:
-            c = tf.concat([c, condition], axis=-1)
+            c = tf.concat([c, broadcast_condition(condition, x)], axis=-1)
         weights = self.weights * tf.constant(self.mask, x.dtype)
-        by_parameter = tf.einsum("nd,kde->nke", x, weights) + self.shift
-        return tf.einsum("nk,nke->ne", c, by_parameter), tf.matmul(c, self.log_scale)
+        by_parameter = tf.einsum("...d,kde->...ke", x, weights) + self.shift
+        shift = tf.einsum("...k,...ke->...e", c, by_parameter)
+        return shift, tf.einsum("...k,ke->...e", c, self.log_scale)
 
 
 def build_gaussian(
@@ -102,8 +104,14 @@ def fit_gaussian(flow: Flow, x: np.ndarray, *, condition: Any = None) -> None:
     """
     linear = [m for m in flow.submodules if isinstance(m, LinearConditionals)]
     if len(linear) != 1 or flow.conditioning.condition_size:
-        raise ValueError("fit_gaussian is for build_gaussian's flows, without condition or labels")
+        raise ValueError(
+            "fit_gaussian needs a flow from build_gaussian that is unconditional or conditioned on "
+            "labels; train a flow conditioned on vectors with fit"
+        )
+    if not flow.is_standardised:
+        flow.standardise(x)
     rows = flow.joined_rows(x, condition)
+    flow.see_labels(() if condition is None else condition)
     x, given = flow.split(np.asarray(rows, np.float64))
     groups = np.ones([len(x), 1]) if given is None else given
     parameters = []

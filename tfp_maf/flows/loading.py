@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from data_prep.splits import Scaler
+from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.gaussian import build_gaussian
-from tfp_maf.flows.maf import build_made, build_made_mog, build_maf, build_maf_mog
-from tfp_maf.flows.nsf import build_nsf
-from tfp_maf.flows.realnvp import build_realnvp
 from tfp_maf.flows.saved_model import ARGUMENTS, FORMAT, MODEL, checksum, checksums
 
 # What TensorFlow and Python raise for files cut short, altered or missing.
 DAMAGE = (ValueError, LookupError, TypeError, AssertionError, OSError, tf.errors.OpError)
 
 
-# What a saved flow is rebuilt by.
-BUILDERS = {
-    builder.__name__: builder
-    for builder in (
-        build_gaussian,
-        build_made,
-        build_made_mog,
-        build_realnvp,
-        build_maf,
-        build_maf_mog,
-        build_nsf,
-    )
-}
+class NeedsFunction(Exception):
+    """Flow with a bijector of the user's own, which no file can hold."""
 
 
-def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> Flow:
-    """The flow that :meth:`Flow.save` wrote to ``folder``: same log_prob, same samples.
+def load_flow(
+    folder: str | Path,
+    *,
+    scaler: Scaler | None = None,
+    bijector: Callable[[tf.Tensor], Any] | None = None,
+) -> Flow:
+    """Load the flow that :meth:`Flow.save` wrote to ``folder``: same log_prob, same samples.
 
     Args:
         folder: which holds ``model``.
-        scaler: what standardises the rows for it, which must be what it was saved with.
+        scaler: of the rows; it must be the one that the flow was saved with.
+        bijector: the function that a flow with a bijector of your own was built with.
 
     Raises:
         OSError: no model there.
@@ -53,18 +46,24 @@ def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> Flow:
     try:
         description = json.loads((model / ARGUMENTS).read_text())
         _check(description, model)
-        if description["builder"] not in BUILDERS:
-            raise ValueError(f"unknown builder {description['builder']!r}")
-        flow = BUILDERS[description["builder"]](**description["arguments"])
+        builder, arguments = builder_of(description["builder"]), description["arguments"]
+        flow = builder(**_with_function(arguments, bijector))
+        variables = flow.layer_variables
+        if description["format"] > 1:  # the first format knew no standardisation
+            variables = [*variables, *flow.settings]
+            columns = description["columns"]
+            flow.columns = None if columns is None else tuple(columns)
         prefix = str(model / "variables" / "variables")
         stored = [
             name for name, _ in tf.train.list_variables(prefix) if name.startswith("weights/")
         ]
-        if len(stored) != len(flow.variables):
-            raise ValueError(f"{len(stored)} weights, where {len(flow.variables)} are needed")
-        checkpoint = tf.train.Checkpoint(weights=list(flow.variables))
+        if len(stored) != len(variables):
+            raise ValueError(f"{len(stored)} weights, where {len(variables)} are needed")
+        checkpoint = tf.train.Checkpoint(weights=variables)
         # The file also holds what is not the flow's: the columns' names.
         checkpoint.read(prefix).expect_partial().assert_existing_objects_matched()
+    except NeedsFunction as error:
+        raise ValueError(f"{model}: {error}") from None
     except DAMAGE as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(
@@ -79,14 +78,29 @@ def load_flow(folder: str | Path, *, scaler: Scaler | None = None) -> Flow:
     return flow
 
 
+def _with_function(arguments: dict[str, Any], bijector: Any) -> dict[str, Any]:
+    """Return a builder's arguments, the user's function in its place."""
+    stored = arguments.get("bijector")
+    if not isinstance(stored, dict):
+        if bijector is not None:
+            raise NeedsFunction("it has no bijector of your own: leave out bijector")
+        return arguments
+    if bijector is None:
+        raise NeedsFunction(
+            f"it was built with a bijector of your own: give "
+            f"load_flow(..., bijector={stored['function']})"
+        )
+    return arguments | {"bijector": bijector}
+
+
 def _check(description: dict[str, Any], model: Path) -> None:
     """That a model is what was saved.
 
     Raises:
         ValueError: of another format, or altered since.
     """
-    if description["format"] != FORMAT:
-        raise ValueError(f"its format is {description['format']}, this version reads {FORMAT}")
+    if not 1 <= description["format"] <= FORMAT:
+        raise ValueError(f"its format is {description['format']}, this version reads 1 to {FORMAT}")
     without = {name: value for name, value in description.items() if name != "checksum"}
     if description["checksum"] != checksum(without):
         raise ValueError(f"{ARGUMENTS} was altered")

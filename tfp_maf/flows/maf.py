@@ -6,13 +6,17 @@ condition: ``num_labels`` for labels ``0..num_labels - 1``, or ``condition_size`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_maf.bijectors.affine import ShiftAndLogScale
+from tfp_maf.bijectors.elementwise import Elementwise
+from tfp_maf.bijectors.spline import SplineOf
 from tfp_maf.distributions.mixture import MixtureMade, MixtureParameters
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.parts import (
@@ -25,8 +29,12 @@ from tfp_maf.flows.parts import (
     network_options,
 )
 from tfp_maf.networks.made import kernel_masks
+from tfp_maf.utils.checks import check_one_of
 
 tfb = tfp.bijectors
+
+# Maps of a column other than the affine one: raw outputs to a bijector, with ``params``.
+ELEMENTWISE: dict[str, Any] = {"spline": SplineOf(bins=8, bound=3.0)}
 
 
 def build_maf(
@@ -38,13 +46,15 @@ def build_maf(
     batch_norm: bool = True,
     permute: bool = True,
     order: Literal["paper", "post"] = "paper",
+    bijector: Literal["affine", "spline"] | Callable[[tf.Tensor], Any] = "affine",
+    params: int | None = None,
     log_scale_bound: Bound = "auto",
     condition_size: int = 0,
     num_labels: int = 0,
     seed: int = 0,
     dtype: Dtype = "float32",
 ) -> Flow:
-    """A masked autoregressive flow (Papamakarios et al. 2017, section 3).
+    """Build a masked autoregressive flow (Papamakarios et al. 2017, section 3).
 
     Each layer is, from noise ``u`` to data ``x``,
     ``x_i = u_i exp(log_scale_i) + shift_i``, both functions of ``x_1..x_{i-1}``
@@ -63,6 +73,10 @@ def build_maf(
             order, and batch normalisation comes after it on the way to the noise.
             ``"post"``: the post's list, reversed, so that the data meet batch
             normalisation first.
+        bijector: the map of each column: ``"affine"``, equation 3; ``"spline"``, as in
+            :func:`build_nsf`; or a function of yours, from a tensor of raw outputs
+            ``[..., params]`` to a ``tfb.Bijector`` of ``[...]``, noise to data.
+        params: raw outputs per column that such a function takes.
         log_scale_bound: each layer's log scale stays within plus or minus this
             many nats; ``"auto"`` is ``min(8, 30 / num_layers)``; None is no bound.
         condition_size: length of the vectors that the density is conditional on.
@@ -78,7 +92,20 @@ def build_maf(
     """
     arguments = checked(locals())
     rng = np.random.default_rng(seed)
-    bijectors, masks = autoregressive_layers(arguments, rng)
+    if event_size == 1 and bijector == "affine":
+        warnings.warn(
+            "a MAF of one column is a Gaussian at any depth, since nothing comes before the "
+            'column: use build_nsf, build_made_mog or build_maf(1, bijector="spline")',
+            stacklevel=2,
+        )
+    if callable(bijector) == (params is None):
+        raise ValueError("give params with a bijector of your own, and only then")
+    if callable(bijector):
+        bijectors, masks = autoregressive_layers(arguments, rng, bijector=bijector, params=params)
+    else:
+        check_one_of("bijector", bijector, ("affine", *ELEMENTWISE))
+        elementwise = ELEMENTWISE.get(bijector)
+        bijectors, masks = autoregressive_layers(arguments, rng, bijector=elementwise)
     if order == "post":
         bijectors.reverse()
     return make_flow("build_maf", bijectors, arguments, masks=masks)
@@ -155,20 +182,36 @@ def build_made_mog(
 
 
 def autoregressive_layers(
-    arguments: dict[str, Any], rng: np.random.Generator
+    arguments: dict[str, Any],
+    rng: np.random.Generator,
+    *,
+    bijector: Callable[[tf.Tensor], Any] | None = None,
+    params: int | None = None,
 ) -> tuple[list[Any], dict[Any, np.ndarray]]:
-    """The bijectors of a MAF in the paper's order, and their masks."""
+    """Return the bijectors of a MAF in the paper's order, and their masks.
+
+    Args:
+        arguments: the builder's.
+        rng: of the initial weights.
+        bijector: the map of each column, from raw outputs; None is affine.
+        params: raw outputs per column; those that ``bijector`` names by default.
+    """
     bijectors: list[Any] = []
     masks: dict[Any, np.ndarray] = {}
     for layer in range(arguments["num_layers"]):
-        network = ShiftAndLogScale(
-            arguments["event_size"],
-            bound=log_scale_bound_of(arguments),
-            activation=arguments["activation"],
-            **network_options(arguments, rng),
-        )
+        options = {"activation": arguments["activation"], **network_options(arguments, rng)}
+        network: ShiftAndLogScale | Elementwise
+        if bijector is None:
+            bound = log_scale_bound_of(arguments)
+            network = ShiftAndLogScale(arguments["event_size"], bound=bound, **options)
+            bijectors.append(tfb.MaskedAutoregressiveFlow(network))
+        else:
+            size = getattr(bijector, "params", 0) if params is None else params
+            network = Elementwise(
+                arguments["event_size"], bijector=bijector, params=size, **options
+            )
+            bijectors.append(tfb.MaskedAutoregressiveFlow(bijector_fn=network))
         masks.update(kernel_masks(network.network))
-        bijectors.append(tfb.MaskedAutoregressiveFlow(network))
         bijectors += after_layer(arguments, is_last=layer == arguments["num_layers"] - 1)
     return bijectors, masks
 

@@ -6,21 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow_probability as tfp
 
-from tfp_maf.bijectors.spline import AutoregressiveSplines, CouplingSplines
+from tfp_maf.bijectors.spline import CouplingSplines, SplineOf
 from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.parts import (
-    Dtype,
-    after_layer,
-    checked,
-    coupling_layers,
-    make_flow,
-    network_options,
-)
-from tfp_maf.networks.made import kernel_masks
-
-tfb = tfp.bijectors
+from tfp_maf.flows.maf import autoregressive_layers
+from tfp_maf.flows.parts import Dtype, checked, coupling_layers, make_flow, network_options
 
 
 def build_nsf(
@@ -52,18 +42,13 @@ def build_nsf(
     """
     arguments = checked(locals())
     rng = np.random.default_rng(seed)
-    options: dict[str, Any] = {"bins": bins, "bound": bound, "activation": activation}
+    spline = SplineOf(bins, bound)
     if coupling:
 
         def splines(n_in: int, n_out: int) -> Any:
-            both = options | network_options(arguments, rng)
-            return {"bijector_fn": CouplingSplines(n_in, n_out, **both)}
+            options = {"activation": activation, **network_options(arguments, rng)}
+            return {"bijector_fn": CouplingSplines(n_in, n_out, bijector=spline, **options)}
 
         return make_flow("build_nsf", coupling_layers(arguments, splines), arguments)
-    bijectors, masks = [], {}
-    for layer in range(num_layers):
-        network = AutoregressiveSplines(event_size, **options, **network_options(arguments, rng))
-        masks.update(kernel_masks(network.network))
-        bijectors.append(tfb.MaskedAutoregressiveFlow(bijector_fn=network))
-        bijectors += after_layer(arguments, is_last=layer == num_layers - 1)
+    bijectors, masks = autoregressive_layers(arguments, rng, bijector=spline)
     return make_flow("build_nsf", bijectors, arguments, masks=masks)

@@ -31,11 +31,11 @@ LOG_SCALE_BUDGET = 30.0
 
 def checked(arguments: dict[str, Any]) -> dict[str, Any]:
     """A builder's arguments, all in their ranges."""
-    # NumPy's numbers are as good as Python's, but json writes only these.
+    # JSON holds Python's numbers only.
     arguments = {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
-    for name in ("event_size", "num_layers", "components", "bins"):
-        if name in arguments:
-            check_positive_integer(name, arguments[name])
+    for name in ("event_size", "num_layers", "components", "bins", "params"):
+        if arguments.get(name, 1) is not None:
+            check_positive_integer(name, arguments.get(name, 1))
     if "hidden_units" in arguments:
         if np.ndim(arguments["hidden_units"]) != 1:
             raise ValueError(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow_probability as tfp
 
 from tfp_maf.bijectors.coupling import CouplingNetwork
 from tfp_maf.flows.flow import Flow
@@ -19,8 +18,6 @@ from tfp_maf.flows.parts import (
     make_flow,
     network_options,
 )
-
-tfb = tfp.bijectors
 
 
 def build_realnvp(

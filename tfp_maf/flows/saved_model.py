@@ -22,7 +22,7 @@ from data_prep.files import naming, remove_leftovers
 from data_prep.splits import Scaler
 
 MODEL, ARGUMENTS = "model", "flow.json"
-FORMAT = 1
+FORMAT = 2
 
 
 def write_saved_model(

@@ -45,11 +45,30 @@ class DenseNetwork(tf.Module):
             self.layers.append(layer)
 
     def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        """``[..., n_in]`` and ``[..., C]`` to ``[..., n_out]``."""
-        h = x if condition is None else tf.concat([x, condition], axis=-1)
+        """Return ``[..., n_out]`` for ``[..., n_in]`` and ``[..., C]``."""
+        h = x
+        if condition is not None:
+            h = tf.concat([x, broadcast_condition(condition, x)], axis=-1)
+        if h.shape.rank == 1:  # Keras layers take batches
+            return self._run(h[None])[0]
+        return self._run(h)
+
+    def _run(self, h: tf.Tensor) -> tf.Tensor:
         for layer in self.layers:
             h = layer(h)
         return h
+
+
+def broadcast_condition(condition: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor | None:
+    """Return a condition ``[..., C]`` repeated over the batch of ``x [..., D]``."""
+    if condition is None or (
+        condition.shape.is_fully_defined()
+        and x.shape.is_fully_defined()
+        and condition.shape[:-1] == x.shape[:-1]
+    ):
+        return condition
+    shape = tf.concat([tf.shape(x)[:-1], condition.shape[-1:]], axis=0)
+    return tf.ensure_shape(tf.broadcast_to(condition, shape), [*x.shape[:-1], condition.shape[-1]])
 
 
 def glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:

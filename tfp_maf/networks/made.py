@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfp_maf.networks import masked_dense
-from tfp_maf.networks.dense import glorot_uniform
+from tfp_maf.networks.dense import broadcast_condition, glorot_uniform
 
 
 class MaskedParameters(tf.Module):
@@ -48,8 +48,8 @@ class MaskedParameters(tf.Module):
         )
 
     def outputs(self, y: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
-        """``[..., D]`` and ``[..., C]`` to ``[..., D, params]``."""
-        return self.network(y, conditional_input=condition)
+        """Return raw outputs ``[..., D, params]`` for ``[..., D]`` and ``[..., C]``."""
+        return self.network(y, conditional_input=broadcast_condition(condition, y))
 
 
 def autoregressive_network(

@@ -19,9 +19,9 @@ from data_prep.files import write_csv, write_json
 from data_prep.splits import Splits
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate, log_prob
 from tfp_maf.experiments.run import HISTORY, METRICS, versions
+from tfp_maf.flows.catalogue import MODELS
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.gaussian import fit_gaussian
-from tfp_maf.paper.models import MODELS
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.training.state import fingerprint
@@ -46,7 +46,7 @@ def train_model(
     """Train one model, resume its training, or read its results if it is finished.
 
     Args:
-        name: name of the model, a key of :data:`tfp_maf.paper.models.MODELS`.
+        name: name of the model, a key of :data:`tfp_maf.flows.catalogue.MODELS`.
         splits: rows to train and test on.
         folder: folder to write to: ``training.npz`` during training; ``model/``, ``history.csv``
             and ``metrics.json`` at the end.
@@ -142,6 +142,7 @@ def _fit(
             splits.validation,
             train_condition=given["train"],
             validation_condition=given["validation"],
+            standardise=False,  # the paper's preparation is the data's own
             seed=seed,
             checkpoint=folder / TRAINING,
             **options,

@@ -1,4 +1,4 @@
-"""Models, settings and published results of the paper.
+"""Data sets, network sizes and published results of the paper.
 
 The paper is Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057): section 4, appendices C and
 D, tables 1 and 2. The authors' code settles what the paper leaves open. The neural spline flows are
@@ -7,83 +7,7 @@ from Durkan et al. 2019 (arXiv 1906.04032), table 1.
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.gaussian import build_gaussian
-from tfp_maf.flows.maf import build_made, build_made_mog, build_maf, build_maf_mog
-from tfp_maf.flows.nsf import build_nsf
-from tfp_maf.flows.realnvp import build_realnvp
-
-FLOW_RATE, MADE_RATE, NSF_RATE = 1e-4, 1e-3, 5e-4
-
-
-@dataclass(frozen=True)
-class Model:
-    """Model of the paper, one row of its tables.
-
-    Attributes:
-        label: the paper's name for the model.
-        builder: the ``build_*`` function.
-        arguments: arguments for ``builder`` in addition to those set by the data set.
-        learning_rate: learning rate of Adam.
-        is_conditional: whether the model is conditional on labels.
-    """
-
-    label: str
-    builder: Callable[..., Flow]
-    arguments: dict[str, Any] = field(default_factory=dict)
-    learning_rate: float = FLOW_RATE
-    is_conditional: bool = False
-
-    def build(
-        self,
-        event_size: int,
-        *,
-        hidden_units: Sequence[int],
-        activation: str,
-        log_scale_bound: float | str,
-        num_labels: int,
-        seed: int,
-    ) -> Flow:
-        """Build the model's flow; arguments that ``builder`` does not take are left out.
-
-        Real NVP, for example, has fixed activations, and the Gaussian has no hidden layers.
-        """
-        accepted = inspect.signature(self.builder).parameters
-        given = {
-            "hidden_units": hidden_units,
-            "activation": activation,
-            "log_scale_bound": log_scale_bound,
-        }
-        options = {n: v for n, v in given.items() if n in accepted} | self.arguments
-        if self.is_conditional:
-            options["num_labels"] = num_labels
-        return self.builder(event_size, seed=seed, **options)
-
-
-UNCONDITIONAL = {
-    "gaussian": Model("Gaussian", build_gaussian),
-    "made": Model("MADE", build_made, learning_rate=MADE_RATE),
-    "made_mog": Model("MADE MoG", build_made_mog, learning_rate=MADE_RATE),
-    "realnvp_5": Model("Real NVP (5)", build_realnvp, {"num_layers": 5}),
-    "realnvp_10": Model("Real NVP (10)", build_realnvp, {"num_layers": 10}),
-    "maf_5": Model("MAF (5)", build_maf, {"num_layers": 5}),
-    "maf_10": Model("MAF (10)", build_maf, {"num_layers": 10}),
-    "maf_mog_5": Model("MAF MoG (5)", build_maf_mog, {"num_layers": 5}),
-    "nsf_ar": Model("RQ-NSF (AR)", build_nsf, {"num_layers": 5}, NSF_RATE),
-    "nsf_c": Model("RQ-NSF (C)", build_nsf, {"num_layers": 10, "coupling": True}, NSF_RATE),
-}
-MODELS = UNCONDITIONAL | {
-    f"{name}_conditional": dataclasses.replace(
-        model, label=f"{model.label}, conditional", is_conditional=True
-    )
-    for name, model in UNCONDITIONAL.items()
-}
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from data_prep.files import make_folder, replaced_when_whole, write_json
 from data_prep.splits import Splits
 from tfp_maf.experiments.datasets import DATA_FOLDER, load_splits
 from tfp_maf.experiments.run import METRICS
+from tfp_maf.flows.catalogue import MODELS, UNCONDITIONAL
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.paper import table as results
-from tfp_maf.paper.models import DATASETS, MODELS, UNCONDITIONAL
 from tfp_maf.paper.protocol import Interrupted, data_fingerprint, train_model
+from tfp_maf.paper.published import DATASETS
 from tfp_maf.plotting import figures
 from tfp_maf.utils.console import say
 
@@ -42,7 +43,7 @@ def reproduce(
     """Train each model that is not finished yet, and write the results table and figures.
 
     Args:
-        name: name of the data set, a key of :data:`tfp_maf.paper.models.DATASETS`.
+        name: name of the data set, a key of :data:`tfp_maf.paper.published.DATASETS`.
         data: folder with its files; ``data/NAME`` by default.
         out: folder to write to; ``results/NAME`` by default. Models in it are resumed or kept.
         models: names of models; by default all unconditional ones that suit the data.

@@ -6,7 +6,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from tfp_maf.paper.models import MODELS, DataSet
+from tfp_maf.flows.catalogue import MODELS
+from tfp_maf.paper.published import DataSet
 
 Metrics = dict[str, dict[str, Any]]
 

@@ -34,18 +34,34 @@ def set_batch_statistics(
     set_joined_statistics(flow, flow.joined_rows(x, condition), chunk_size=chunk_size)
 
 
-def set_joined_statistics(flow: Flow, rows: np.ndarray, *, chunk_size: int = CHUNK) -> None:
-    """The same of rows already checked and joined, ``[N, D + C]``."""
+def set_joined_statistics(
+    flow: Flow,
+    rows: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    chunk_size: int = CHUNK,
+) -> None:
+    """Set the statistics from rows already checked and joined, ``[N, D + C]``.
+
+    Args:
+        flow: any.
+        rows: standardised.
+        weights: of the rows, ``[N]``.
+        chunk_size: rows that a network sees at once.
+    """
     x, conditions = rows[:, : flow.event_size], rows[:, flow.event_size :]
     is_norm = [isinstance(bijector, BatchNormalization) for bijector in flow.bijectors]
-    for left, (bijector, inverse) in enumerate(zip(flow.bijectors, flow.inverses, strict=True)):
+    for left, bijector in enumerate(flow.bijectors):
         if not any(is_norm[left:]):
             return
         if isinstance(bijector, BatchNormalization):
-            bijector.set_statistics(
-                x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
-            )
+            mean = np.average(x.astype(np.float64), axis=0, weights=weights)
+            variance = np.average((x - mean) ** 2, axis=0, weights=weights)
+            bijector.set_statistics(mean, variance)
         chunks = [slice(start, start + chunk_size) for start in range(0, len(x), chunk_size)]
         x = np.concatenate(
-            [inverse(np.concatenate([x[chunk], conditions[chunk]], axis=1)) for chunk in chunks]
+            [
+                flow.layer_noise(left, np.concatenate([x[chunk], conditions[chunk]], axis=1))
+                for chunk in chunks
+            ]
         )

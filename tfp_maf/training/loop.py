@@ -1,4 +1,4 @@
-"""Training by maximum likelihood, until the paper's stopping rule says stop.
+"""Training by maximum likelihood, until the paper's stopping rule ends it.
 
 Papamakarios et al. 2017 (arXiv 1705.07057), section 4 and appendix C: Adam, batches
 of 100, L2 of 1e-6, stop after 30 epochs without a better validation log-likelihood.
@@ -14,28 +14,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 import tf_keras
 from tqdm import tqdm
 
 from data_prep.files import remove_leftovers
 from tfp_maf.evaluation.likelihood import evaluate
+from tfp_maf.flows.contexts import checks_numerics
 from tfp_maf.flows.flow import Flow
 from tfp_maf.training.batch_statistics import set_joined_statistics
+from tfp_maf.training.data import (
+    ArrayRows,
+    DatasetRows,
+    Rows,
+    checked_weights,
+    is_dataset,
+    split_off,
+)
 from tfp_maf.training.distributed import Workers
 from tfp_maf.training.history import History
+from tfp_maf.training.objective import StepSettings
 from tfp_maf.training.state import TrainingState, fingerprint
-from tfp_maf.training.steps import RunSteps, compile_steps
+from tfp_maf.training.steps import Steps, make_steps
 from tfp_maf.utils.checks import check_positive, check_positive_integer
-from tfp_maf.utils.garbage import paused_collector
-
-# Long enough that the host costs nothing, short enough for a living progress bar
-# and a prompt answer to Ctrl-C.
-STEPS_PER_CALL = 250
 
 
 class TrainingDiverged(ValueError):
-    """The loss became NaN or infinite; ``history`` tells how far training came."""
+    """Training whose loss became NaN or infinite; ``history`` tells how far it came."""
 
     def __init__(self, message: str, history: History):
         super().__init__(message)
@@ -44,12 +50,15 @@ class TrainingDiverged(ValueError):
 
 def fit(
     flow: Flow,
-    train: np.ndarray,
-    validation: np.ndarray,
+    train: Any,
+    validation: Any = 0.1,
     *,
     train_condition: Any = None,
     validation_condition: Any = None,
-    learning_rate: float = 1e-4,
+    sample_weight: Any = None,
+    standardise: bool = True,
+    learning_rate: Any = 1e-4,
+    optimizer: tf_keras.optimizers.Optimizer | None = None,
     batch_size: int = 100,
     max_epochs: int = 1000,
     patience: int = 30,
@@ -64,7 +73,7 @@ def fit(
     on_epoch: Callable[[History], None] | None = None,
     strategy: tf.distribute.Strategy | None = None,
 ) -> History:
-    """Maximises ``mean log p(x) - l2/2 * sum of squared parameters`` over ``train``.
+    """Maximise ``mean log p(x) - l2/2 * sum of squared parameters`` over ``train``.
 
     After each epoch batch normalisation's statistics are taken from all of
     ``train``, and ``validation`` is scored with them. The flow ends with the
@@ -73,28 +82,37 @@ def fit(
 
     Args:
         flow: changed in place.
-        train, validation: rows ``[N, D]`` and ``[M, D]``, standardised.
-        train_condition, validation_condition: what a conditional flow is given for each row; see
+        train: rows ``[N, D]``, an array or DataFrame, or a ``tf.data.Dataset`` of events or of
+            (events, conditions), which may be larger than memory. The flow remembers a DataFrame's
+            columns.
+        validation: rows ``[M, D]``, or the share of ``train`` to hold out, drawn by ``seed``.
+        train_condition, validation_condition: one condition per row of a conditional flow; see
             :meth:`Flow.log_prob`.
-        learning_rate: Adam's.
-        batch_size: rows a step; rows are shuffled each epoch, and those left over
+        sample_weight: one weight per row of ``train``, 2 counts a row twice. Batches' own
+            statistics, in batch normalisation, leave them out.
+        standardise: whether a flow that has not been standardised takes mean and scale of the
+            rows, and of vectors it is conditional on, from ``train``.
+        learning_rate: Adam's learning rate, or a tf_keras schedule.
+        optimizer: of tf_keras, in place of Adam; brings its own learning rate and clipping. Others
+            than plain Adam take slower steps through TFP's layers.
+        batch_size: rows per step; rows are shuffled each epoch, and those left over
             after the last full batch wait for the next epoch's shuffle.
-        max_epochs: the most epochs.
+        max_epochs: maximum number of epochs.
         patience: epochs without a better validation score before stopping.
         halve_after: epochs without a better validation score, counted from the best or
             the last halving, after which the learning rate is halved; None, as in the
             paper, keeps it.
         l2: weight of the penalty, in which batch norm's gamma counts as log gamma.
         clip_norm: gradients are scaled down to this global norm; None leaves them.
-        input_noise: standard deviation of normal noise that each step's rows get anew, against
-            overfitting; validation rows get none.
-        seed: of the shuffles and that noise; the initial weights have their own, in the flow.
+        input_noise: standard deviation of normal noise that is added to each epoch's rows, against
+            overfitting, in units of the standardised columns; validation rows get none.
+        seed: of shuffles, noise and held-out rows; the flow has its own for initial weights.
         jit_compile: whether XLA compiles the steps; scoring between epochs is compiled anyway.
         progress: whether a progress bar is shown, on standard error.
-        checkpoint: a file in which the training is kept after each epoch and within long ones,
-            though not more often than every ten seconds. If it is there, training goes on from
-            it, and ends as if it had never stopped.
-        on_epoch: called after each epoch, the flow as it is then.
+        checkpoint: a file in which the training state is kept after each epoch and within long
+            ones, though not more often than every ten seconds. If it is there, training resumes
+            from it, and ends as if it had never stopped.
+        on_epoch: called after each epoch, with the flow as it is then.
         strategy: a ``MultiWorkerMirroredStrategy``, if several processes train together; each is
             given the same arguments, and a flow built outside of the strategy's scope. The first
             keeps the checkpoint, which the others must be able to read.
@@ -103,13 +121,11 @@ def fit(
         The :class:`History`.
 
     Raises:
-        ValueError: data of another shape, not finite, or fewer rows than a batch;
-            an argument out of its range; a checkpoint that is damaged or of another training.
-        OSError: the checkpoint can't be written, or another worker is gone.
-        TrainingDiverged: a loss that is not finite; names the epoch and step.
+        ValueError: If data have another shape, are not finite or are fewer than a batch; an
+            argument is out of its range; a checkpoint is damaged or of another training run.
+        OSError: If the checkpoint can't be written, or another worker is gone.
+        TrainingDiverged: If the loss is not finite; the message names the epoch and step.
     """
-    train = flow.joined_rows(train, train_condition, name="train")
-    joined = flow.joined_rows(validation, validation_condition, name="validation")
     for name, count in [
         ("batch_size", batch_size),
         ("max_epochs", max_epochs),
@@ -119,45 +135,78 @@ def fit(
     batch_size = int(batch_size)  # NumPy's would be int64 tensors, where steps are int32
     if halve_after is not None:
         check_positive_integer("halve_after", halve_after)
-    check_positive("learning_rate", learning_rate)
+    optimizer = _optimizer(optimizer, learning_rate, clip_norm, halve_after)
     check_positive("l2", l2, or_zero=True)
     check_positive("input_noise", input_noise, or_zero=True)
-    if clip_norm is not None:
-        check_positive("clip_norm", clip_norm)
-    if len(train) < batch_size:
-        raise ValueError(
-            f"train has {len(train)} rows, fewer than batch_size={batch_size}: "
-            f"give more rows or a smaller batch_size"
-        )
-    if len(validation) == 0:
-        raise ValueError("validation has no rows")
     if batch_size == 1 and flow.has_batch_norm:
         raise ValueError("batch_size=1 has no variance to normalise by: give 2 or more")
+    if isinstance(train, pd.DataFrame) and flow.columns is None:
+        flow.columns = tuple(map(str, train.columns))
+        train = train.set_axis(flow.columns, axis=1)
+    held_out = isinstance(validation, float)
+    if held_out:
+        train, train_condition, sample_weight, validation, validation_condition = _hold_out(
+            flow, train, train_condition, sample_weight, share=validation, seed=seed
+        )
+    rows: Rows
+    prints: dict[str, Any] = {}
+    if is_dataset(train):
+        if train_condition is not None or sample_weight is not None:
+            raise ValueError("a dataset brings its conditions in its elements, and no weights")
+        rows = DatasetRows(flow, train, batch_size=batch_size, input_noise=input_noise)
+    else:
+        weights = checked_weights(sample_weight, np.shape(train)[0], name="sample_weight")
+        # Checked before anything is set: a refused table leaves the flow as it was.
+        joined = flow.joined_rows(train, train_condition, name="train")
+        if np.shape(train)[0] < batch_size:
+            raise ValueError(
+                f"train has {np.shape(train)[0]} rows, fewer than batch_size={batch_size}: "
+                f"give more rows or a smaller batch_size"
+            )
+        flow.joined_rows(validation, validation_condition, name="validation")
+        if len(validation) == 0:
+            raise ValueError("validation has no rows")
+        if standardise and not flow.is_standardised:
+            flow.standardise(train, train_condition, weights=weights)
+            joined = flow.joined_rows(train, train_condition, name="train")
+        if flow.conditioning.num_labels and not flow.label_counts.numpy().any():
+            flow.see_labels(train_condition)
+        prints["train"] = fingerprint(joined)
+        if weights is not None:
+            prints["sample_weight"] = fingerprint(weights)
+        rows = ArrayRows(
+            flow, joined, batch_size=batch_size, weights=weights, input_noise=input_noise
+        )
+    scored = flow.joined_rows(validation, validation_condition, name="validation")
+    if len(scored) == 0:
+        raise ValueError("validation has no rows")
+    prints["validation"] = fingerprint(scored)
 
-    optimizer = tf_keras.optimizers.Adam(
-        learning_rate, global_clipnorm=clip_norm, jit_compile=False
-    )
     workers = Workers.of(strategy)
-    run_steps = compile_steps(
-        flow, optimizer, batch_size, l2=l2, jit_compile=jit_compile, workers=workers
+    compiles = jit_compile and not checks_numerics()
+    settings = StepSettings(batch_size, l2, rows.weights is not None, compiles)
+    steps = make_steps(flow, optimizer, settings, workers=workers)
+    state = TrainingState(
+        flow,
+        optimizer,
+        np.random.default_rng(seed),
+        # What must be the same for a training run to resume as if it had never stopped.
+        settings={
+            "learning_rate": _described(learning_rate),
+            "optimizer": None if optimizer_is_ours(optimizer) else optimizer.get_config(),
+            "batch_size": batch_size,
+            "halve_after": halve_after,
+            "l2": l2,
+            "clip_norm": clip_norm,
+            "input_noise": input_noise,
+            "seed": seed,
+            "builder": flow.builder,
+            "arguments": dict(flow.arguments),
+            **prints,
+        },
     )
-    # What must be the same for a training to go on as if it had never stopped.
-    settings = {
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "halve_after": halve_after,
-        "l2": l2,
-        "clip_norm": clip_norm,
-        "input_noise": input_noise,
-        "seed": seed,
-        "builder": flow.builder,
-        "arguments": dict(flow.arguments),
-        "train": fingerprint(train),
-        "validation": fingerprint(joined),
-    }
-    state = TrainingState(flow, optimizer, np.random.default_rng(seed), settings=settings)
     if not state.restore(checkpoint):
-        set_joined_statistics(flow, train)
+        set_joined_statistics(flow, rows.sample, weights=rows.weights)
         state.begin(evaluate(flow, validation, condition=validation_condition).mean)
     history = state.history
     _check_together(workers, state, [max_epochs, patience])
@@ -177,10 +226,8 @@ def fit(
     try:
         while history.epochs < max_epochs and history.waited < patience:
             with workers.needed():
-                mean = _epoch(
-                    run_steps, state, train, batch_size, bar=bar, calls=calls, checkpoint=checkpoint
-                )
-            set_joined_statistics(flow, train)
+                mean = _epoch(steps, state, rows, bar=bar, calls=calls, checkpoint=checkpoint)
+            set_joined_statistics(flow, rows.sample, weights=rows.weights)
             score = evaluate(flow, validation, condition=validation_condition).mean
             with workers.needed():
                 score = workers.agreed([score])[0]
@@ -204,6 +251,68 @@ def fit(
         if len(calls) > 1:
             history.milliseconds_per_step = float(np.median(calls[1:]))
     return history
+
+
+def _optimizer(
+    optimizer: Any, learning_rate: Any, clip_norm: float | None, halve_after: int | None
+) -> tf_keras.optimizers.Optimizer:
+    """Return the optimizer that was given, or Adam.
+
+    Raises:
+        ValueError: If it is not of tf_keras, or options contradict each other.
+    """
+    schedules = tf_keras.optimizers.schedules.LearningRateSchedule
+    if clip_norm is not None:
+        check_positive("clip_norm", clip_norm)
+    if optimizer is not None:
+        if not isinstance(optimizer, tf_keras.optimizers.Optimizer):
+            raise ValueError(
+                f"optimizer must be of tf_keras.optimizers, got {type(optimizer).__module__}."
+                f"{type(optimizer).__name__}: TensorFlow Probability works with tf_keras"
+            )
+        if clip_norm is not None:
+            raise ValueError("clip_norm is for Adam: give the optimizer global_clipnorm itself")
+    elif not isinstance(learning_rate, schedules):
+        check_positive("learning_rate", learning_rate)
+    if optimizer is None:
+        optimizer = tf_keras.optimizers.Adam(
+            learning_rate, global_clipnorm=clip_norm, jit_compile=False
+        )
+    if halve_after is not None and isinstance(optimizer._learning_rate, schedules):
+        raise ValueError("halve_after changes a learning rate that a schedule gives: use one")
+    return optimizer
+
+
+def optimizer_is_ours(optimizer: Any) -> bool:
+    """Return whether an optimizer is described by ``learning_rate`` and ``clip_norm``."""
+    return type(optimizer) is tf_keras.optimizers.Adam
+
+
+def _described(learning_rate: Any) -> Any:
+    """Return a learning rate, or its schedule, as plain values."""
+    if isinstance(learning_rate, tf_keras.optimizers.schedules.LearningRateSchedule):
+        return tf_keras.optimizers.schedules.serialize(learning_rate)
+    return learning_rate
+
+
+def _hold_out(
+    flow: Flow, train: Any, condition: Any, weight: Any, *, share: float, seed: int
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Split rows, conditions and weights: train, condition, weight, validation, condition."""
+    if is_dataset(train):
+        raise ValueError("give validation rows with a dataset: a share of it can't be held out")
+    if not 0 < share < 1:
+        raise ValueError(f"validation must be rows, or a share between 0 and 1, got {share:g}")
+    kept, held_out = split_off(len(train), share, seed=seed)
+
+    def take(values: Any, places: np.ndarray) -> Any:
+        if values is None:
+            return None
+        return values.iloc[places] if hasattr(values, "iloc") else np.asarray(values)[places]
+
+    per_row = condition is not None and len(np.atleast_1d(condition)) == len(train)
+    parts = [take(condition, p) if per_row else condition for p in (kept, held_out)]
+    return take(train, kept), parts[0], take(weight, kept), take(train, held_out), parts[1]
 
 
 def _check_together(workers: Workers, state: TrainingState, until: list[int]) -> None:
@@ -230,57 +339,53 @@ def _check_together(workers: Workers, state: TrainingState, until: list[int]) ->
 
 
 def _epoch(
-    run_steps: RunSteps,
+    steps: Steps,
     state: TrainingState,
-    train: np.ndarray,
-    batch_size: int,
+    rows: Rows,
     *,
     bar: tqdm,
     calls: list[float],
     checkpoint: str | Path | None,
 ) -> float:
-    """One pass over the shuffled rows, or the rest of one that was stopped.
+    """Take one pass over the rows, or the rest of one that was stopped.
+
+    Args:
+        steps: as from :func:`tfp_maf.training.steps.make_steps`.
+        state: gives the shuffle.
+        rows: to train on.
+        bar: advanced after each call.
+        calls: gets each call's milliseconds per step.
+        checkpoint: where the state is kept within long epochs.
 
     Returns:
         The mean of its batches' log-likelihoods.
-
-    Args:
-        run_steps: as from :func:`compile_steps`.
-        state: gives the shuffle.
-        train: rows ``[N, D]``.
-        batch_size: rows a step.
-        bar: told of each call.
-        calls: gets the milliseconds a step of each call.
-        checkpoint: where long epochs are kept on the way.
     """
     history, epoch = state.history, state.history.epochs + 1
     state.begin_epoch()
-    shuffled = train[state.rng.permutation(len(train))]
-    noise = state.settings["input_noise"]
-    if noise:
-        size = state.flow.event_size
-        drawn = state.rng.standard_normal([len(shuffled), size], dtype=np.float32)
-        shuffled[:, :size] += noise * drawn
-    rows = tf.constant(shuffled)
-    num_steps = len(train) // batch_size
-    bar.update(state.step / num_steps)
-    for start in range(state.step, num_steps, STEPS_PER_CALL):
-        stop = min(start + STEPS_PER_CALL, num_steps)
+    bar.update(state.step / rows.num_steps if rows.num_steps else 0)
+    for chunk, count in rows.chunks(state.rng, state.step):
         called = time.perf_counter()
-        with paused_collector():  # the first call traces and compiles
-            log_prob, bad_step = run_steps(rows, tf.constant(start), tf.constant(stop))
-        state.step, state.total = stop, state.total + float(log_prob)
-        calls.append((time.perf_counter() - called) / (stop - start) * 1e3)
+        log_prob, bad_step = steps.run(tf.constant(chunk), count)
+        first, state.step, state.total = (
+            state.step,
+            state.step + count,
+            state.total + float(log_prob),
+        )
+        calls.append((time.perf_counter() - called) / count * 1e3)
         if bad_step >= 0:
             history.stopped = "diverged"
             raise TrainingDiverged(
-                f"the loss is not finite at epoch {epoch}, step {int(bad_step) + 1} of "
-                f"{num_steps}; the weights of epoch {history.best_epoch} are restored. "
-                f"Try a smaller learning_rate than {state.settings['learning_rate']:g}, or "
-                f"clip_norm=5",
+                f"the loss is not finite at epoch {epoch}, step {first + int(bad_step) + 1} of "
+                f"{rows.num_steps or 'the dataset'}; the weights of epoch {history.best_epoch} are "
+                f"restored. Try a smaller learning_rate than {state.rate:g}, or clip_norm=5",
                 history,
             )
-        bar.update((stop - start) / num_steps)
-        if stop < num_steps:
+        if rows.num_steps:
+            bar.update(count / rows.num_steps)
+        if state.step != rows.num_steps and state.is_due(checkpoint):
+            steps.store()
             state.keep(checkpoint)
-    return state.total / num_steps
+    steps.store()
+    if not state.step:
+        raise ValueError("the dataset has fewer rows than a batch")
+    return state.total / state.step

@@ -16,6 +16,7 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.training import checkpoints
 from tfp_maf.training.history import History
 
+SCHEDULE = tf_keras.optimizers.schedules.LearningRateSchedule
 KEEP_EVERY = 10.0  # seconds: short epochs are not all worth a file
 
 
@@ -76,13 +77,25 @@ class TrainingState:
             self.history.best_epoch = self.history.epochs
             self.best_weights = self.flow.get_weights()
 
+    @property
+    def rate(self) -> float:
+        """The learning rate at this step."""
+        rate = self.optimizer._learning_rate
+        if isinstance(rate, SCHEDULE):
+            return float(rate(self.optimizer.iterations))
+        return float(self.optimizer.learning_rate.numpy())
+
+    def is_due(self, path: str | Path | None) -> bool:
+        """Whether a checkpoint is wanted and the last one is old enough."""
+        return path is not None and time.monotonic() - self._kept >= KEEP_EVERY
+
     def keep(self, path: str | Path | None, *, at_once: bool = False) -> None:
         """Writes the checkpoint, if one is wanted and the last one is old enough.
 
         Raises:
             OSError: it can't be written.
         """
-        if path is None or (not at_once and time.monotonic() - self._kept < KEEP_EVERY):
+        if path is None or not (at_once or self.is_due(path)):
             return
         arrays = {
             "weights": self.flow.get_weights(),
@@ -94,7 +107,7 @@ class TrainingState:
             "history": dataclasses.asdict(self.history),
             "halved_at": self.halved_at,
             # Not among the optimizer's variables.
-            "learning_rate": float(self.optimizer.learning_rate.numpy()),
+            "learning_rate": self.rate,
             "step": self.step,
             "total": self.total,
             "shuffles": self._shuffles,
@@ -136,7 +149,8 @@ class TrainingState:
             self.flow.set_weights(arrays["weights"])
             self.history = history
             self.halved_at = int(values["halved_at"])
-            self.optimizer.learning_rate.assign(float(values["learning_rate"]))
+            if not isinstance(self.optimizer._learning_rate, SCHEDULE):
+                self.optimizer.learning_rate.assign(float(values["learning_rate"]))
             self.step, self.total = int(values["step"]), float(values["total"])
             self.rng.bit_generator.state = self._shuffles = values["shuffles"]
             self.best_weights = arrays["best"]

@@ -22,8 +22,8 @@ MOST_BLOCKS = 8
 class Blocks:
     """How one kernel ``[n_in, n_out * params]`` is cut, and put together again.
 
-    A block has its columns grouped by parameter: TFP's output layer alternates
-    shift and log_scale, which no vector unit likes to take apart.
+    A block has its columns grouped by parameter: TFP's output layer alternates shift and
+    log_scale, which vector units are slow to take apart. ``count`` is the number of blocks.
 
     Args:
         mask: ``[n_in, n_out * params]``, columns in ascending order of degree.
@@ -41,6 +41,7 @@ class Blocks:
         if count == 1:
             self.rows = [self.n_in]
         self.is_whole = count == 1 and params == 1
+        self.count = count
 
     def _ranges(self) -> list[tuple[int, int]]:
         return list(zip(self.edges[:-1], self.edges[1:], strict=True))

@@ -1,127 +1,151 @@
-"""The bijectors of a flow as plain tensor operations on its own variables.
+"""Layers of a flow as plain tensor operations whose weights are arguments.
 
-TFP's layers reach the compiler as hundreds of small operations. The same arithmetic,
-written out in few and large ones, takes less time (``tests/benchmarks``): each
-class here is one bijector of a :class:`~tfp_maf.flows.flow.Flow`, its ``inverse`` that of TFP
-(``tests/xla/test_program.py`` compares them). Trained weights are looked up in ``values``, by
-``variable.ref()``, so that training may hand in its own.
+Each class is one bijector of :mod:`tfp_maf.bijectors`, its ``inverse`` the bijector's
+(``tests/xla/test_program.py`` compares them). A layer holds shapes and masks but no variables:
+one compiled program serves every flow of the same architecture, and equal layers of a flow are
+one body of a loop (:mod:`tfp_maf.xla.program`).
+
+Trained weights arrive as *parts*: a kernel without its zero blocks, a bias grouped by parameter
+(:mod:`tfp_maf.xla.block_sparse`). ``statistics`` are batch normalisation's stored mean and
+variance; None means training, by the batch's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_maf.bijectors.affine import ShiftAndLogScale
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.coupling import CouplingNetwork
+from tfp_maf.bijectors.spline import CouplingSplines
 from tfp_maf.networks.dense import DenseNetwork, bounded
 from tfp_maf.networks.made import MaskedParameters, dense_layers
 from tfp_maf.xla.block_sparse import Blocks
 from tfp_maf.xla.gradients import add_bias, affine, normalise, normalise_together, several
 
-# The parts of each variable, by variable.ref(): one tensor, or a kernel's blocks.
-Values = dict[Any, list[tf.Tensor]]
+Parts = Sequence[tf.Tensor]
 Noise = tuple[tf.Tensor, tf.Tensor]
 
 
 class Layer:
-    """One bijector.
+    """One bijector's arithmetic.
 
     Attributes:
-        variables: those that are trained.
-        cuts: for variables of more than one part, by reference, how to take them apart and
-            put them together again.
-        signature: equal for layers that differ in their weights only; None if there is no
-            other like it.
+        signature: equal for layers that differ in their weights only.
+        weight_shapes: shape of each trained variable.
+        num_statistics: number of stored statistics, which are not trained.
     """
 
-    variables: Sequence[Any] = ()
-    cuts: dict[Any, tuple[Callable[..., list[tf.Tensor]], Callable[..., tf.Tensor]]]
-    signature: Any = None
+    signature: Hashable
+    weight_shapes: Sequence[tuple[int, ...]] = ()
+    num_statistics = 0
 
-    def __init__(self) -> None:
-        self.cuts = {}
+    def split(self, values: Parts) -> list[tf.Tensor]:
+        """Cut the variables' values into the parts that :meth:`inverse` takes."""
+        return list(values)
 
-    def weights(self) -> list[tf.Tensor]:
-        """The variables' values."""
-        return [tf.convert_to_tensor(variable) for variable in self.variables]
-
-    def values(self, weights: Sequence[tf.Tensor] | None = None) -> Values:
-        """These weights, or the layer's own, as parts."""
-        weights = self.weights() if weights is None else weights
-        values = {}
-        for variable, weight in zip(self.variables, weights, strict=True):
-            split, _ = self.cuts.get(variable.ref(), (lambda whole: [whole], None))
-            values[variable.ref()] = split(weight)
-        return values
+    def join(self, parts: Parts) -> list[tf.Tensor]:
+        """Put parts together again: the opposite of :meth:`split`."""
+        return list(parts)
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, values: Values, *, training: bool = False
+        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
     ) -> Noise:
-        """Data ``[N, D]`` to noise ``[N, D]`` and log-determinant's terms, ``[N, n]`` or fewer."""
+        """Return noise ``[N, D]`` for data ``[N, D]``, and log-determinants ``[N]`` or ``[]``."""
+        raise NotImplementedError
+
+    def forward(
+        self, u: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts
+    ) -> tf.Tensor:
+        """Return data ``[D, N]`` for noise ``[D, N]`` and conditions ``[C, N]``."""
         raise NotImplementedError
 
 
 class MaskedNetwork(Layer):
-    """A MADE, without the blocks of zeros that its masks leave."""
+    """A MADE without the blocks of zeros that its masks leave.
+
+    Its variables are, in this order, masked kernels, biases, and the condition's kernels.
+    """
 
     def __init__(self, parameters: MaskedParameters, masks: dict[Any, np.ndarray]):
-        super().__init__()
-        network = parameters.network
+        masked, conditional = dense_layers(parameters.network)
         self.activation = tf_keras.activations.get(parameters.activation)
-        masked, conditional = dense_layers(network)
-        self.kernels = [layer.kernel for layer in masked]
-        self.biases = [layer.bias for layer in masked]
-        self.condition_kernels = [layer.kernel for layer in conditional]
-        params = [1] * (len(masked) - 1) + [network.params]
-        self.blocks = [
-            Blocks(masks[kernel.ref()], params=p)
-            for kernel, p in zip(self.kernels, params, strict=True)
-        ]
-        self.variables = [*self.kernels, *self.biases, *self.condition_kernels]
-        for kernel, blocks in zip(self.kernels, self.blocks, strict=True):
-            self.cuts[kernel.ref()] = (blocks.split, blocks.join)
-        for variables in (self.biases, self.condition_kernels):
-            for variable, blocks in zip(variables, self.blocks, strict=bool(variables)):
-                self.cuts[variable.ref()] = (blocks.group, blocks.ungroup)
-        self.signature = tuple(tuple(v.shape) for v in self.variables), self.activation
+        self.params = parameters.network.params
+        self.masks = [masks[layer.kernel.ref()] for layer in masked]
+        params = [1] * (len(masked) - 1) + [self.params]
+        self.blocks = [Blocks(m, params=p) for m, p in zip(self.masks, params, strict=True)]
+        self.depth = len(masked)
+        self.is_conditional = bool(conditional)
+        self.weight_shapes = [tuple(v.shape) for v in self.variables_of(parameters)]
+        self.signature = (
+            type(self).__name__,
+            tuple(self.weight_shapes),
+            parameters.activation,
+            self.params,
+        )
 
-    def outputs(self, x: tf.Tensor, condition: tf.Tensor | None, values: Values) -> tf.Tensor:
-        """``[N, D]`` to ``[N, params * D]``, grouped by parameter."""
+    @staticmethod
+    def variables_of(parameters: MaskedParameters) -> list[tf.Variable]:
+        """Return the variables in the order of the parts."""
+        masked, conditional = dense_layers(parameters.network)
+        kernels = [layer.kernel for layer in masked]
+        return [*kernels, *(x.bias for x in masked), *(x.kernel for x in conditional)]
+
+    def split(self, values: Parts) -> list[tf.Tensor]:
+        """Cut kernels into blocks, and group what belongs to the outputs by parameter."""
+        kernels, rest = values[: self.depth], values[self.depth :]
+        cut = [
+            part for b, kernel in zip(self.blocks, kernels, strict=True) for part in b.split(kernel)
+        ]
+        return cut + [self.blocks[i % self.depth].group(value)[0] for i, value in enumerate(rest)]
+
+    def join(self, parts: Parts) -> list[tf.Tensor]:
+        """Put the blocks together again."""
+        kernels, parts = [], list(parts)
+        for blocks in self.blocks:
+            kernels.append(blocks.join(parts[: blocks.count]))
+            parts = parts[blocks.count :]
+        return kernels + [self.blocks[i % self.depth].ungroup([v]) for i, v in enumerate(parts)]
+
+    def outputs(self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts) -> tf.Tensor:
+        """Return ``[N, params * D]``, grouped by parameter, for ``[N, D]``."""
+        parts = list(parts)
+        kernels = []
+        for blocks in self.blocks:
+            kernels.append(parts[: blocks.count])
+            parts = parts[blocks.count :]
         h = x
-        for i, (kernel, bias, blocks) in enumerate(
-            zip(self.kernels, self.biases, self.blocks, strict=True)
-        ):
-            h = blocks.matmul(h, values[kernel.ref()])
+        for i, (blocks, kernel) in enumerate(zip(self.blocks, kernels, strict=True)):
+            h = blocks.matmul(h, kernel)
             if condition is not None:
-                h += tf.matmul(condition, values[self.condition_kernels[i].ref()][0])
-            h = add_bias(h, values[bias.ref()][0])
-            if i < len(self.kernels) - 1:
+                h += tf.matmul(condition, parts[self.depth + i])
+            h = add_bias(h, parts[i])
+            if i < self.depth - 1:
                 h = self.activation(h)
         return h
 
 
-class AutoregressiveLayer(MaskedNetwork):
+class AffineLayer(MaskedNetwork):
     """``u = (x - shift) exp(-log_scale)`` (Papamakarios et al. 2017, equation 5)."""
 
-    def __init__(self, parameters: ShiftAndLogScale, masks: dict[Any, np.ndarray]):
+    def __init__(self, parameters: Any, masks: dict[Any, np.ndarray]):
         super().__init__(parameters, masks)
         self.bound = parameters.bound
         self.signature = (self.signature, self.bound)
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, values: Values, *, training: bool = False
+        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
     ) -> Noise:
         """See :class:`Layer`."""
-        return affine(x, self.outputs(x, condition, values), self.bound)
+        u, log_det = affine(x, self.outputs(x, condition, parts), self.bound)
+        return u, tf.reduce_sum(log_det, axis=1)
 
     def draw(self, outputs: tf.Tensor, noise: Sequence[tf.Tensor]) -> tf.Tensor:
-        """``x = u exp(log_scale) + shift`` (equation 3) of some features.
+        """Return some features ``x = u exp(log_scale) + shift`` (equation 3), ``[n, N]``.
 
         Args:
             outputs: shift and raw log_scale ``[n, 2, N]``.
@@ -130,95 +154,193 @@ class AutoregressiveLayer(MaskedNetwork):
         return noise[0] * tf.exp(bounded(outputs[:, 1], self.bound)) + outputs[:, 0]
 
 
-class CouplingLayer(Layer):
-    """``tfb.RealNVP``: some features moved by the others (Dinh et al. 2017, equation 8)."""
+class ElementwiseLayer(MaskedNetwork):
+    """Any elementwise bijector whose parameters a MADE gives, such as a spline."""
 
-    def __init__(self, bijector: Any, network: CouplingNetwork):
-        super().__init__()
-        self.masked, self.network = bijector._masked_size, network
-        self.nets = [network.shift, network.log_scale]
-        self.variables = [v for net in self.nets for v in net.trainable_variables]
-
-    def _outputs(
-        self, net: DenseNetwork, h: tf.Tensor, values: Values, *, transposed: bool = False
-    ) -> tf.Tensor:
-        for layer in net.layers:
-            kernel, bias = (values[v.ref()][0] for v in (layer.kernel, layer.bias))
-            if transposed:
-                h = tf.matmul(kernel, h, transpose_a=True) + bias[:, None]
-            else:
-                h = add_bias(tf.matmul(h, kernel), bias)
-            h = layer.activation(h)
-        return h
+    def __init__(self, parameters: Any, masks: dict[Any, np.ndarray]):
+        super().__init__(parameters, masks)
+        self.bijector = parameters.bijector
+        self.signature = (self.signature, parameters.signature)
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, values: Values, *, training: bool = False
+        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
+    ) -> Noise:
+        """See :class:`Layer`."""
+        outputs = self.outputs(x, condition, parts)
+        by_feature = tf.reshape(outputs, [x.shape[0], self.params, x.shape[1]])
+        bijector = self.bijector(tf.linalg.matrix_transpose(by_feature))
+        log_det = bijector.inverse_log_det_jacobian(x, event_ndims=0)
+        return bijector.inverse(x), tf.reduce_sum(log_det, axis=1)
+
+    def draw(self, outputs: tf.Tensor, noise: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Return some features ``[n, N]`` from outputs ``[n, params, N]`` and noise ``[n, N]``."""
+        return self.bijector(tf.linalg.matrix_transpose(outputs)).forward(noise[0])
+
+
+class CouplingLayer(Layer):
+    """``tfb.RealNVP``: some features moved by the others (Dinh et al. 2017, equation 8).
+
+    Args:
+        bijector: a ``tfb.RealNVP``.
+        nets: the networks that see the kept features.
+    """
+
+    def __init__(self, bijector: Any, nets: Sequence[DenseNetwork]):
+        self.masked = bijector._masked_size
+        self.activations = [[layer.activation for layer in net.layers] for net in nets]
+        self.weight_shapes = [tuple(v.shape) for v in self.variables_of(nets)]
+        self.signature = (
+            type(self).__name__,
+            self.masked,
+            tuple(self.weight_shapes),
+            tuple(net.activation for net in nets),
+        )
+
+    @staticmethod
+    def variables_of(nets: Sequence[DenseNetwork]) -> list[tf.Variable]:
+        """Return kernel and bias of each layer, network by network."""
+        return [v for net in nets for layer in net.layers for v in (layer.kernel, layer.bias)]
+
+    def to_noise(self, moved: tf.Tensor, outputs: Sequence[tf.Tensor]) -> Noise:
+        """Return noise ``[N, m]`` and log-determinants ``[N]`` of the moved features ``[N, m]``."""
+        raise NotImplementedError
+
+    def to_data(self, moved: tf.Tensor, outputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Return the moved features ``[m, N]`` for noise ``[m, N]``."""
+        raise NotImplementedError
+
+    def _outputs(self, h: tf.Tensor, parts: Parts, *, transposed: bool = False) -> list[tf.Tensor]:
+        results, parts, seen = [], list(parts), h
+        for activations in self.activations:
+            h = seen
+            for activation in activations:
+                kernel, bias, *parts = parts
+                if transposed:
+                    h = activation(tf.matmul(kernel, h, transpose_a=True) + bias[:, None])
+                else:
+                    h = activation(add_bias(tf.matmul(h, kernel), bias))
+            results.append(h)
+        return results
+
+    def inverse(
+        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
     ) -> Noise:
         """See :class:`Layer`."""
         first, last = x[:, : self.masked], x[:, self.masked :]
         kept, moved = (first, last) if self.masked > 0 else (last, first)
         seen = kept if condition is None else tf.concat([kept, condition], axis=1)
-        outputs = tf.concat([self._outputs(net, seen, values) for net in self.nets], axis=1)
-        moved, log_det = affine(moved, outputs, self.network.bound)
+        moved, log_det = self.to_noise(moved, self._outputs(seen, parts))
         return tf.concat([kept, moved] if self.masked > 0 else [moved, kept], axis=1), log_det
 
-    def forward(self, u: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
-        """Noise ``[D, N]`` and condition ``[C, N]`` to data ``[D, N]``."""
+    def forward(
+        self, u: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts
+    ) -> tf.Tensor:
+        """See :class:`Layer`."""
         first, last = u[: self.masked], u[self.masked :]
         kept, moved = (first, last) if self.masked > 0 else (last, first)
         seen = kept if condition is None else tf.concat([kept, condition], axis=0)
-        values = self.values()
-        shift, raw = (self._outputs(net, seen, values, transposed=True) for net in self.nets)
-        moved = moved * tf.exp(bounded(raw, self.network.bound)) + shift
+        moved = self.to_data(moved, self._outputs(seen, parts, transposed=True))
         return tf.concat([kept, moved] if self.masked > 0 else [moved, kept], axis=0)
 
 
+class AffineCoupling(CouplingLayer):
+    """Real NVP: shift and log_scale from two networks."""
+
+    def __init__(self, bijector: Any, network: CouplingNetwork):
+        super().__init__(bijector, [network.shift, network.log_scale])
+        self.bound = network.bound
+        self.signature = (self.signature, self.bound)
+
+    def to_noise(self, moved: tf.Tensor, outputs: Sequence[tf.Tensor]) -> Noise:
+        """See :class:`CouplingLayer`."""
+        u, log_det = affine(moved, tf.concat(outputs, axis=1), self.bound)
+        return u, tf.reduce_sum(log_det, axis=1)
+
+    def to_data(self, moved: tf.Tensor, outputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """See :class:`CouplingLayer`."""
+        shift, raw = outputs
+        return moved * tf.exp(bounded(raw, self.bound)) + shift
+
+
+class ElementwiseCoupling(CouplingLayer):
+    """Any elementwise bijector whose parameters one network gives, such as a spline."""
+
+    def __init__(self, bijector: Any, network: CouplingSplines):
+        super().__init__(bijector, [network.network])
+        self.bijector, self.n_out = network.bijector, network.n_out
+        self.signature = (self.signature, network.signature)
+
+    def to_noise(self, moved: tf.Tensor, outputs: Sequence[tf.Tensor]) -> Noise:
+        """See :class:`CouplingLayer`."""
+        bijector = self.bijector(tf.reshape(outputs[0], [moved.shape[0], self.n_out, -1]))
+        log_det = bijector.inverse_log_det_jacobian(moved, event_ndims=0)
+        return bijector.inverse(moved), tf.reduce_sum(log_det, axis=1)
+
+    def to_data(self, moved: tf.Tensor, outputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """See :class:`CouplingLayer`."""
+        rows = tf.reshape(tf.transpose(outputs[0]), [moved.shape[1], self.n_out, -1])
+        return tf.transpose(self.bijector(rows).forward(tf.transpose(moved)))
+
+
 class Normalisation(Layer):
-    """:class:`~tfp_maf.bijectors.batch_norm.BatchNormalization`, in training or after."""
+    """Batch normalisation, in training or after."""
+
+    num_statistics = 2
 
     def __init__(self, bijector: BatchNormalization):
-        super().__init__()
-        self.layer = bijector.batchnorm
-        self.variables = [self.layer.gamma, self.layer.beta]
+        layer = bijector.batchnorm
+        self.epsilon, self.gamma_constraint = layer.epsilon, layer.gamma_constraint
+        self.weight_shapes = [tuple(layer.gamma.shape)] * 2
+        self.signature = (type(self).__name__, self.epsilon, self.gamma_constraint)
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, values: Values, *, training: bool = False
+        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
     ) -> Noise:
         """See :class:`Layer`."""
-        gamma, beta = (values[v.ref()][0] for v in self.variables)
-        if training:
-            normalised = normalise_together if several() else normalise
-            return normalised(x, gamma, beta, tf.constant(self.layer.epsilon, x.dtype))
-        variance = self.layer.moving_variance + tf.constant(self.layer.epsilon, x.dtype)
-        scale = gamma * tf.math.rsqrt(variance)
-        return scale * (x - self.layer.moving_mean) + beta, tf.math.log(scale)
+        gamma, beta = parts
+        epsilon = tf.constant(self.epsilon, x.dtype)
+        if statistics is None:
+            return (normalise_together if several() else normalise)(x, gamma, beta, epsilon)
+        mean, variance = statistics
+        scale = gamma * tf.math.rsqrt(variance + epsilon)
+        return scale * (x - mean) + beta, tf.reduce_sum(tf.math.log(scale))
 
-    def forward(self, u: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
-        """Noise ``[D, N]`` to data ``[D, N]``, after training."""
-        gamma, beta, mean, variance = (
-            v[:, None]
-            for v in (*self.variables, self.layer.moving_mean, self.layer.moving_variance)
-        )
-        deviation = tf.sqrt(variance + tf.constant(self.layer.epsilon, u.dtype))
+    def forward(
+        self, u: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts
+    ) -> tf.Tensor:
+        """See :class:`Layer`."""
+        gamma, beta, mean, variance = (v[:, None] for v in (*parts, *statistics))
+        deviation = tf.sqrt(variance + tf.constant(self.epsilon, u.dtype))
         return (u - beta) / gamma * deviation + mean
 
 
 class Permutation(Layer):
-    """``tfb.Permute``."""
+    """``tfb.Permute``.
 
-    def __init__(self, bijector: Any):
-        super().__init__()
-        self.order = np.argsort(tf.get_static_value(bijector.permutation))
+    Args:
+        order: for each column of the noise, the column of the data that it is.
+    """
+
+    def __init__(self, order: np.ndarray):
+        self.order = np.asarray(order)
         self.is_reversal = np.array_equal(self.order, np.arange(len(self.order))[::-1])
+        self.signature = (type(self).__name__, tuple(self.order.tolist()))
+
+    @property
+    def opposite(self) -> Permutation:
+        """The permutation that undoes this one."""
+        return Permutation(np.argsort(self.order))
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, values: Values, *, training: bool = False
+        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
     ) -> Noise:
         """See :class:`Layer`."""
         # XLA gathers element by element, but reverses at the speed of a copy.
         moved = x[:, ::-1] if self.is_reversal else tf.gather(x, self.order, axis=1)
         return moved, tf.zeros([], x.dtype)
 
-    def forward(self, u: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
-        """Noise ``[D, N]`` to data ``[D, N]``."""
+    def forward(
+        self, u: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts
+    ) -> tf.Tensor:
+        """See :class:`Layer`."""
         return u[::-1] if self.is_reversal else tf.gather(u, np.argsort(self.order))

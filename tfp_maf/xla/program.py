@@ -1,8 +1,14 @@
-"""A whole flow as plain tensor operations: layers, and the density of the noise."""
+"""A whole flow as one program: equal layers are one body of a loop, weights are arguments.
+
+A MAF repeats "autoregressive layer, batch normalisation, reversal". Written out, ten of them
+take XLA ten times as long to compile as one; here the body is compiled once, and run ``repeats``
+times over weights that are stacked along a first axis. A program holds no variables, so flows of
+the same architecture share what is compiled for it (:mod:`tfp_maf.xla.compiled`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,41 +19,54 @@ import tensorflow_probability as tfp
 from tfp_maf.bijectors.affine import ShiftAndLogScale
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.coupling import CouplingNetwork
+from tfp_maf.bijectors.elementwise import Elementwise
+from tfp_maf.bijectors.spline import CouplingSplines
 from tfp_maf.distributions.mixture import MixtureMade, pick, uniform
 from tfp_maf.networks.dense import bounded
-from tfp_maf.networks.made import kernel_masks
+from tfp_maf.networks.made import MaskedParameters, kernel_masks
 from tfp_maf.xla.layers import (
-    AutoregressiveLayer,
+    AffineCoupling,
+    AffineLayer,
     CouplingLayer,
+    ElementwiseCoupling,
+    ElementwiseLayer,
     Layer,
     MaskedNetwork,
     Normalisation,
+    Parts,
     Permutation,
-    Values,
 )
 
 tfb, tfd = tfp.bijectors, tfp.distributions
+
+# Layers with their parts and statistics.
+Dealt = Sequence[tuple[Layer, Any, Any]]
+
+MOST_PERIOD = 6  # layers of a loop's body: two couplings, two normalisations, two permutations
 
 
 class StandardNormal(Layer):
     """``N(0, I)``."""
 
-    def log_prob(self, u: tf.Tensor, condition: tf.Tensor | None, values: Values) -> tf.Tensor:
-        """``[N, D]`` to ``[N]``."""
+    signature = "StandardNormal"
+
+    def log_prob(self, u: tf.Tensor, condition: tf.Tensor | None, parts: Parts) -> tf.Tensor:
+        """Return ``[N]`` for ``[N, D]``."""
         normal = 0.5 * u**2 + tf.constant(0.5 * np.log(2 * np.pi), u.dtype)
         return -tf.reduce_sum(normal, axis=1)
 
 
 class MixtureBase(MaskedNetwork):
-    """:class:`~tfp_maf.distributions.mixture.MixtureMade`."""
+    """:class:`~tfp_maf.distributions.mixture.MixtureMade`, a MADE MoG."""
 
     def __init__(self, distribution: MixtureMade, masks: dict[Any, np.ndarray]):
         super().__init__(distribution.mixtures, masks)
         self.components, self.bound = distribution.mixtures.components, distribution.mixtures.bound
+        self.signature = (self.signature, self.components, self.bound)
 
-    def log_prob(self, u: tf.Tensor, condition: tf.Tensor | None, values: Values) -> tf.Tensor:
-        """``[N, D]`` and ``[N, C]`` to ``[N]``."""
-        outputs = self.outputs(u, condition, values)
+    def log_prob(self, u: tf.Tensor, condition: tf.Tensor | None, parts: Parts) -> tf.Tensor:
+        """Return ``[N]`` for ``[N, D]`` and ``[N, C]``."""
+        outputs = self.outputs(u, condition, parts)
         logits, means, raw = tf.unstack(
             tf.reshape(outputs, [u.shape[0], 3, self.components, u.shape[1]]), axis=1
         )
@@ -59,7 +78,7 @@ class MixtureBase(MaskedNetwork):
         return tf.reduce_sum(log_p - tf.constant(0.5 * np.log(2 * np.pi), u.dtype), axis=1)
 
     def draw(self, outputs: tf.Tensor, noise: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Some features, from the components that the noise picks.
+        """Return some features ``[n, N]``, from the components that the noise picks.
 
         Args:
             outputs: logits, means and raw log deviations ``[n, 3K, N]``.
@@ -73,67 +92,211 @@ class MixtureBase(MaskedNetwork):
 
 @dataclass(frozen=True)
 class FlowProgram:
-    """A flow's arithmetic.
+    """A flow's arithmetic, from the data to the noise: ``head``, ``body`` repeated, ``tail``.
 
     Attributes:
-        layers: from the data to the noise.
+        head, tail: layers that are run once.
+        body: layers that are run ``repeats`` times.
         base: the density of the noise.
-        event_size: D; what a row has beyond is its condition.
+        event_size: D; what a row has beyond it is its condition.
     """
 
-    layers: Sequence[Any]
+    head: Sequence[Layer]
+    body: Sequence[Layer]
+    repeats: int
+    tail: Sequence[Layer]
     base: Any
     event_size: int
 
     @property
-    def parts(self) -> list[Any]:
-        """Layers and base."""
-        return [*self.layers, self.base]
+    def signature(self) -> Hashable:
+        """Key of the compiled programs; equal for flows that differ in their weights only."""
+        layers = [*self.head, "|", *self.body, self.repeats, *self.tail, "|", self.base]
+        signatures = tuple(getattr(layer, "signature", layer) for layer in layers)
+        return (signatures, self.event_size)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """All layers in the order in which data meet them, the loop written out."""
+        return [*self.head, *(list(self.body) * self.repeats), *self.tail]
+
+    @property
+    def unrolled(self) -> FlowProgram:
+        """The same arithmetic without a loop."""
+        return FlowProgram(self.layers, [], 0, [], self.base, self.event_size)
 
     def split(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Rows ``[N, D + C]`` to events and condition."""
+        """Split rows ``[N, D + C]`` into events and conditions, None without any."""
         has_condition = rows.shape[1] > self.event_size
         return rows[:, : self.event_size], rows[:, self.event_size :] if has_condition else None
 
+    def deal(self, weights: Parts, statistics: Parts | None) -> tuple[Dealt, Dealt, Dealt, Parts]:
+        """Return each layer of head, body and tail with its own tensors, and the base's.
+
+        Args:
+            weights: packed, as by :class:`tfp_maf.xla.packing.Packing`.
+            statistics: packed, or None in training.
+        """
+        weights = list(weights)
+        stored = None if statistics is None else list(statistics)
+
+        def deal(layers: Sequence[Layer]) -> Dealt:
+            dealt: list[tuple[Layer, Any, Any]] = []
+            for layer in layers:
+                parts = [weights.pop(0) for _ in range(part_count(layer))]
+                own = None
+                if stored is not None:
+                    own = [stored.pop(0) for _ in range(layer.num_statistics)]
+                dealt.append((layer, parts, own))
+            return dealt
+
+        return deal(self.head), deal(self.body), deal(self.tail), weights
+
     def log_prob(
-        self, rows: tf.Tensor, values: Values | None = None, *, training: bool = False
+        self, rows: tf.Tensor, weights: Parts, statistics: Parts | None = None
     ) -> tf.Tensor:
-        """``log p(x)``, ``[N, D + C]`` to ``[N]``: change of variables, layer by layer.
+        """Return ``log p(x)`` in nats, ``[N]`` for rows ``[N, D + C]``: change of variables.
 
         Args:
             rows: events and their conditions, their number static.
-            values: of all weights; by default the flow's own.
-            training: whether batch normalisation uses the batch's statistics.
+            weights: packed, as by :class:`tfp_maf.xla.packing.Packing`.
+            statistics: batch normalisation's, packed; None trains by the batch's own.
         """
-        if values is None:
-            values = {ref: value for part in self.parts for ref, value in part.values().items()}
         x, condition = self.split(rows)
-        total = tf.zeros([], x.dtype)
-        for layer in self.layers:
-            x, log_det = layer.inverse(x, condition, values, training=training)
-            total += tf.reduce_sum(log_det, axis=-1) if log_det.shape.rank else log_det
-        return total + self.base.log_prob(x, condition, values)
+        head, body, tail, of_base = self.deal(weights, statistics)
+        x, total = run(head, x, condition)
+        if self.repeats:
+
+            def layers(i: tf.Tensor, x: tf.Tensor, own: list[tf.Tensor]) -> Any:
+                parts = iter(own)
+                of_layer = [
+                    (layer, [next(parts) for _ in stacked], stored and [s[i] for s in stored])
+                    for layer, stacked, stored in body
+                ]
+                return run(of_layer, x, condition)
+
+            stacked = [part for _, parts, _ in body for part in parts]
+            x, log_det = repeated(layers, x, stacked, repeats=self.repeats)
+            total += log_det
+        x, log_det = run(tail, x, condition)
+        return total + log_det + self.base.log_prob(x, condition, of_base)
+
+
+def run(layers: Dealt, x: tf.Tensor, condition: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return noise ``[N, D]`` and the log-determinant ``[N]`` of layers, one after the other."""
+    total = tf.zeros([x.shape[0]], x.dtype)
+    for layer, parts, statistics in layers:
+        x, log_det = layer.inverse(x, condition, parts, statistics)
+        total += log_det
+    return x, total
+
+
+def part_count(layer: Layer) -> int:
+    """Return the number of a layer's weight parts."""
+    extra = sum(b.count - 1 for b in layer.blocks) if isinstance(layer, MaskedNetwork) else 0
+    return len(layer.weight_shapes) + extra
+
+
+def repeated(
+    body: Callable[[tf.Tensor, tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, tf.Tensor]],
+    x: tf.Tensor,
+    stacked: Sequence[tf.Tensor],
+    *,
+    repeats: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Run ``x, log_det_i = body(i, x, [w[i] for w in stacked])`` for each i; sum the log_dets.
+
+    The gradient is written by hand: it keeps each layer's input only, and runs the body again on
+    the way back. Automatic differentiation of a loop would add a whole stack of zeros per layer to
+    the weights' gradients, and keep every hidden unit.
+    """
+
+    @tf.custom_gradient
+    def loop(x: tf.Tensor, *stacked: tf.Tensor) -> Any:
+        inputs = tf.TensorArray(x.dtype, repeats, element_shape=x.shape)
+
+        def step(i: tf.Tensor, x: tf.Tensor, total: tf.Tensor, inputs: tf.TensorArray) -> Any:
+            inputs = inputs.write(i, x)
+            x, log_det = body(i, x, [w[i] for w in stacked])
+            return [i + 1, x, total + log_det, inputs]
+
+        start = [tf.constant(0), x, tf.zeros([x.shape[0]], x.dtype), inputs]
+        _, u, total, inputs = tf.while_loop(
+            lambda i, *_: i < repeats, step, start, maximum_iterations=repeats
+        )
+
+        def gradient(du: tf.Tensor, dtotal: tf.Tensor) -> Any:
+            kept = inputs.stack()
+            gradients = [
+                tf.TensorArray(w.dtype, repeats, element_shape=w.shape[1:]) for w in stacked
+            ]
+
+            def back(i: tf.Tensor, du: tf.Tensor, *gradients: tf.TensorArray) -> Any:
+                of_layer = [kept[i], *(w[i] for w in stacked)]
+                with tf.GradientTape() as tape:
+                    tape.watch(of_layer)
+                    outputs = body(i, of_layer[0], of_layer[1:])
+                dx, *slopes = tape.gradient(
+                    outputs,
+                    of_layer,
+                    output_gradients=[du, dtotal],
+                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+                )
+                pairs = zip(gradients, slopes, strict=True)
+                return [i - 1, dx, *(array.write(i, slope) for array, slope in pairs)]
+
+            _, dx, *gradients = tf.while_loop(
+                lambda i, *_: i >= 0,
+                back,
+                [tf.constant(repeats - 1), du, *gradients],
+                maximum_iterations=repeats,
+            )
+            return (dx, *(array.stack() for array in gradients))
+
+        return (u, total), gradient
+
+    return loop(x, *stacked)
+
+
+@dataclass(frozen=True)
+class Variables:
+    """A layer's variables: those trained, and stored statistics."""
+
+    trained: Sequence[Any] = ()
+    statistics: Sequence[Any] = ()
 
 
 def modules_of(bijector: Any, kind: type) -> list[Any]:
-    """The networks of a kind that a bijector holds."""
+    """Return the networks of a kind that a bijector holds."""
     return [module for module in bijector.submodules if isinstance(module, kind)]
 
 
-def as_layer(bijector: Any, masks: dict[Any, np.ndarray]) -> Layer | None:
-    """The bijector as a layer, or None where its arithmetic is not written out."""
+def as_layer(bijector: Any, masks: dict[Any, np.ndarray]) -> tuple[Layer, Variables] | None:
+    """Return the bijector as a layer, or None where its arithmetic is not written out."""
     if isinstance(bijector, tfb.MaskedAutoregressiveFlow):
-        networks = modules_of(bijector, ShiftAndLogScale)
+        networks = modules_of(bijector, MaskedParameters)
         if len(networks) != 1 or not _has_our_masks(networks[0].network, masks):
             return None
-        return AutoregressiveLayer(networks[0], masks)
+        variables = Variables(MaskedNetwork.variables_of(networks[0]))
+        if isinstance(networks[0], ShiftAndLogScale):
+            return AffineLayer(networks[0], masks), variables
+        if isinstance(networks[0], Elementwise):
+            return ElementwiseLayer(networks[0], masks), variables
     if isinstance(bijector, tfb.RealNVP):
-        networks = modules_of(bijector, CouplingNetwork)
-        return CouplingLayer(bijector, networks[0]) if len(networks) == 1 else None
+        for network in modules_of(bijector, CouplingNetwork):
+            nets = [network.shift, network.log_scale]
+            return AffineCoupling(bijector, network), Variables(CouplingLayer.variables_of(nets))
+        for network in modules_of(bijector, CouplingSplines):
+            trained = CouplingLayer.variables_of([network.network])
+            return ElementwiseCoupling(bijector, network), Variables(trained)
     if isinstance(bijector, BatchNormalization):
         layer = bijector.batchnorm
-        return Normalisation(bijector) if layer.center and layer.scale and layer.built else None
-    return Permutation(bijector) if isinstance(bijector, tfb.Permute) else None
+        if layer.center and layer.scale and layer.built:
+            stored = [layer.moving_mean, layer.moving_variance]
+            return Normalisation(bijector), Variables([layer.gamma, layer.beta], stored)
+    if isinstance(bijector, tfb.Permute):
+        return Permutation(np.argsort(tf.get_static_value(bijector.permutation))), Variables()
+    return None
 
 
 def _has_our_masks(network: Any, masks: dict[Any, np.ndarray]) -> bool:
@@ -143,12 +306,62 @@ def _has_our_masks(network: Any, masks: dict[Any, np.ndarray]) -> bool:
 
 def read_program(
     bijectors: Sequence[Any], base: Any, masks: dict[Any, np.ndarray], *, event_size: int
-) -> FlowProgram | None:
-    """The flow of these bijectors, from the data to the noise; None if one is of another kind."""
-    layers = [as_layer(bijector, masks) for bijector in bijectors]
-    if any(layer is None for layer in layers):
+) -> tuple[FlowProgram, list[Variables]] | None:
+    """Return the program of these bijectors, from the data to the noise, and its variables.
+
+    The variables are those of :attr:`FlowProgram.layers`, then the base's. None means that a
+    bijector or the base is of a kind whose arithmetic is not written out.
+    """
+    pairs = [as_layer(bijector, masks) for bijector in bijectors]
+    if any(pair is None for pair in pairs):
         return None
+    of_base: tuple[Any, Variables]
     if isinstance(base, MixtureMade):
-        return FlowProgram(layers, MixtureBase(base, masks), event_size)
-    is_normal = isinstance(base, tfd.MultivariateNormalDiag)
-    return FlowProgram(layers, StandardNormal(), event_size) if is_normal else None
+        of_base = MixtureBase(base, masks), Variables(MaskedNetwork.variables_of(base.mixtures))
+    elif isinstance(base, tfd.MultivariateNormalDiag):
+        of_base = StandardNormal(), Variables()
+    else:
+        return None
+    layers = [pair[0] for pair in pairs if pair is not None]
+    variables = [pair[1] for pair in pairs if pair is not None]
+    # The last layer of a MAF has no reversal after it: with one, and another that undoes it, the
+    # last layer is like all before it.
+    reversals = [layer for layer in layers if isinstance(layer, Permutation)]
+    candidates = [(layers, variables)]
+    if reversals and not isinstance(layers[-1], Permutation):
+        undone = [reversals[-1], reversals[-1].opposite]
+        candidates.append(([*layers, *undone], [*variables, Variables(), Variables()]))
+    head, period, repeats, chosen = min(
+        (
+            (len(c[0]) - period * (repeats - 1), head, period, repeats, i)
+            for i, c in enumerate(candidates)
+            for head, period, repeats in loops_of([layer.signature for layer in c[0]])
+        ),
+        default=(0, 0, 0, 0, 0),
+    )[1:]
+    layers, variables = candidates[chosen]
+    stop = head + period * repeats
+    program = FlowProgram(
+        layers[:head], layers[head : head + period], repeats, layers[stop:], of_base[0], event_size
+    )
+    return program, [*variables, of_base[1]]
+
+
+def loops_of(signatures: Sequence[Hashable]) -> list[tuple[int, int, int]]:
+    """Return each way to read a sequence as ``head``, ``period`` items ``repeats`` times, a tail.
+
+    At least two repeats; head of at most one item.
+    """
+    found = []
+    for head in (0, 1):
+        for period in range(1, MOST_PERIOD + 1):
+            repeats = 1
+            while (
+                signatures[head + repeats * period : head + (repeats + 1) * period]
+                == signatures[head : head + period]
+                and len(signatures) >= head + (repeats + 1) * period
+            ):
+                repeats += 1
+            if repeats > 1:
+                found.append((head, period, repeats))
+    return found

@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
-from tfp_maf.xla.layers import AutoregressiveLayer
-from tfp_maf.xla.program import FlowProgram, MixtureBase
+from tfp_maf.xla.layers import MaskedNetwork, Parts
+from tfp_maf.xla.program import Dealt, FlowProgram, MixtureBase
 
 # Degrees a group; fewer than twice as many are one group.
 GROUP = 16
@@ -88,18 +88,26 @@ def take(values: tf.Tensor, places: np.ndarray, *, axis: int = 0) -> tf.Tensor:
 
 
 class LayerSampler:
-    """The noise-to-data direction of a masked network: a layer's, or the base's."""
+    """The noise-to-data direction of a masked network: a layer's, or the base's.
 
-    def __init__(self, layer: AutoregressiveLayer | MixtureBase, masks: dict[Any, np.ndarray]):
+    Args:
+        layer: a masked network with ``draw``.
+        parts: its weights.
+    """
+
+    def __init__(self, layer: Any, parts: Parts):
         self.layer = layer
-        of_layer = [masks[kernel.ref()] for kernel in layer.kernels]
-        self.plan = Plan.of(degrees_of_masks(of_layer), of_layer[0].shape[0])
-        self.params = of_layer[-1].shape[1] // self.plan.event_size
+        self.plan = Plan.of(degrees_of_masks(layer.masks), layer.masks[0].shape[0])
+        self.params = layer.params
+        values = layer.join(parts)
+        depth = layer.depth
+        self.kernels, self.biases = values[:depth], values[depth : 2 * depth]
+        self.condition_kernels = values[2 * depth :]
 
     def _by_degree(self, condition: tf.Tensor | None) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Weights ``[groups, size, slots, inputs]``, and what does not hang on features.
+        """Weights ``[groups, size, slots, inputs]``, and the constants.
 
-        That is biases, and the condition's part, ``[groups, size, slots, 1 or N]``.
+        Constants are biases and the condition's part, ``[groups, size, slots, 1 or N]``.
         """
         plan, params = self.plan, self.params
         shape = [plan.groups, plan.size]
@@ -115,7 +123,7 @@ class LayerSampler:
         )
         all_units = [*plan.units, outputs]
         for i, (kernel, bias, units) in enumerate(
-            zip(self.layer.kernels, self.layer.biases, all_units, strict=True)
+            zip(self.kernels, self.biases, all_units, strict=True)
         ):
             by_degree = take(take(tf.transpose(kernel), units), inputs, axis=1)
             weights.append(tf.reshape(by_degree, [*shape, units.shape[1], inputs.size]))
@@ -129,14 +137,14 @@ class LayerSampler:
         constant = tf.convert_to_tensor(bias)[:, None]
         if condition is None:
             return constant
-        return constant + tf.matmul(self.layer.condition_kernels[i], condition, transpose_a=True)
+        return constant + tf.matmul(self.condition_kernels[i], condition, transpose_a=True)
 
     def forward(self, noise: Sequence[tf.Tensor], condition: tf.Tensor | None) -> tf.Tensor:
         """Noises ``[D, N]`` and condition ``[C, N]`` to data ``[D, N]``, a column a sample."""
         plan = self.plan
         weights, constants = self._by_degree(condition)
-        # The first features' outputs hang on nothing before them.
-        outputs = self._constant(-1, self.layer.biases[-1], condition)
+        # The first features' outputs depend on no other feature.
+        outputs = self._constant(-1, self.biases[-1], condition)
         outputs = tf.reshape(outputs, [plan.event_size, self.params, -1])[: plan.first]
         known = self.layer.draw(outputs, [u[: plan.first] for u in noise])
         if plan.first == plan.event_size:
@@ -217,35 +225,43 @@ class LayerSampler:
 
 
 def noise_to_data(
-    program: FlowProgram, masks: dict[Any, np.ndarray]
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """``x = f(u)`` through a whole flow, N static.
+    program: FlowProgram,
+) -> Callable[[tf.Tensor, Parts, Parts], tf.Tensor]:
+    """Return the function ``x = f(u)`` of a whole flow, for a static number of rows.
 
-    Takes ``[N, k D + C]``: standard normal numbers, as many for each feature as the base needs,
-    and conditions; gives ``[N, D]``.
+    It takes ``[N, k D + C]``, standard normal numbers, as many for each feature as the base needs,
+    and conditions; packed weights; and packed statistics. It gives ``[N, D]``.
     """
-    samplers = {
-        layer: LayerSampler(layer, masks)
-        for layer in program.parts
-        if isinstance(layer, (AutoregressiveLayer, MixtureBase))
-    }
     per_feature = 2 if isinstance(program.base, MixtureBase) else 1
 
-    def forward(rows: tf.Tensor) -> tf.Tensor:
+    def through(layers: Dealt, x: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
+        for layer, parts, statistics in reversed(layers):
+            if isinstance(layer, MaskedNetwork):
+                x = LayerSampler(layer, parts).forward([x], condition)
+            else:
+                x = layer.forward(x, condition, parts, statistics or [])
+        return x
+
+    def forward(rows: tf.Tensor, weights: Parts, statistics: Parts) -> tf.Tensor:
+        head, body, tail, of_base = program.deal(weights, statistics)
         columns = tf.transpose(rows)  # a feature is a row, so that each is contiguous
         used = per_feature * program.event_size
         condition = columns[used:] if columns.shape[0] > used else None
         noise = tf.unstack(
             tf.reshape(columns[:used], [program.event_size, per_feature, -1]), axis=1
         )
-        x = noise[0] if program.base not in samplers else None
-        if x is None:
-            x = samplers[program.base].forward(noise, condition)
-        for layer in reversed(program.layers):
-            if layer in samplers:
-                x = samplers[layer].forward([x], condition)
-            else:
-                x = layer.forward(x, condition)
-        return tf.transpose(x)
+        x = noise[0]
+        if isinstance(program.base, MixtureBase):
+            x = LayerSampler(program.base, of_base).forward(noise, condition)
+        x = through(tail, x, condition)
+        i = tf.constant(program.repeats - 1)
+        while i >= 0:
+            of_layer = [
+                (layer, [w[i] for w in parts], [s[i] for s in statistics or []])
+                for layer, parts, statistics in body
+            ]
+            x = tf.ensure_shape(through(of_layer, x, condition), x.shape)
+            i -= 1
+        return tf.transpose(through(head, x, condition))
 
     return forward

@@ -1,0 +1,46 @@
+"""Any elementwise bijector in a MAF: its parameters come from a MADE.
+
+The map of equation 3 of Papamakarios et al. 2017 (arXiv 1705.07057) is affine in ``u_i``; any
+increasing function of ``u_i`` whose parameters depend on ``x_1..x_{i-1}`` keeps the Jacobian
+triangular (Huang et al. 2018, arXiv 1804.00779, call it the transformer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_maf.networks.made import MaskedParameters
+
+
+class Elementwise(MaskedParameters):
+    """A bijector for each feature from the features before it.
+
+    For ``tfb.MaskedAutoregressiveFlow(bijector_fn=...)``.
+
+    Args:
+        bijector: from raw outputs ``[..., params]`` to a ``tfb.Bijector`` of ``[...]``, noise to
+            data, a pure function of its argument.
+        params: raw outputs per feature.
+        signature: equal for equal functions; the function itself by default.
+        options: of :class:`MaskedParameters`.
+    """
+
+    def __init__(
+        self,
+        event_size: int,
+        *,
+        bijector: Callable[[tf.Tensor], Any],
+        params: int,
+        signature: Hashable = None,
+        **options: Any,
+    ):
+        super().__init__(event_size, params=params, **options)
+        self.bijector = bijector
+        self.signature = bijector if signature is None else signature
+
+    def __call__(self, y: tf.Tensor, condition: tf.Tensor | None = None) -> Any:
+        """Return a bijector of ``[..., D]`` for ``[..., D]``."""
+        return self.bijector(self.outputs(y, condition))

@@ -1,0 +1,107 @@
+"""The table of models: every one goes through all tests, ``reproduce``, saving and loading.
+
+Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057), section 4; the neural spline flows are
+those of Durkan et al. 2019 (arXiv 1906.04032), table 1. Builders stand here by name: TensorFlow is
+only imported when one is called.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+# Module of each builder.
+BUILDERS = {
+    "build_gaussian": "gaussian",
+    "build_made": "maf",
+    "build_made_mog": "maf",
+    "build_maf": "maf",
+    "build_maf_mog": "maf",
+    "build_nsf": "nsf",
+    "build_realnvp": "realnvp",
+}
+
+FLOW_RATE, MADE_RATE, NSF_RATE = 1e-4, 1e-3, 5e-4
+
+
+def builder_of(name: str) -> Callable[..., Any]:
+    """Return the ``build_*`` function of that name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if name not in BUILDERS:
+        raise ValueError(f"unknown builder {name!r}: only flows of a build_* function are kept")
+    return getattr(importlib.import_module(f"tfp_maf.flows.{BUILDERS[name]}"), name)
+
+
+def arguments_of(name: str) -> list[str]:
+    """Return the names of the arguments that a builder takes."""
+    return list(inspect.signature(builder_of(name)).parameters)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of the paper's tables.
+
+    Attributes:
+        label: its name in the paper.
+        builder: the name of its ``build_*`` function.
+        arguments: given to it besides the data set's.
+        learning_rate: Adam's learning rate.
+        is_conditional: whether it is given labels.
+        is_autoregressive: whether each column of a layer depends on the columns before it only.
+    """
+
+    label: str
+    builder: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    learning_rate: float = FLOW_RATE
+    is_conditional: bool = False
+    is_autoregressive: bool = True
+
+    def build(self, event_size: int, *, num_labels: int = 0, **options: Any) -> Any:
+        """Build the model's flow; options that its builder does not take are left out.
+
+        Args:
+            event_size: number of columns.
+            num_labels: number of labels, for a conditional model.
+            options: of the builder; the model's own arguments come first.
+        """
+        takes = arguments_of(self.builder)
+        given = {name: value for name, value in options.items() if name in takes}
+        if self.is_conditional:
+            given["num_labels"] = num_labels
+        return builder_of(self.builder)(event_size, **(given | self.arguments))
+
+
+UNCONDITIONAL = {
+    "gaussian": Model("Gaussian", "build_gaussian"),
+    "made": Model("MADE", "build_made", learning_rate=MADE_RATE),
+    "made_mog": Model("MADE MoG", "build_made_mog", learning_rate=MADE_RATE),
+    "realnvp_5": Model("Real NVP (5)", "build_realnvp", {"num_layers": 5}, is_autoregressive=False),
+    "realnvp_10": Model(
+        "Real NVP (10)", "build_realnvp", {"num_layers": 10}, is_autoregressive=False
+    ),
+    "maf_5": Model("MAF (5)", "build_maf", {"num_layers": 5}),
+    "maf_10": Model("MAF (10)", "build_maf", {"num_layers": 10}),
+    "maf_mog_5": Model("MAF MoG (5)", "build_maf_mog", {"num_layers": 5}),
+    "nsf_ar": Model("RQ-NSF (AR)", "build_nsf", {"num_layers": 5}, NSF_RATE),
+    "nsf_c": Model(
+        "RQ-NSF (C)",
+        "build_nsf",
+        {"num_layers": 10, "coupling": True},
+        NSF_RATE,
+        is_autoregressive=False,
+    ),
+}
+MODELS = UNCONDITIONAL | {
+    f"{name}_conditional": dataclasses.replace(
+        model, label=f"{model.label}, conditional", is_conditional=True
+    )
+    for name, model in UNCONDITIONAL.items()
+}

@@ -1,0 +1,64 @@
+"""A conditional flow with its condition filled in: a plain ``tfd.Distribution``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_maf.distributions.mixture import MixtureMade
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+
+
+class Given(tf.Module):
+    """A network with its condition; what TFP calls it with stays.
+
+    Args:
+        network: takes ``condition`` by name.
+        condition: ``[..., C]``.
+    """
+
+    def __init__(self, network: tf.Module, condition: tf.Tensor):
+        super().__init__()
+        self.network, self.condition = network, condition
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Call the network."""
+        return self.network(*inputs, condition=self.condition)
+
+
+def given_condition(
+    bijectors: Sequence[Any], base: Any, condition: tf.Tensor, *, event_size: int
+) -> Any:
+    """Return the distribution of events ``[D]`` given ``condition [..., C]``, of batch ``[...]``.
+
+    Args:
+        bijectors: from the data to the noise.
+        base: the density of the noise.
+        condition: the networks' input.
+        event_size: D.
+    """
+    if isinstance(base, MixtureMade):
+        base = base.given(condition)
+    else:
+        shape = tf.concat([tf.shape(condition)[:-1], [event_size]], axis=0)
+        loc = tf.ensure_shape(tf.zeros(shape, condition.dtype), [*condition.shape[:-1], event_size])
+        base = tfd.MultivariateNormalDiag(loc=loc)
+    filled = [_filled(bijector, condition) for bijector in bijectors]
+    return tfd.TransformedDistribution(base, tfb.Chain(filled))
+
+
+def _filled(bijector: Any, condition: tf.Tensor) -> Any:
+    networks = [m for m in bijector.submodules if getattr(m, "condition_size", 0)]
+    if not networks:
+        return bijector
+    network = Given(networks[0], condition)
+    if isinstance(bijector, tfb.RealNVP):
+        kind = "bijector_fn" if hasattr(networks[0], "bijector") else "shift_and_log_scale_fn"
+        return tfb.RealNVP(num_masked=bijector._masked_size, **{kind: network})
+    if hasattr(networks[0], "bijector"):
+        return tfb.MaskedAutoregressiveFlow(bijector_fn=network)
+    return tfb.MaskedAutoregressiveFlow(network)

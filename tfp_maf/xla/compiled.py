@@ -1,0 +1,108 @@
+"""Compiled functions of flows, shared by all flows of the same architecture.
+
+XLA takes seconds to compile what runs in a millisecond. Weights are arguments here, so a program
+is compiled once for each architecture and number of rows, however many flows use it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_maf.xla.packing import Packing
+from tfp_maf.xla.program import FlowProgram, Variables, read_program
+from tfp_maf.xla.row_chunks import RowChunks
+from tfp_maf.xla.sampling import noise_to_data
+
+# Calls before packing is traced, which takes as long as a hundred of them.
+EAGER_CALLS = 20
+# Programs kept; the one used longest ago leaves first.
+MOST_SHARED = 128
+
+_shared: OrderedDict[Hashable, Any] = OrderedDict()
+_lock = threading.Lock()
+
+
+def shared(key: Hashable, make: Callable[[], Any]) -> Any:
+    """Return what was made for this key before, or make it."""
+    with _lock:
+        if key not in _shared:
+            _shared[key] = make()
+            if len(_shared) > MOST_SHARED:
+                _shared.popitem(last=False)
+        _shared.move_to_end(key)
+        return _shared[key]
+
+
+class CompiledFlow:
+    """A flow's ``log_prob`` and sampling through its program, compiled by XLA.
+
+    Attributes:
+        program: the arithmetic.
+        packing: between the flow's variables and the program's tensors.
+
+    Args:
+        program, variables: as from :func:`tfp_maf.xla.program.read_program`.
+        dtype: the flow's.
+    """
+
+    def __init__(self, program: FlowProgram, variables: Sequence[Variables], *, dtype: str):
+        self.program, self.variables, self.dtype = program, list(variables), dtype
+        self.packing = Packing(program, variables)
+        self._graph: Any = None
+        self._calls = 0
+
+    @property
+    def packed(self) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Weights and statistics, packed, as they are now."""
+        self._calls += 1
+        if self._graph is None and self._calls <= EAGER_CALLS:
+            return self._packed()
+        if self._graph is None:
+            # In a graph, reading a hundred variables and stacking them is one call.
+            self._graph = tf.function(self._packed).get_concrete_function()
+        return self._graph()
+
+    def _packed(self) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        packing = self.packing
+        return packing.pack(packing.trained), packing.pack_statistics(packing.statistics)
+
+    def shared(self, what: Hashable, make: Callable[[], Any]) -> Any:
+        """Return a function that flows of this architecture and dtype share."""
+        return shared((what, self.program.signature, self.dtype), make)
+
+    def log_prob(self, rows: Any) -> tf.Tensor:
+        """Return ``log p(x)`` ``[N]`` of joined rows ``[N, D + C]``."""
+        program = self.program
+        function = self.shared("log_prob", lambda: RowChunks(program.log_prob))
+        return function(rows, *self.packed)
+
+    def data(self, rows: Any) -> tf.Tensor:
+        """Return data ``[N, D]`` for noise and conditions, side by side, ``[N, k D + C]``."""
+        program = self.program
+        function = self.shared("data", lambda: RowChunks(noise_to_data(program)))
+        return function(rows, *self.packed)
+
+    def inverse(self, i: int, rows: Any) -> tf.Tensor:
+        """Return layer ``i``'s noise ``[N, D]`` for its data and condition ``[N, D + C]``."""
+        layer, variables, split = self.program.layers[i], self.variables[i], self.program.split
+
+        def inverse(rows: tf.Tensor, parts: Any, statistics: Any) -> tf.Tensor:
+            return layer.inverse(*split(rows), parts, statistics)[0]
+
+        key = ("inverse", layer.signature, self.program.event_size, self.dtype)
+        function = shared(key, lambda: RowChunks(inverse))
+        parts = layer.split([tf.convert_to_tensor(v) for v in variables.trained])
+        return function(rows, parts, [tf.convert_to_tensor(v) for v in variables.statistics])
+
+
+def compile_flow(
+    bijectors: Sequence[Any], base: Any, masks: dict[Any, Any], *, event_size: int, dtype: str
+) -> CompiledFlow | None:
+    """Return a flow's compiled functions, or None where its arithmetic is not written out."""
+    found = read_program(bijectors, base, masks, event_size=event_size)
+    return None if found is None else CompiledFlow(*found, dtype=dtype)
