@@ -13,6 +13,7 @@ from tfp_maf.utils.garbage import paused_collector
 
 if TYPE_CHECKING:
     from tfp_maf.bijectors.batch_norm import BatchNormalization
+    from tfp_maf.bijectors.support import Support
     from tfp_maf.estimators.anomaly import AnomalyDetector
     from tfp_maf.estimators.sequence import SequenceFlow
     from tfp_maf.evaluation.likelihood import Evaluation, evaluate
@@ -40,6 +41,7 @@ _HOME = {
     "Flow": "flows.flow",
     "History": "training.history",
     "SequenceFlow": "estimators.sequence",
+    "Support": "bijectors.support",
     "TrainingDiverged": "training.loop",
     "build_gaussian": "flows.gaussian",
     "build_made": "flows.maf",
@@ -62,6 +64,7 @@ __all__ = [
     "Flow",
     "History",
     "SequenceFlow",
+    "Support",
     "TrainingDiverged",
     "build_gaussian",
     "build_made",

@@ -11,7 +11,9 @@ import tensorflow as tf
 import tf_keras
 
 import tfp_maf
-from tfp_maf.training.steps import compile_steps
+from tfp_maf.training.distributed import Workers
+from tfp_maf.training.objective import StepSettings
+from tfp_maf.training.steps import make_steps
 
 STEPS = 100
 
@@ -30,10 +32,10 @@ def flow():
 @pytest.mark.parametrize("jit_compile", [True, False])
 def bench_training_steps(benchmark, flow, jit_compile):
     optimizer = tf_keras.optimizers.Adam(1e-4, jit_compile=False)
-    run = compile_steps(flow, optimizer, 100, l2=1e-6, jit_compile=jit_compile)
+    settings = StepSettings(100, 1e-6, jit_compile=jit_compile)
+    steps = make_steps(flow, optimizer, settings, workers=Workers())
     data = tf.constant(rows(100 * STEPS))
-    arguments = data, tf.constant(0), tf.constant(STEPS)
-    benchmark(lambda: float(run(*arguments)[0]))
+    benchmark(lambda: float(steps.run(data, STEPS)[0]))
 
 
 @pytest.mark.parametrize("n", [100, 10_000])

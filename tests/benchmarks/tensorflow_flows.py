@@ -27,21 +27,21 @@ class TfpMaf:
         tf.config.threading.set_inter_op_parallelism_threads(case["threads"])
         import tf_keras
 
-        from tfp_maf.training.steps import compile_steps
-        from tfp_maf.utils.garbage import paused_collector
+        from tfp_maf.training.distributed import Workers
+        from tfp_maf.training.objective import StepSettings
+        from tfp_maf.training.steps import make_steps
 
         self.features, batch = case["features"], case["batch"]
         self.flow = tfp_maf.build_maf(
             self.features, num_layers=case["layers"], hidden_units=case["hidden"]
         )
         optimizer = tf_keras.optimizers.Adam(1e-4, jit_compile=False)
-        self.run = compile_steps(self.flow, optimizer, batch, l2=1e-6, jit_compile=True)
+        settings = StepSettings(batch, 1e-6)
+        self.steps = make_steps(self.flow, optimizer, settings, workers=Workers())
         self.rows = tf.constant(rows(case["steps"] * batch, self.features))
-        self.paused = paused_collector
 
     def train(self, steps: int) -> None:
-        with self.paused():
-            total, _ = self.run(self.rows, tf.constant(0), tf.constant(steps))
+        total, _ = self.steps.run(self.rows, steps)
         float(total)
 
     def log_prob(self, n: int) -> None:

@@ -23,8 +23,9 @@ import tfp_maf
 from data_prep import table
 from data_prep.splits import Splits
 from tfp_maf.evaluation import baselines
-from tfp_maf.training import steps
 from tfp_maf.training.distributed import Workers
+from tfp_maf.training.objective import StepSettings
+from tfp_maf.training.steps import make_steps
 
 BATCH = 10
 FILE = "rows.csv"
@@ -96,11 +97,11 @@ def outcome(frame: pd.DataFrame) -> str:
 def _train(splits: Splits) -> None:
     """What ``train`` does, with three steps of a small network."""
     assert np.isfinite(baselines.gaussian(splits.train, splits.test).mean)
-    flow, run_steps, start = _network(splits.train.shape[1])
+    flow, steps, start = _network(splits.train.shape[1])
     flow.set_weights(start)
     tfp_maf.set_batch_statistics(flow, splits.train)
     rows = np.resize(splits.train, [3 * BATCH, splits.train.shape[1]])
-    _, bad_step = run_steps(tf.constant(rows), tf.constant(0), tf.constant(3))
+    _, bad_step = steps.run(tf.constant(rows), 3)
     assert bad_step == -1
     tfp_maf.set_batch_statistics(flow, splits.train)
     assert np.isfinite(tfp_maf.evaluate(flow, splits.validation).mean)
@@ -111,5 +112,5 @@ def _train(splits: Splits) -> None:
 def _network(width: int) -> tuple[Any, Any, list[np.ndarray]]:
     flow = tfp_maf.build_maf(width, num_layers=2, hidden_units=(8,), activation="tanh")
     adam = tf_keras.optimizers.Adam(2e-3, global_clipnorm=5.0, jit_compile=False)
-    run = steps.compile_steps(flow, adam, BATCH, l2=1e-6, jit_compile=False, workers=Workers())
-    return flow, run, flow.get_weights()
+    settings = StepSettings(BATCH, 1e-6, jit_compile=False)
+    return flow, make_steps(flow, adam, settings, workers=Workers()), flow.get_weights()

@@ -17,7 +17,8 @@ from rows import wait_for
 
 import tfp_maf
 from tfp_maf.training.distributed import Workers, strategy_here
-from tfp_maf.training.steps import compile_steps
+from tfp_maf.training.objective import StepSettings
+from tfp_maf.training.steps import make_steps
 
 ROWS = np.random.default_rng(0).normal(size=[1400, 4]).astype(np.float32)
 ROWS[:, 1:] += np.sin(2 * ROWS[:, :-1])
@@ -176,17 +177,11 @@ def test_what_can_not_be_shared():
     with pytest.raises(ValueError, match="2 devices on 0 workers"):
         Workers.of(FakeStrategy())
     with pytest.raises(ValueError, match="batch_size=95 can't be shared by 2 workers"):
-        compile_steps(
-            *_flow_and_adam(tfp_maf.build_maf), 95, workers=Workers(FakeStrategy()), **STEPS
-        )
-    with pytest.raises(ValueError, match="build_nsf can't be trained by several"):
-        compile_steps(
-            *_flow_and_adam(tfp_maf.build_nsf), 96, workers=Workers(FakeStrategy()), **STEPS
-        )
+        _steps_of_two(tfp_maf.build_maf(2, num_layers=1, hidden_units=(4,)), batch_size=95)
+    with pytest.raises(ValueError, match="build_gaussian can't be trained by several"):
+        _steps_of_two(tfp_maf.build_gaussian(2), batch_size=96)
 
 
-STEPS = {"l2": 0.0, "jit_compile": True}
-
-
-def _flow_and_adam(build):
-    return build(2, num_layers=1, hidden_units=(4,)), tf_keras.optimizers.Adam()
+def _steps_of_two(flow, *, batch_size):
+    settings = StepSettings(batch_size, 0.0)
+    return make_steps(flow, tf_keras.optimizers.Adam(), settings, workers=Workers(FakeStrategy()))

@@ -6,7 +6,7 @@ import tf_keras
 from rows import chain_rows
 
 import tfp_maf
-from tfp_maf.training import loop, state
+from tfp_maf.training import data, loop, state
 
 X, _ = chain_rows(600, 3, seed=0)
 TRAIN, VALIDATION = X[:500], X[500:]
@@ -174,7 +174,7 @@ def test_resumed_training_is_that_without_a_stop(tmp_path, jit_compile, monkeypa
         np.testing.assert_array_equal(one, other)
 
 
-def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
+def test_an_interrupted_training_run_resumes(tmp_path, monkeypatch):
     monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
     whole, stopped = small(), small()
     expected = quick_fit(whole)
@@ -195,10 +195,10 @@ def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kept", [2, 5, 6])
-def test_a_training_stopped_within_an_epoch_goes_on_there(tmp_path, monkeypatch, kept):
+def test_a_training_run_stopped_within_an_epoch_resumes_there(tmp_path, monkeypatch, kept):
     """Stopped right after its n-th checkpoint, of four an epoch."""
     monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
-    monkeypatch.setattr(loop, "STEPS_PER_CALL", len(TRAIN) // 100 // 4 + 1)
+    monkeypatch.setattr(data, "STEPS_PER_CALL", len(TRAIN) // 100 // 4 + 1)
     whole, stopped = small(), small()
     options = {"input_noise": 0.1, "batch_size": 100}
     expected = quick_fit(whole, **options)
@@ -230,7 +230,7 @@ def test_input_noise_widens_the_density_and_leaves_the_rows_alone():
     assert spread[1] > 1.5 * spread[0]
 
 
-def test_a_finished_training_is_not_done_again(tmp_path, monkeypatch):
+def test_a_finished_training_run_is_not_repeated(tmp_path, monkeypatch):
     flow, again = small(), small()
     done = quick_fit(flow, checkpoint=tmp_path / "t.npz")
     monkeypatch.setattr(loop, "_epoch", None)
@@ -329,6 +329,6 @@ NAN = np.where(np.arange(3) == 1, np.nan, X[:100])
         (TRAIN, VALIDATION, {"input_noise": -0.1}, "input_noise"),
     ],
 )
-def test_what_can_not_be_trained(train, validation, options, message):
+def test_invalid_data_and_options_are_refused(train, validation, options, message):
     with pytest.raises(ValueError, match=message):
         quick_fit(small(), train, validation, **options)

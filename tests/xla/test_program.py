@@ -60,7 +60,7 @@ def test_each_layer_is_its_bijector(options):
     ("options", "expected"),  # layers of head, body and tail, and repeats
     [
         ({"num_layers": 5}, (0, 3, 5, 1)),
-        ({"num_layers": 5, "order": "post"}, (0, 3, 4, 2)),
+        ({"num_layers": 5, "order": "post"}, (0, 3, 5, 1)),
         ({"num_layers": 5, "batch_norm": False}, (0, 2, 5, 1)),
         ({"num_layers": 5, "permute": False}, (0, 2, 5, 0)),
         ({"num_layers": 1}, (0, 0, 0, 2)),

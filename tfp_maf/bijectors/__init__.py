@@ -1,1 +1,1 @@
-"""Invertible transformations with a tractable log-determinant."""
+"""Bijectors: invertible transformations with a tractable log-determinant."""

@@ -15,11 +15,11 @@ from tfp_maf.networks.made import MaskedParameters
 
 
 class ShiftAndLogScale(MaskedParameters):
-    """``shift`` and a softly bounded ``log_scale``.
+    """Masked network of ``shift`` and a softly bounded ``log_scale``.
 
     ``log_scale = bound * tanh(a / bound)`` for the network's raw output ``a``:
-    the identity near 0, never beyond ``bound``, so that no single row scales
-    to infinity. ``bound=None`` is the identity everywhere.
+    the identity near 0, never beyond ``bound``, so that no single row is scaled
+    to infinity. With ``bound=None``, ``log_scale = a``.
 
     Args:
         bound: in nats, or None.

@@ -1,4 +1,4 @@
-"""Batch normalisation bijector whose density is right while training.
+"""Batch normalisation bijector whose density is correct in training, too.
 
 The layer of Papamakarios et al. 2017 (arXiv 1705.07057), section 3.2 and
 appendix B, from data ``y`` to noise ``x``::
@@ -30,7 +30,7 @@ def batch_normalization_layer(*, dtype: str = "float32") -> tf_keras.layers.Batc
     """Return the Keras layer that holds ``gamma``, ``beta`` and the statistics.
 
     ``momentum=0``: the paper keeps no moving average; the statistics are those of the last batch
-    seen in training, which is to be the whole training set before anything is evaluated.
+    seen in training, which must be the whole training set before anything is evaluated.
     """
     return tf_keras.layers.BatchNormalization(
         momentum=0.0,
@@ -110,6 +110,6 @@ class BatchNormalization(tfp.bijectors.BatchNormalization):
         return -self._inverse_log_det_jacobian(self.forward(x))
 
     def set_statistics(self, mean: np.ndarray, variance: np.ndarray) -> None:
-        """Store the mean and variance ``[D]`` that evaluation is to use."""
+        """Store the mean and variance ``[D]`` that evaluation uses."""
         self.batchnorm.moving_mean.assign(mean)
         self.batchnorm.moving_variance.assign(variance)

@@ -1,4 +1,8 @@
-"""Real NVP's networks (Dinh et al. 2017, arXiv 1605.08803, section 3.2)."""
+"""Networks of Real NVP's coupling layers (Dinh et al. 2017, arXiv 1605.08803, section 3.2).
+
+``tfb.RealNVP`` turns their outputs into ``x = u exp(log_scale) + shift`` for the moved features,
+both functions of the features kept (Papamakarios et al. 2017, arXiv 1705.07057, section 3.3).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,13 @@ from tfp_maf.networks.dense import DenseNetwork, bounded
 
 
 class CouplingNetwork(tf.Module):
-    """``shift`` and a softly bounded ``log_scale`` of some features from the others.
+    """Pair of networks of ``shift`` and a softly bounded ``log_scale``.
 
-    Two networks, as in the paper: tanh for the scale, relu for the shift (Papamakarios et al. 2017,
-    arXiv 1705.07057, section 4).
+    The paper uses tanh for the scale and relu for the shift (Papamakarios et al. 2017, arXiv
+    1705.07057, section 4).
 
     Args:
-        n_in, n_out: features that it sees, and features that it moves.
+        n_in, n_out: numbers of features that it sees, and that it moves.
         bound: see :class:`tfp_maf.bijectors.affine.ShiftAndLogScale`.
         scale_activation, shift_activation: Keras names.
         options: of :class:`DenseNetwork`.
@@ -40,5 +44,11 @@ class CouplingNetwork(tf.Module):
     def __call__(
         self, x: tf.Tensor, output_units: int, condition: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """``[..., n_in]`` to shift and log_scale ``[..., n_out]``, as ``tfb.RealNVP`` asks."""
+        """Return shift and log_scale ``[..., n_out]`` for ``[..., n_in]``, as ``tfb.RealNVP`` asks.
+
+        Args:
+            x: the features kept.
+            output_units: not used; ``tfb.RealNVP`` gives it.
+            condition: ``[..., C]``, or None.
+        """
         return self.shift(x, condition), bounded(self.log_scale(x, condition), self.bound)

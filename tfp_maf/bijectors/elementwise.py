@@ -1,6 +1,7 @@
-"""Any elementwise bijector in a MAF: its parameters come from a MADE.
+"""Elementwise bijectors of a MAF, whose parameters a MADE gives.
 
-The map of equation 3 of Papamakarios et al. 2017 (arXiv 1705.07057) is affine in ``u_i``; any
+``x_i = g(u_i; a_i)`` with parameters ``a_i`` that are functions of ``x_1..x_{i-1}``. The map of
+equation 3 of Papamakarios et al. 2017 (arXiv 1705.07057) is affine in ``u_i``; any
 increasing function of ``u_i`` whose parameters depend on ``x_1..x_{i-1}`` keeps the Jacobian
 triangular (Huang et al. 2018, arXiv 1804.00779, call it the transformer).
 """
@@ -16,7 +17,7 @@ from tfp_maf.networks.made import MaskedParameters
 
 
 class Elementwise(MaskedParameters):
-    """A bijector for each feature from the features before it.
+    """Masked network that gives a bijector for each feature from the features before it.
 
     For ``tfb.MaskedAutoregressiveFlow(bijector_fn=...)``.
 

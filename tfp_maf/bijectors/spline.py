@@ -1,8 +1,10 @@
-"""Neural spline flows: monotone rational-quadratic splines in place of shift and scale.
+"""Splines of neural spline flows: monotone rational-quadratic maps in place of shift and scale.
 
 Durkan, Bekasov, Murray and Papamakarios 2019 (arXiv 1906.04032), section 3: between ``-B`` and
-``B`` each feature goes through a spline of K bins, whose widths, heights and inner slopes a network
-gives; outside, the identity. On ``tfb.RationalQuadraticSpline``.
+``B`` each feature goes through a spline of K bins, whose widths w, heights h and inner slopes d a
+network gives; outside, the map is the identity. In bin k, with ``s = h / w`` and
+``t = (x - x_k) / w`` (equation 4),
+``u = y_k + h (s t^2 + d_k t (1 - t)) / (s + (d_{k+1} + d_k - 2 s) t (1 - t))``.
 """
 
 from __future__ import annotations
@@ -18,16 +20,16 @@ from tfp_maf.networks.dense import DenseNetwork
 
 tfb = tfp.bijectors
 
-# The authors' code's; a bin or slope of zero would have no inverse.
+# Values of the authors' code; a bin or slope of zero would have no inverse.
 SMALLEST_BIN = SMALLEST_SLOPE = 1e-3
 
 
 class Spline(tfp.bijectors.RationalQuadraticSpline):
-    """TFP's, with an inverse that stays within its bin where slopes are steep.
+    """Spline of TFP with an inverse that stays within its bin where slopes are steep.
 
     The inverse is the root ``t = 2c / (-b - r) = (-b + r) / 2a`` of ``a t^2 + b t + c``, with
     ``r^2 = b^2 - 4 a c`` (appendix A.3). TFP takes the first form, in which, in float32, a negative
-    b and r cancel to zero, and a sample is infinite; each sign of b has its own here.
+    b and r cancel to zero, and a sample is infinite. Here the form depends on the sign of b.
     """
 
     def _inverse(self, y: tf.Tensor) -> tf.Tensor:
@@ -47,10 +49,10 @@ class Spline(tfp.bijectors.RationalQuadraticSpline):
 
 
 def spline(outputs: tf.Tensor, *, bins: int, bound: float) -> Any:
-    """The bijector of raw outputs ``[..., 3 bins - 1]``, noise to data.
+    """Return the bijector of raw outputs ``[..., 3 bins - 1]``, from noise to data.
 
-    Zeros give the identity. The way from data to noise, which training takes, is the spline's
-    forward one, that needs no root (equation 4).
+    Zeros give the identity. From data to noise, the direction of training, the spline is taken
+    forward, which needs no root (equation 4).
     """
     widths, heights, slopes = tf.split(outputs, [bins, bins, bins - 1], axis=-1)
     room = 2 * bound - bins * SMALLEST_BIN
@@ -68,11 +70,11 @@ def spline(outputs: tf.Tensor, *, bins: int, bound: float) -> Any:
 
 @dataclass(frozen=True)
 class SplineOf:
-    """:func:`spline` with its settings: raw outputs to a bijector.
+    """Function from raw outputs to a bijector: :func:`spline` with its settings.
 
     Attributes:
-        bins: K.
-        bound: B, in the units of the data, standard deviations.
+        bins: number of bins, K.
+        bound: B, in the units of the standardised data.
     """
 
     bins: int
@@ -80,7 +82,7 @@ class SplineOf:
 
     @property
     def params(self) -> int:
-        """Raw outputs per feature: widths, heights and inner slopes."""
+        """Number of raw outputs per feature: widths, heights and inner slopes."""
         return 3 * self.bins - 1
 
     def __call__(self, outputs: tf.Tensor) -> Any:
@@ -89,10 +91,10 @@ class SplineOf:
 
 
 class CouplingSplines(tf.Module):
-    """A spline for each moved feature from the features kept, for ``tfb.RealNVP``.
+    """Network that gives a spline for each moved feature from those kept, for ``tfb.RealNVP``.
 
     Args:
-        n_in, n_out: number of features that it sees, and that it moves.
+        n_in, n_out: numbers of features that it sees, and that it moves.
         bijector: :class:`SplineOf`.
         options: of :class:`~tfp_maf.networks.dense.DenseNetwork`.
     """

@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 
 
 class Standardise(tfp.bijectors.Bijector):
-    """``x = z * scale + loc`` per column, the identity until :meth:`set` is called.
+    """Bijector ``x = z * scale + loc`` per column, the identity until :meth:`set` is called.
 
     ``loc`` and ``scale`` are variables in float64 that are not trained: a column such as a date in
     seconds has no digits to spare in float32.
@@ -36,7 +36,7 @@ class Standardise(tfp.bijectors.Bijector):
         return {}
 
     def set(self, x: np.ndarray, *, weights: np.ndarray | None = None) -> None:
-        """Take mean and standard deviation of rows ``[N, size]``; a constant column keeps 1."""
+        """Set loc and scale from rows ``[N, size]``; the scale of a constant column is 1."""
         x = np.asarray(x, np.float64)
         loc = np.average(x, axis=0, weights=weights)
         scale = np.sqrt(np.average((x - loc) ** 2, axis=0, weights=weights))
@@ -47,7 +47,7 @@ class Standardise(tfp.bijectors.Bijector):
 
     @property
     def is_identity(self) -> bool:
-        """Whether rows pass unchanged."""
+        """True if rows pass unchanged."""
         return not self.loc.numpy().any() and bool((self.scale.numpy() == 1).all())
 
     def to_standard(self, x: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ class Standardise(tfp.bijectors.Bijector):
 
     @property
     def log_det(self) -> tf.Tensor:
-        """``log |det dz/dx|``, a number in nats, in the flow's dtype."""
+        """Log-determinant ``log |det dz/dx|``, a number in nats, in the flow's dtype."""
         return tf.cast(-tf.reduce_sum(tf.math.log(self.scale)), self.dtype)
 
     def _forward(self, z: tf.Tensor) -> tf.Tensor:

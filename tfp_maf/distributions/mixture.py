@@ -1,8 +1,8 @@
-"""A MADE whose conditionals are mixtures of Gaussians.
+"""MADE MoG: a MADE whose conditionals are mixtures of Gaussians.
 
-``p(x_i | x_1..x_{i-1}) = sum_k pi_k N(x_i; m_k, s_k^2)``, all of them functions of
-``x_1..x_{i-1}``: MADE MoG of Papamakarios et al. 2017 (arXiv 1705.07057), section 4, alone or as
-the density of a MAF's noise.
+``p(x_i | x_1..x_{i-1}) = sum_k pi_k N(x_i; m_k, s_k^2)``, all parameters functions of
+``x_1..x_{i-1}`` (Papamakarios et al. 2017, arXiv 1705.07057, section 4). It is a model by itself,
+or the density of a MAF's noise.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ tfd = tfp.distributions
 
 
 class MixtureParameters(MaskedParameters):
-    """Logits of the weights, means and log deviations of each component.
+    """Masked network of the mixtures' logits, means and log deviations.
 
     Args:
-        components: K.
+        components: number of components, K.
         bound: log deviations stay within plus or minus this many nats; None is no bound.
         options: of :class:`MaskedParameters`.
     """
@@ -55,10 +55,10 @@ class MixtureParameters(MaskedParameters):
 
 
 class MixtureMade(tfp.distributions.Distribution):
-    """MADE MoG as a ``tfd.Distribution`` of events ``[D]``; sampled feature by feature.
+    """MADE MoG as a ``tfd.Distribution`` of events ``[D]``, sampled feature by feature.
 
     Args:
-        parameters: gives the mixtures.
+        parameters: the network that gives the mixtures.
         event_size: D.
     """
 
@@ -139,7 +139,7 @@ class MixtureMade(tfp.distributions.Distribution):
 
 
 class GivenMixtureMade(tfp.distributions.Distribution):
-    """A :class:`MixtureMade` with its condition filled in; the batch is the condition's.
+    """MADE MoG with its condition filled in; its batch shape is that of the condition.
 
     Args:
         made: the conditional density.
@@ -192,7 +192,7 @@ def pick(chosen: tf.Tensor, logits: tf.Tensor, values: tf.Tensor, *, axis: int) 
     Args:
         chosen: uniform, of the shape of ``values`` without ``axis``.
         logits, values: components along ``axis``.
-        axis: which.
+        axis: the axis of the components.
     """
     ends = tf.cumsum(tf.nn.softmax(logits, axis=axis), axis=axis)
     passed = tf.cast(tf.expand_dims(chosen, axis) >= ends, tf.int32)

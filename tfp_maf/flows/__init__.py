@@ -1,1 +1,1 @@
-"""Normalizing flows: the class, a module per family, saving and loading."""
+"""Normalising flows: the class, one module per family, saving and loading."""

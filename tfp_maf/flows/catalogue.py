@@ -1,8 +1,9 @@
-"""The table of models: every one goes through all tests, ``reproduce``, saving and loading.
+"""Catalogue of the models in the paper's tables, with their builders and learning rates.
 
 Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057), section 4; the neural spline flows are
-those of Durkan et al. 2019 (arXiv 1906.04032), table 1. Builders stand here by name: TensorFlow is
-only imported when one is called.
+those of Durkan et al. 2019 (arXiv 1906.04032), table 1. Every model here is trained by
+``reproduce``, and is covered by the tests. Builders are listed by name, so that TensorFlow is only
+imported when one is called.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def builder_of(name: str) -> Callable[..., Any]:
     """Return the ``build_*`` function of that name.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If no builder has that name.
     """
     if name not in BUILDERS:
-        raise ValueError(f"unknown builder {name!r}: only flows of a build_* function are kept")
+        raise ValueError(f"unknown builder {name!r}: only flows from build_* can be saved")
     return getattr(importlib.import_module(f"tfp_maf.flows.{BUILDERS[name]}"), name)
 
 
@@ -51,9 +52,9 @@ class Model:
     Attributes:
         label: its name in the paper.
         builder: the name of its ``build_*`` function.
-        arguments: given to it besides the data set's.
+        arguments: given to the builder, besides those that the data set determines.
         learning_rate: Adam's learning rate.
-        is_conditional: whether it is given labels.
+        is_conditional: whether the density is conditional on labels.
         is_autoregressive: whether each column of a layer depends on the columns before it only.
     """
 
@@ -70,7 +71,7 @@ class Model:
         Args:
             event_size: number of columns.
             num_labels: number of labels, for a conditional model.
-            options: of the builder; the model's own arguments come first.
+            options: of the builder; the model's own arguments take precedence.
         """
         takes = arguments_of(self.builder)
         given = {name: value for name, value in options.items() if name in takes}

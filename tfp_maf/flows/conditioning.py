@@ -1,4 +1,4 @@
-"""The condition of a conditional density: a label, or a vector."""
+"""Condition of a conditional density: a label, or a vector (the paper's section 3.4)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfp_maf.utils.checks import check_positive_integer, check_rows
 
 @dataclass(frozen=True)
 class Conditioning:
-    """``p(x | c)`` for a vector c of ``condition_size`` numbers, or a label below ``num_labels``.
+    """Condition c of ``p(x | c)``: ``condition_size`` numbers, or a label below ``num_labels``.
 
     A label enters networks as a vector of zeros with a one in its place, as in the paper
     (Papamakarios et al. 2017, arXiv 1705.07057, section 3.4).
@@ -34,11 +34,11 @@ class Conditioning:
 
     @property
     def size(self) -> int:
-        """Number of values that the networks see, C; 0 for an unconditional density."""
+        """Length C of the networks' condition; 0 for an unconditional density."""
         return self.condition_size or self.num_labels
 
     def check_presence(self, condition: Any, *, name: str = "condition") -> None:
-        """Check that a condition is given exactly where one is needed.
+        """Check that a condition is given if and only if one is needed.
 
         Raises:
             ValueError: If it is missing or unwanted.
@@ -53,7 +53,7 @@ class Conditioning:
         """Return labels ``[...]``, or vectors ``[..., C]`` in float64, checked.
 
         Raises:
-            ValueError: If the shape is another, a value is not finite, or a label is unknown; the
+            ValueError: If the shape is wrong, a value is not finite, or a label is unknown; the
                 message names the row.
         """
         if self.num_labels:
@@ -82,14 +82,14 @@ class Conditioning:
         return condition.shape if self.num_labels else condition.shape[:-1]
 
     def chunk(self, condition: Any, rows: slice) -> Any:
-        """Return the part of a condition that belongs to some rows; one for all stays whole."""
+        """Return the condition of some rows; one that all rows share is returned whole."""
         return condition[rows] if self._is_per_row(condition) else condition
 
     def check_length(self, condition: Any, n: int) -> None:
-        """Check that a condition is one for all rows, or one for each of ``n``.
+        """Check that there is one condition for all rows, or one for each of ``n`` rows.
 
         Raises:
-            ValueError: If it is neither.
+            ValueError: If there is another number of conditions.
         """
         if self._is_per_row(condition) and len(condition) != n:
             raise ValueError(f"condition has {len(condition)} rows, but there are {n} events")
@@ -100,7 +100,8 @@ class Conditioning:
     def tensor(self, condition: Any, dtype: str) -> tf.Tensor:
         """Return the networks' input ``[..., C]``, also inside a ``tf.function``.
 
-        There, values can't be looked at: an unknown label gives NaN, not the density of no label.
+        In a graph, labels can't be checked: an unknown one gives NaN, not the density given an
+        all-zero vector.
         """
         if not self.num_labels:
             return tf.cast(condition, dtype)
@@ -110,7 +111,7 @@ class Conditioning:
         return tf.one_hot(labels, self.num_labels, dtype=dtype) + off[..., None]
 
     def specification(self, dtype: str) -> tf.TensorSpec:
-        """Return the specification of :meth:`tensor`'s argument, a row per event."""
+        """Return the specification of :meth:`tensor`'s argument, one row per event."""
         if self.num_labels:
             return tf.TensorSpec([None], tf.int32, name="condition")
         return tf.TensorSpec([None, self.condition_size], dtype, name="condition")

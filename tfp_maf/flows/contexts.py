@@ -1,4 +1,4 @@
-"""Contexts that a flow is called in and has to know of: checked numerics, Keras 3 layers."""
+"""Contexts that change how a flow must be called: checked numerics, Keras 3 layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def checks_numerics() -> bool:
-    """Return whether ``tf.debugging.enable_check_numerics`` is on: XLA compiles none of its checks.
+    """Return whether ``tf.debugging.enable_check_numerics`` is on; XLA can't compile its checks.
 
     TensorFlow has no public way to ask.
     """
@@ -18,7 +18,7 @@ def checks_numerics() -> bool:
 
 
 def warn_in_keras_3(flow: Any) -> None:
-    """Warn where a Keras 3 layer calls a flow: it does not see the flow's variables."""
+    """Warn if a Keras 3 layer calls the flow: such a layer does not track its variables."""
     state = sys.modules.get("keras.src.backend.common.global_state")
     context = state.get_global_attribute("call_context") if state else None
     layer = getattr(context, "entry_layer", None)

@@ -1,4 +1,4 @@
-"""A flow: TFP bijectors between noise and data.
+"""Normalising flow: a chain of TFP bijectors between noise and data.
 
 ``x = f(u)`` with ``u ~ N(0, I)``, so that
 ``log p(x) = log N(f^-1(x)) + log |det d f^-1 / dx|`` (Papamakarios et al. 2017,
@@ -21,6 +21,7 @@ from tensorflow.python.eager import record
 from data_prep.splits import Scaler
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.standardise import Standardise
+from tfp_maf.bijectors.support import InSupport, Support
 from tfp_maf.distributions.mixture import MixtureMade
 from tfp_maf.flows import contexts
 from tfp_maf.flows.catalogue import builder_of
@@ -35,7 +36,7 @@ try:
     from tfp_maf.xla.compiled import CompiledFlow, compile_flow
     from tfp_maf.xla.row_chunks import RowChunks
 except ModuleNotFoundError as error:
-    # The folder xla/ was taken out: slower, and nothing else.
+    # Without the folder xla/ flows are slower, but otherwise the same.
     if not (error.name or "").startswith("tfp_maf.xla"):
         raise
     compile_flow = RowChunks = None  # type: ignore[assignment, misc]
@@ -44,7 +45,7 @@ SAMPLE_CHUNK = 10_000
 
 
 class Flow(tf.Module):
-    """A density over events ``[D]`` with exact ``log_prob`` and ``sample``.
+    """Density over events ``[D]`` with exact ``log_prob`` and ``sample``.
 
     Attributes:
         distribution: ``tfd.TransformedDistribution`` for evaluation; batch norm uses its
@@ -64,6 +65,7 @@ class Flow(tf.Module):
     Args:
         bijectors: in the order of ``tfb.Chain``: the first is nearest to the data.
         base: the density of the noise; ``N(0, I)`` by default.
+        support: range of each column, None for the whole line.
         row_by_row: whether the bijectors treat each row by itself and XLA can compile them, so
             that rows may be scored in padded chunks.
     """
@@ -79,6 +81,7 @@ class Flow(tf.Module):
         base: Any = None,
         conditioning: Conditioning | None = None,
         row_by_row: bool = False,
+        support: Sequence[Support | None] | None = None,
         dtype: str = "float32",
     ):
         super().__init__()
@@ -98,10 +101,20 @@ class Flow(tf.Module):
         self._warned: set[str] = set()
         if base is None:
             base = tfd.MultivariateNormalDiag(loc=tf.zeros([event_size], dtype))
-        front = [self.standardisation]
-        self.distribution = tfd.TransformedDistribution(base, tfb.Chain([*front, *bijectors]))
-        self.training_distribution = tfd.TransformedDistribution(
-            base, tfb.Chain(front + [_training_view(bijector) for bijector in bijectors])
+        self.support = None if support is None else InSupport(support, dtype=dtype)
+        in_training = [_training_view(bijector) for bijector in bijectors]
+        # Bijectors between the data and the first layer.
+        front = (
+            [self.standardisation] if self.support is None else [self.support, self.standardisation]
+        )
+        self.distribution, self.training_distribution = (
+            tfd.TransformedDistribution(base, tfb.Chain([*front, *layers]))
+            for layers in (bijectors, in_training)
+        )
+        # The same of standardised rows.
+        self._inner, self._inner_training = (
+            tfd.TransformedDistribution(base, tfb.Chain(list(layers)))
+            for layers in (bijectors, in_training)
         )
         # Of TFP's bijectors, for any number of rows. A row is an event and its condition.
         rows = tf.TensorSpec([None, event_size + self.conditioning.size], dtype)
@@ -117,12 +130,12 @@ class Flow(tf.Module):
 
     @property
     def bijectors(self) -> list[Any]:
-        """The layers from the data to the noise, standardisation left out."""
-        return list(self.distribution.bijector.bijectors)[1:]
+        """Layers from the data to the noise, without support and standardisation."""
+        return list(self._inner.bijector.bijectors)
 
     @property
     def base(self) -> Any:
-        """The density of the noise."""
+        """Density of the noise."""
         return self.distribution.distribution
 
     # Densities, noise, samples
@@ -140,12 +153,11 @@ class Flow(tf.Module):
             ValueError: If the shape is not ``[..., D]``, a value is missing, or the condition
                 is missing or wrong.
         """
-        log_det = self.standardisation.log_det
         if self._wants_tensors(x, condition):
-            rows, batch = self._tensor_rows(x, condition)
+            rows, batch, log_det = self._tensor_rows(x, condition)
             return tf.reshape(self._graph_log_prob(rows), batch) + log_det
-        rows, batch = self._array_rows(x, condition, first_row=first_row)
-        return tf.reshape(self.rows_log_prob(rows), batch) + log_det
+        rows, batch, log_det = self._array_rows(x, condition, first_row=first_row)
+        return tf.reshape(self.rows_log_prob(rows), batch) + tf.cast(log_det, self.dtype)
 
     def noise(self, x: Any, condition: Any = None) -> tf.Tensor:
         """Return ``u = f^-1(x)``, ``[..., D]``; standard normal if the flow fits.
@@ -154,10 +166,11 @@ class Flow(tf.Module):
         normal score is taken further: ``Phi^-1(F(u_i | u_1..u_{i-1}))``.
         """
         if self._wants_tensors(x, condition):
-            rows, batch = self._tensor_rows(x, condition)
+            rows, batch, _ = self._tensor_rows(x, condition)
         else:
-            rows, batch = self._array_rows(x, condition)
+            rows, batch, _ = self._array_rows(x, condition)
         noise = self._graph_noise(rows)
+        batch = tf.convert_to_tensor(batch, tf.int32)
         return tf.reshape(noise, tf.concat([batch, [self.event_size]], axis=0))
 
     def sample(
@@ -190,10 +203,23 @@ class Flow(tf.Module):
         else:
             conditions = self._array_conditions(condition, shape)
             data = self._sample_rows(n, seed, conditions)
-        return tf.reshape(self.standardisation.forward(data), whole)
+        return tf.reshape(self._to_data(data), whole)
+
+    def _to_data(self, z: tf.Tensor) -> tf.Tensor:
+        """Return events in the data's units for standardised ones."""
+        x = self.standardisation.forward(z)
+        return x if self.support is None else self.support.forward(x)
+
+    def _to_standard(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return standardised events ``[..., D]`` and log-determinants ``[...]`` or ``[]``."""
+        log_det = self.standardisation.log_det
+        if self.support is not None:
+            log_det += self.support.inverse_log_det_jacobian(x, event_ndims=1)
+            x = self.support.inverse(x)
+        return self.standardisation.inverse(x), log_det
 
     def _sample_rows(self, n: int, seed: Any, conditions: np.ndarray) -> tf.Tensor:
-        """Draw standardised rows ``[n, D]`` in chunks, by the fastest way there is."""
+        """Draw standardised rows ``[n, D]`` in chunks, compiled if possible."""
         data = self._graph_data
         if self.compiled is not None and not contexts.checks_numerics():
             data = self.compiled.data
@@ -224,7 +250,7 @@ class Flow(tf.Module):
 
     @property
     def noise_size(self) -> int:
-        """Standard normal numbers behind a sample: a mixture also picks its component."""
+        """Number of standard normal numbers per sample; a mixture also picks components by them."""
         return self.event_size * (2 if isinstance(self.base, MixtureMade) else 1)
 
     def given(self, condition: Any) -> Any:
@@ -242,23 +268,25 @@ class Flow(tf.Module):
         if not is_symbolic(condition):
             self.conditioning.array(condition)
         c = self._condition_input(condition)
-        bijectors = [self.standardisation, *self.bijectors]
+        bijectors = list(self.distribution.bijector.bijectors)
         return given_condition(bijectors, self.base, c, event_size=self.event_size)
 
-    # What fit and the user set
+    # Settings: standardisation and label counts
 
     def standardise(
         self, x: Any, condition: Any = None, *, weights: np.ndarray | None = None
     ) -> None:
         """Set the standardising bijectors from rows ``[N, D]`` and vectors ``[N, C]``.
 
-        A flow keeps them: call it before training. :func:`tfp_maf.fit` calls it on a flow that has
-        none yet.
+        Call it before training; :func:`tfp_maf.fit` calls it on a flow that has not been
+        standardised.
 
         Raises:
             ValueError: If the rows are not ``[N, D]`` of finite numbers.
         """
         events = checked_events(x, self.event_size, columns=self.columns)
+        if self.support is not None:
+            events, _ = self.support.to_line(self.support.check(events, name="x"))
         self.standardisation.set(events.reshape(-1, self.event_size), weights=weights)
         if self.condition_standardisation is not None:
             self.conditioning.check_presence(condition)
@@ -269,11 +297,11 @@ class Flow(tf.Module):
 
     @property
     def is_standardised(self) -> bool:
-        """Whether the standardising bijectors have been set."""
+        """True once the standardising bijectors have been set."""
         return not self.standardisation.is_identity
 
     def see_labels(self, labels: Any) -> None:
-        """Note which labels training rows have; others are warned of later."""
+        """Count the labels of training rows; evaluating any other label warns."""
         if self.conditioning.num_labels:
             counts = np.bincount(np.asarray(labels).ravel(), minlength=self.conditioning.num_labels)
             self.label_counts.assign(self.label_counts + counts)
@@ -296,7 +324,7 @@ class Flow(tf.Module):
         """Return standardised events and conditions, checked, side by side: ``[N, D + C]``.
 
         Raises:
-            ValueError: See :meth:`log_prob`; here the shape must be ``[N, D]``.
+            ValueError: If the shape is not ``[N, D]``; otherwise as for :meth:`log_prob`.
         """
         if np.ndim(x) != 2:
             raise ValueError(
@@ -306,14 +334,21 @@ class Flow(tf.Module):
 
     def _array_rows(
         self, x: Any, condition: Any, *, name: str = "x", first_row: int = 0
-    ) -> tuple[np.ndarray, tuple[int, ...]]:
-        """Return rows ``[N, D + C]`` and the batch shape."""
+    ) -> tuple[np.ndarray, tuple[int, ...], Any]:
+        """Return rows ``[N, D + C]``, their batch shape, and log-determinants of that shape."""
         label = "condition" if name == "x" else f"{name}_condition"
         self.conditioning.check_presence(condition, name=label)
         events = checked_events(
             x, self.event_size, columns=self.columns, name=name, first_row=first_row
         )
-        z = self.standardisation.to_standard(events)
+        log_det: Any = -np.log(self.standardisation.scale.numpy()).sum()
+        on_line = events
+        if self.support is not None:
+            on_line, of_support = self.support.to_line(
+                self.support.check(events, name=name, first_row=first_row)
+            )
+            log_det = log_det + of_support
+        z = self.standardisation.to_standard(on_line)
         if not np.isfinite(z).all():
             row, column = np.argwhere(~np.isfinite(z.reshape(-1, self.event_size)))[0]
             value = events.reshape(-1, self.event_size)[row, column]
@@ -324,7 +359,7 @@ class Flow(tf.Module):
             )
         batch = events.shape[:-1]
         if not self.conditioning.size:
-            return z.reshape(-1, self.event_size), batch
+            return z.reshape(-1, self.event_size), batch, log_det
         given = self.conditioning.array(condition, name=label, first_row=first_row)
         of_condition = self.conditioning.batch_shape(given)
         try:
@@ -336,7 +371,7 @@ class Flow(tf.Module):
             ) from None
         conditions = self._array_conditions(given, batch, checked=True)
         z = np.broadcast_to(z, [*batch, self.event_size]).reshape(-1, self.event_size)
-        return np.concatenate([z, conditions], axis=1), batch
+        return np.concatenate([z, conditions], axis=1), batch, log_det
 
     def _array_conditions(
         self, condition: Any, batch: tuple[int, ...], *, checked: bool = False
@@ -363,8 +398,8 @@ class Flow(tf.Module):
                 f"condition has batch shape {shape}, which does not broadcast to {list(batch)}"
             ) from None
 
-    def _tensor_rows(self, x: Any, condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return rows and batch shape as tensors, connected to what a tape watches."""
+    def _tensor_rows(self, x: Any, condition: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return rows, batch shape and log-determinants, through which gradients pass."""
         contexts.warn_in_keras_3(self)
         self.conditioning.check_presence(condition)
         if not is_symbolic(x):  # checked, though the rows are made from the tensor itself
@@ -374,7 +409,7 @@ class Flow(tf.Module):
         x = tf.cast(x, self.dtype)
         if x.shape.rank == 0 or x.shape[-1:] not in ([self.event_size], [None], None):
             raise ValueError(f"x must have shape [..., {self.event_size}], got {x.shape}")
-        z = self.standardisation.inverse(x)
+        z, log_det = self._to_standard(x)
         batch = tf.shape(z)[:-1]
         if self.conditioning.size:
             if not is_symbolic(condition):
@@ -384,7 +419,7 @@ class Flow(tf.Module):
             z = tf.broadcast_to(z, tf.concat([batch, [self.event_size]], axis=0))
             c = tf.broadcast_to(c, tf.concat([batch, [self.conditioning.size]], axis=0))
             z = tf.concat([z, c], axis=-1)
-        return tf.reshape(z, [-1, self.event_size + self.conditioning.size]), batch
+        return tf.reshape(z, [-1, self.event_size + self.conditioning.size]), batch, log_det
 
     def _tensor_conditions(self, condition: Any, batch: tf.Tensor) -> tf.Tensor:
         """Return the networks' conditions ``[N, C]`` for a batch of samples, as a tensor."""
@@ -413,7 +448,7 @@ class Flow(tf.Module):
         return record.could_possibly_record()
 
     def rows_log_prob(self, rows: Any) -> tf.Tensor:
-        """Return the log-likelihood ``[N]`` of joined rows, without standardisation's share."""
+        """Return log-likelihoods ``[N]`` of joined rows, in the units of the standardised data."""
         if len(rows) == 0 or contexts.checks_numerics():
             return self._graph_log_prob(rows)
         if self.compiled is not None:
@@ -421,14 +456,14 @@ class Flow(tf.Module):
         return self._graph_log_prob(rows) if self._row_chunks is None else self._row_chunks(rows)
 
     def split(self, rows: Any, *, size: int | None = None) -> tuple[Any, Any]:
-        """Split rows into events, or noise of another size, and conditions, None without any."""
+        """Split rows into events, or noise of ``size`` columns, and conditions, or None."""
         size = self.event_size if size is None else size
         return rows[:, :size], rows[:, size:] if self.conditioning.size else None
 
     # TFP's bijectors, on standardised rows
 
     def _keywords(self, condition: Any) -> dict[str, Any]:
-        """Return the condition as TFP hands it to bijectors and base, by name."""
+        """Return the condition as keyword arguments of TFP's bijectors and base, by name."""
         if condition is None:
             return {}
         given = {"condition": condition}
@@ -437,12 +472,10 @@ class Flow(tf.Module):
         return {"bijector_kwargs": bijectors, "distribution_kwargs": base}
 
     def tfp_log_prob(self, rows: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Return ``[N]`` for standardised joined rows ``[N, D + C]``, through TFP's bijectors."""
+        """Return log-likelihoods ``[N]`` of joined rows ``[N, D + C]``, by TFP's bijectors."""
         z, condition = self.split(rows)
-        distribution = self.training_distribution if training else self.distribution
-        x = self.standardisation.forward(z)
-        log_prob = distribution.log_prob(x, **self._keywords(condition))
-        return log_prob - self.standardisation.log_det
+        distribution = self._inner_training if training else self._inner
+        return distribution.log_prob(z, **self._keywords(condition))
 
     def _tfp_noise(self, rows: tf.Tensor) -> tf.Tensor:
         u, condition = self.split(rows)
@@ -486,9 +519,9 @@ class Flow(tf.Module):
 
     @property
     def functions(self) -> dict[str, Any]:
-        """``log_prob``, ``noise`` and ``sample(n, seed [2])`` as ``tf.function``, for export.
+        """Functions ``log_prob``, ``noise`` and ``sample(n, seed [2])`` in TensorFlow, for export.
 
-        A conditional flow's take ``condition`` as well, one row per event.
+        Those of a conditional flow also take ``condition``, one row per event.
         """
         x = tf.TensorSpec([None, self.event_size], self.dtype)
         n, seed = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
@@ -498,15 +531,15 @@ class Flow(tf.Module):
             return tf.concat([z, *(self._condition_input(c) for c in condition)], axis=1)
 
         def log_prob(x: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
-            z = self.standardisation.inverse(x)
-            return self.tfp_log_prob(rows(z, condition)) + self.standardisation.log_det
+            z, log_det = self._to_standard(x)
+            return self.tfp_log_prob(rows(z, condition)) + log_det
 
         def noise(x: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
-            return self._tfp_noise(rows(self.standardisation.inverse(x), condition))
+            return self._tfp_noise(rows(self._to_standard(x)[0], condition))
 
         def sample(n: tf.Tensor, seed: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
             noise = tf.random.stateless_normal([n, self.noise_size], seed, dtype=self.dtype)
-            return self.standardisation.forward(self._tfp_data(rows(noise, condition)))
+            return self._to_data(self._tfp_data(rows(noise, condition)))
 
         return {
             "log_prob": tf.function(log_prob, input_signature=[x, *spec]),
@@ -516,13 +549,13 @@ class Flow(tf.Module):
 
     @property
     def gammas(self) -> dict[Any, tf.Variable]:
-        """The scale of each batch normalisation, by ``variable.ref()``."""
+        """Scale gamma of each batch normalisation, by ``variable.ref()``."""
         norms = [b.batchnorm for b in self.bijectors if isinstance(b, BatchNormalization)]
         return {norm.gamma.ref(): norm.gamma for norm in norms}
 
     @property
     def has_batch_norm(self) -> bool:
-        """Whether any layer is a batch normalisation."""
+        """True if any layer is a batch normalisation."""
         return bool(self.gammas)
 
     @property
@@ -544,20 +577,20 @@ class Flow(tf.Module):
         return [variable.numpy() for variable in self.variables]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Assign what :meth:`get_weights` returned."""
+        """Assign the values that :meth:`get_weights` returned."""
         for variable, value in zip(self.variables, weights, strict=True):
             variable.assign(value)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as builder, arguments and weights; also what ``copy.deepcopy`` does."""
+        """Pickle as builder, arguments and weights; ``copy.deepcopy`` uses it, too."""
         builder_of(self.builder)  # raises where the flow was put together by hand
         return _rebuild, (self.builder, dict(self.arguments), self.columns, self.get_weights())
 
     def save(self, folder: str | Path, *, scaler: Scaler | None = None) -> None:
-        """Write a TensorFlow SavedModel and what :func:`tfp_maf.load_flow` needs to rebuild.
+        """Write a TensorFlow SavedModel, and what :func:`tfp_maf.load_flow` needs to rebuild it.
 
         Args:
-            folder: where to.
+            folder: the folder to write ``model`` to; created if it is missing.
             scaler: of the table that the rows come from; with it, the SavedModel's functions are
                 in the table's units.
 
@@ -592,7 +625,7 @@ def _rebuild(
 
 
 def _plain(arguments: Any) -> dict[str, Any]:
-    """Return arguments that JSON can hold: a function by its name, which loading asks for."""
+    """Return arguments that JSON can hold: functions are replaced by their names."""
     return {
         name: {"function": f"{value.__module__}.{value.__qualname__}"} if callable(value) else value
         for name, value in arguments.items()

@@ -1,8 +1,8 @@
-"""A full-covariance Gaussian is a MADE without hidden units.
+"""Full-covariance Gaussian, as a MADE without hidden units.
 
-``p(x_i | x_1..x_{i-1}) = N(w_i . x + b_i, s_i^2)``: the mean linear in the features before, the
-deviation constant. The first row of the paper's tables (Papamakarios et al. 2017, arXiv
-1705.07057), and, given a label, a Gaussian for each label.
+``p(x_i | x_1..x_{i-1}) = N(w_i . x + b_i, s_i^2)``: the mean is linear in the features before, the
+deviation constant. It is the first row of the paper's tables (Papamakarios et al. 2017, arXiv
+1705.07057), and, with labels, one Gaussian per label.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.parts import Dtype, checked, make_flow
+from tfp_maf.flows.parts import Dtype, Supports, checked, make_flow
 from tfp_maf.networks.dense import broadcast_condition
 
 tfb = tfp.bijectors
 
 
 class LinearConditionals(tf.Module):
-    """Shift and log_scale; all their parameters linear in the condition.
+    """Network of shift and log_scale whose parameters are linear in the condition.
 
-    ``parameters = sum_k c_k parameters_k``: a label's vector of zeros with a one picks its own, to
-    another condition a one is added, so that the first ones are the offset.
+    ``parameters = sum_k c_k parameters_k``: the one-hot vector of a label picks the label's
+    parameters; before any other condition a one is put, so that ``parameters_0`` is the offset.
 
     Args:
         event_size: D.
@@ -69,14 +69,15 @@ def build_gaussian(
     *,
     condition_size: int = 0,
     num_labels: int = 0,
+    support: Supports = None,
     seed: int = 0,
     dtype: Dtype = "float32",
 ) -> Flow:
-    """A full-covariance Gaussian, to be fitted by :func:`tfp_maf.fit_gaussian` or ``fit``.
+    """Build a full-covariance Gaussian, to be fitted by :func:`tfp_maf.fit_gaussian` or ``fit``.
 
-    With labels, one for each label; given vectors, its parameters are linear in them.
+    With labels, there is one Gaussian per label; given vectors, the parameters are linear in them.
 
-    Args as :func:`build_maf`'s.
+    The arguments are those of :func:`build_maf`.
     """
     arguments = checked(locals())
     linear = LinearConditionals(
@@ -92,15 +93,16 @@ def build_gaussian(
 
 
 def fit_gaussian(flow: Flow, x: np.ndarray, *, condition: Any = None) -> None:
-    """Maximum likelihood in closed form, for a flow of :func:`tfp_maf.build_gaussian`.
+    """Fit a flow of :func:`tfp_maf.build_gaussian` by maximum likelihood, in closed form.
 
-    With labels, the mean and covariance of each label's rows. The covariance's Cholesky factor L,
-    with ``x - m = L u``, has the deviations on its diagonal, and ``I - diag(L) L^-1`` are the
-    weights. A flow given vectors has no closed form: :func:`tfp_maf.fit` trains it, as any other.
+    The mean and covariance are those of the rows, or of each label's rows. The covariance's
+    Cholesky factor L, with ``x - m = L u``, has the deviations on its diagonal, and the weights are
+    ``I - diag(L) L^-1``. A flow conditioned on vectors has no closed form: train it with
+    :func:`tfp_maf.fit`.
 
     Raises:
-        ValueError: another flow, a label without enough rows, or a singular covariance: some
-            columns are linear in others.
+        ValueError: If the flow is of another kind, a label has too few rows, or the covariance is
+            singular because some columns are linear combinations of others.
     """
     linear = [m for m in flow.submodules if isinstance(m, LinearConditionals)]
     if len(linear) != 1 or flow.conditioning.condition_size:
@@ -128,7 +130,7 @@ def fit_gaussian(flow: Flow, x: np.ndarray, *, condition: Any = None) -> None:
 
 
 def _conditionals(x: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights ``[D, D]``, shift and log_scale ``[D]`` of the Gaussian of rows ``[N, D]``."""
+    """Return weights ``[D, D]``, shift and log_scale ``[D]`` of the Gaussian of rows ``[N, D]``."""
     mean, factor = moments(x, what=what)
     deviations = np.diag(factor)
     weights = np.eye(len(mean)) - deviations[:, None] * np.linalg.inv(factor)
@@ -136,10 +138,11 @@ def _conditionals(x: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def moments(x: np.ndarray, *, what: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """Mean ``[D]`` and the covariance's Cholesky factor ``[D, D]`` of float64 rows ``[N, D]``.
+    """Return the mean ``[D]`` and the covariance's Cholesky factor ``[D, D]`` of rows ``[N, D]``.
 
     Raises:
-        ValueError: fewer than two rows, or a singular covariance; begins with ``what``.
+        ValueError: If there are fewer than two rows, or the covariance is singular; the message
+            begins with ``what``.
     """
     if len(x) < 2:
         raise ValueError(f"{what}{len(x)} rows are too few for a covariance")

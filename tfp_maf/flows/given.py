@@ -1,4 +1,4 @@
-"""A conditional flow with its condition filled in: a plain ``tfd.Distribution``."""
+"""Conditional flows with the condition filled in, as plain ``tfd.Distribution`` objects."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 
 
 class Given(tf.Module):
-    """A network with its condition; what TFP calls it with stays.
+    """Network with its condition filled in; TFP passes all other arguments.
 
     Args:
-        network: takes ``condition`` by name.
+        network: a network that takes ``condition`` by name.
         condition: ``[..., C]``.
     """
 
@@ -26,7 +26,7 @@ class Given(tf.Module):
         self.network, self.condition = network, condition
 
     def __call__(self, *inputs: Any) -> Any:
-        """Call the network."""
+        """Call the network with the condition."""
         return self.network(*inputs, condition=self.condition)
 
 

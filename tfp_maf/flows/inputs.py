@@ -1,4 +1,4 @@
-"""Rows and conditions as users give them: arrays, tensors, DataFrames; checked, named by row.
+"""Checks of events and sample shapes as users give them: arrays, tensors and DataFrames.
 
 A density takes events ``[..., D]`` and conditions that broadcast against them, as any
 ``tfd.Distribution`` does. Inside, rows are ``[N, D + C]``, events and conditions side by side.
@@ -24,12 +24,12 @@ def is_symbolic(*values: Any) -> bool:
 
 
 def plain_array(x: Any, *, columns: tuple[str, ...] | None, name: str) -> Any:
-    """Return ``x`` as an array; a DataFrame's columns in the order that the flow knows.
+    """Return ``x`` as an array, with a DataFrame's columns in the order of the flow's.
 
     Args:
         x: an array, tensor, list or DataFrame.
         columns: names that the flow was trained with, or None.
-        name: of the argument, for messages.
+        name: name of the argument, for messages.
 
     Raises:
         ValueError: If columns are missing, or values are masked.
@@ -65,7 +65,7 @@ def checked_events(
     """Return events ``[..., D]`` as a float64 array of finite numbers.
 
     Raises:
-        ValueError: If the shape is another, or a value is missing, masked or not a finite number.
+        ValueError: If the shape is wrong, or a value is missing, masked or not a finite number.
     """
     array = plain_array(x, columns=columns, name=name)
     try:

@@ -1,4 +1,4 @@
-"""Loading a saved flow: the builders by name, and the checks of what is on the disk."""
+"""Loading of saved flows: builders by name, and checks of the files on disk."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.saved_model import ARGUMENTS, FORMAT, MODEL, checksum, checksums
 
-# What TensorFlow and Python raise for files cut short, altered or missing.
+# Exceptions that TensorFlow and Python raise for files cut short, altered or missing.
 DAMAGE = (ValueError, LookupError, TypeError, AssertionError, OSError, tf.errors.OpError)
 
 
 class NeedsFunction(Exception):
-    """Flow with a bijector of the user's own, which no file can hold."""
+    """Error of a saved flow whose user-defined bijector is missing, or given but not needed."""
 
 
 def load_flow(
@@ -31,14 +31,14 @@ def load_flow(
     """Load the flow that :meth:`Flow.save` wrote to ``folder``: same log_prob, same samples.
 
     Args:
-        folder: which holds ``model``.
+        folder: the folder that holds ``model``.
         scaler: of the rows; it must be the one that the flow was saved with.
         bijector: the function that a flow with a bijector of your own was built with.
 
     Raises:
-        OSError: no model there.
-        ValueError: a model that is damaged, altered, incomplete or not of this package, or of
-            another scaler; nothing of it is executed.
+        OSError: If there is no model.
+        ValueError: If the model is damaged, altered, incomplete, not of this package or of another
+            scaler; nothing in it is executed.
     """
     model = Path(folder) / MODEL
     if not (model / ARGUMENTS).is_file():
@@ -79,7 +79,7 @@ def load_flow(
 
 
 def _with_function(arguments: dict[str, Any], bijector: Any) -> dict[str, Any]:
-    """Return a builder's arguments, the user's function in its place."""
+    """Return a builder's arguments, with the user's function in place of its name."""
     stored = arguments.get("bijector")
     if not isinstance(stored, dict):
         if bijector is not None:
@@ -94,10 +94,10 @@ def _with_function(arguments: dict[str, Any], bijector: Any) -> dict[str, Any]:
 
 
 def _check(description: dict[str, Any], model: Path) -> None:
-    """That a model is what was saved.
+    """Check that a model's files are those that were saved.
 
     Raises:
-        ValueError: of another format, or altered since.
+        ValueError: If the format is unknown, or a file was altered or is missing.
     """
     if not 1 <= description["format"] <= FORMAT:
         raise ValueError(f"its format is {description['format']}, this version reads 1 to {FORMAT}")

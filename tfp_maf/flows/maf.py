@@ -1,6 +1,6 @@
-"""The paper's models, a builder each: thin wrappers around TFP's bijectors.
+"""Builders of the paper's MADE and MAF models: thin wrappers around TFP's bijectors.
 
-Papamakarios et al. 2017 (arXiv 1705.07057), section 3, 4 and appendix C. All of them also take a
+Papamakarios et al. 2017 (arXiv 1705.07057), sections 3, 4 and appendix C. All models also take a
 condition: ``num_labels`` for labels ``0..num_labels - 1``, or ``condition_size`` for vectors.
 """
 
@@ -22,6 +22,7 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.parts import (
     Bound,
     Dtype,
+    Supports,
     after_layer,
     checked,
     log_scale_bound_of,
@@ -51,6 +52,7 @@ def build_maf(
     log_scale_bound: Bound = "auto",
     condition_size: int = 0,
     num_labels: int = 0,
+    support: Supports = None,
     seed: int = 0,
     dtype: Dtype = "float32",
 ) -> Flow:
@@ -81,6 +83,7 @@ def build_maf(
             many nats; ``"auto"`` is ``min(8, 30 / num_layers)``; None is no bound.
         condition_size: length of the vectors that the density is conditional on.
         num_labels: number of labels that it is conditional on.
+        support: for each column its range, such as ``tfp_maf.Support(low=0)``, or None.
         seed: of the initial weights.
         dtype: of weights, inputs and outputs.
 
@@ -88,7 +91,7 @@ def build_maf(
         A :class:`Flow`, all its variables built.
 
     Raises:
-        ValueError: an argument out of its range; names it.
+        ValueError: If an argument is out of its range; the message names it.
     """
     arguments = checked(locals())
     rng = np.random.default_rng(seed)
@@ -122,12 +125,14 @@ def build_maf_mog(
     log_scale_bound: Bound = "auto",
     condition_size: int = 0,
     num_labels: int = 0,
+    support: Supports = None,
     seed: int = 0,
     dtype: Dtype = "float32",
 ) -> Flow:
-    """A MAF whose noise has the density of a MADE MoG (section 4, "MAF MoG").
+    """Build a MAF whose noise has the density of a MADE MoG (section 4, "MAF MoG").
 
-    Args as :func:`build_maf`'s; ``components`` of each mixture, 10 in the paper.
+    The arguments are those of :func:`build_maf`, and ``components``, the number of Gaussians in
+    each mixture, 10 in the paper.
     """
     arguments = checked(locals())
     rng = np.random.default_rng(seed)
@@ -146,12 +151,13 @@ def build_made(
     log_scale_bound: Bound = "auto",
     condition_size: int = 0,
     num_labels: int = 0,
+    support: Supports = None,
     seed: int = 0,
     dtype: Dtype = "float32",
 ) -> Flow:
-    """A MADE with Gaussian conditionals: a MAF of one layer without batch normalisation.
+    """Build a MADE with Gaussian conditionals: a MAF of one layer without batch normalisation.
 
-    Args as :func:`build_maf`'s.
+    The arguments are those of :func:`build_maf`.
     """
     arguments = checked(locals())
     layer = arguments | {"num_layers": 1, "batch_norm": False}
@@ -168,12 +174,14 @@ def build_made_mog(
     log_scale_bound: Bound = "auto",
     condition_size: int = 0,
     num_labels: int = 0,
+    support: Supports = None,
     seed: int = 0,
     dtype: Dtype = "float32",
 ) -> Flow:
-    """A MADE whose conditionals are mixtures of Gaussians (section 4, "MADE MoG").
+    """Build a MADE whose conditionals are mixtures of Gaussians (section 4, "MADE MoG").
 
-    Args as :func:`build_maf`'s; ``components`` of each mixture, 10 in the paper.
+    The arguments are those of :func:`build_maf`, and ``components``, the number of Gaussians in
+    each mixture, 10 in the paper.
     """
     arguments = checked(locals())
     masks: dict[Any, np.ndarray] = {}
@@ -191,7 +199,7 @@ def autoregressive_layers(
     """Return the bijectors of a MAF in the paper's order, and their masks.
 
     Args:
-        arguments: the builder's.
+        arguments: those of the builder.
         rng: of the initial weights.
         bijector: the map of each column, from raw outputs; None is affine.
         params: raw outputs per column; those that ``bijector`` names by default.
@@ -219,7 +227,7 @@ def autoregressive_layers(
 def mixture_base(
     arguments: dict[str, Any], rng: np.random.Generator, masks: dict[Any, np.ndarray]
 ) -> MixtureMade:
-    """A MADE MoG as the density of the noise; adds its masks."""
+    """Return a MADE MoG as the density of the noise, and add its masks to ``masks``."""
     parameters = MixtureParameters(
         arguments["event_size"],
         components=arguments["components"],

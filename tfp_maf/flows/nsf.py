@@ -1,4 +1,4 @@
-"""Neural spline flows (Durkan et al. 2019, arXiv 1906.04032), autoregressive or coupling."""
+"""Builder of neural spline flows (Durkan et al. 2019, arXiv 1906.04032)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import numpy as np
 from tfp_maf.bijectors.spline import CouplingSplines, SplineOf
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.maf import autoregressive_layers
-from tfp_maf.flows.parts import Dtype, checked, coupling_layers, make_flow, network_options
+from tfp_maf.flows.parts import (
+    Dtype,
+    Supports,
+    checked,
+    coupling_layers,
+    make_flow,
+    network_options,
+)
 
 
 def build_nsf(
@@ -25,19 +32,21 @@ def build_nsf(
     bound: float = 3.0,
     condition_size: int = 0,
     num_labels: int = 0,
+    support: Supports = None,
     seed: int = 0,
     dtype: Dtype = "float32",
 ) -> Flow:
-    """A rational-quadratic neural spline flow (Durkan et al. 2019, arXiv 1906.04032).
+    """Build a rational-quadratic neural spline flow (Durkan et al. 2019, arXiv 1906.04032).
 
-    RQ-NSF (AR), or (C) with ``coupling``. Where the authors put residual networks and linear
-    layers, this has plain masked or dense networks, and reverses or alternates the columns.
+    It is the authors' RQ-NSF (AR), or RQ-NSF (C) with ``coupling``. In place of their residual
+    networks and linear layers, it has plain masked or dense networks, and reverses or alternates
+    the columns.
 
-    Args as :func:`build_maf`'s, and
+    The arguments are those of :func:`build_maf`, and these:
 
     Args:
-        coupling: whether layers couple halves of the columns, as Real NVP's.
-        bins: K, of each spline.
+        coupling: whether layers couple halves of the columns, as in Real NVP.
+        bins: number of bins of each spline, K.
         bound: splines act between plus and minus this many standard deviations.
     """
     arguments = checked(locals())

@@ -1,8 +1,8 @@
-"""The parts that the paper's models are made of, as the builders put them together."""
+"""Parts shared by the builders of the paper's models: argument checks, options, layer stacks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 from tfp_maf.bijectors.batch_norm import BatchNormalization, batch_normalization_layer
 from tfp_maf.bijectors.spline import SMALLEST_BIN
+from tfp_maf.bijectors.support import Support
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.flow import Flow
 from tfp_maf.utils.checks import (
@@ -22,6 +23,7 @@ from tfp_maf.utils.checks import (
 tfb = tfp.bijectors
 
 Dtype = Literal["float32", "float64"]
+Supports = Sequence[Support | None] | None
 Bound = float | Literal["auto"] | None
 
 # A whole stack may scale by at most e^30 (1e13): squared, a row 1e6 standard deviations out
@@ -30,7 +32,11 @@ LOG_SCALE_BUDGET = 30.0
 
 
 def checked(arguments: dict[str, Any]) -> dict[str, Any]:
-    """A builder's arguments, all in their ranges."""
+    """Return a builder's arguments, all in their ranges.
+
+    Raises:
+        ValueError: If one is out of its range; the message names it.
+    """
     # JSON holds Python's numbers only.
     arguments = {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
     for name in ("event_size", "num_layers", "components", "bins", "params"):
@@ -50,6 +56,14 @@ def checked(arguments: dict[str, Any]) -> dict[str, Any]:
     check_one_of("dtype", arguments["dtype"], ("float32", "float64"))
     check_one_of("order", arguments.get("order", "paper"), ("paper", "post"))
     Conditioning(arguments["condition_size"], arguments["num_labels"])
+    if arguments.get("support") is not None:
+        supports = [Support.of(value) for value in arguments["support"]]
+        if len(supports) != arguments["event_size"]:
+            raise ValueError(
+                f"support must have one entry for each of {arguments['event_size']} columns, got "
+                f"{len(supports)}"
+            )
+        arguments["support"] = [None if s is None else s.to_json() for s in supports]
     if "bound" in arguments:
         check_positive("bound", arguments["bound"])
         most = arguments["bound"] / SMALLEST_BIN  # half of what would leave no room
@@ -62,14 +76,14 @@ def checked(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def log_scale_bound_of(arguments: dict[str, Any]) -> float | None:
-    """A layer's, in nats; None is no bound."""
+    """Return the bound of each layer's log_scale, in nats; None is no bound."""
     if arguments["log_scale_bound"] == "auto":
         return min(8.0, LOG_SCALE_BUDGET / arguments.get("num_layers", 1))
     return arguments["log_scale_bound"]
 
 
 def network_options(arguments: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """What every network is given."""
+    """Return the options that all networks of a flow share."""
     return {
         "hidden_units": arguments["hidden_units"],
         "rng": rng,
@@ -79,7 +93,7 @@ def network_options(arguments: dict[str, Any], rng: np.random.Generator) -> dict
 
 
 def after_layer(arguments: dict[str, Any], *, is_last: bool) -> list[Any]:
-    """Batch normalisation, and a reversal of the columns before the next layer."""
+    """Return the bijectors after a layer: batch normalisation, and a reversal of the columns."""
     if is_last or not arguments.get("permute", True):
         return batch_norm_of(arguments)
     reversal = tfb.Permute(list(reversed(range(arguments["event_size"]))))
@@ -87,7 +101,7 @@ def after_layer(arguments: dict[str, Any], *, is_last: bool) -> list[Any]:
 
 
 def batch_norm_of(arguments: dict[str, Any]) -> list[Any]:
-    """A batch normalisation bijector, or none."""
+    """Return a list of one batch normalisation bijector, empty if the flow has none."""
     if not arguments["batch_norm"]:
         return []
     norm = batch_normalization_layer(dtype=arguments["dtype"])
@@ -98,10 +112,15 @@ def batch_norm_of(arguments: dict[str, Any]) -> list[Any]:
 def coupling_layers(
     arguments: dict[str, Any], make: Callable[[int, int], dict[str, Any]]
 ) -> list[Any]:
-    """Columns 1, 3, 5, ... move 0, 2, 4, ..., then the other way round, by turns.
+    """Return coupling layers: columns 1, 3, ... move 0, 2, ..., then vice versa, alternately.
 
     Args:
-        make: (columns seen, columns moved) to ``tfb.RealNVP``'s keyword argument.
+        arguments: those of the builder.
+        make: function of the numbers of columns seen and moved, which returns a keyword argument
+            of ``tfb.RealNVP``.
+
+    Raises:
+        ValueError: If there is only one column.
     """
     event_size = arguments["event_size"]
     if event_size < 2:
@@ -125,7 +144,8 @@ def make_flow(
     masks: dict[Any, np.ndarray] | None = None,
     base: Any = None,
 ) -> Flow:
-    """The flow of these bijectors, from the data to the noise."""
+    """Return the flow of these bijectors, given in order from the data to the noise."""
+    given = arguments.get("support")
     return Flow(
         arguments["event_size"],
         bijectors,
@@ -135,5 +155,6 @@ def make_flow(
         base=base,
         conditioning=Conditioning(arguments["condition_size"], arguments["num_labels"]),
         row_by_row=True,
+        support=None if given is None else [Support.of(value) for value in given],
         dtype=arguments["dtype"],
     )

@@ -1,4 +1,4 @@
-"""Real NVP: coupling layers (Dinh et al. 2017, arXiv 1605.08803; the MAF paper, section 3.3)."""
+"""Builder of Real NVP (Dinh et al. 2017, arXiv 1605.08803; the MAF paper, section 3.3)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.parts import (
     Bound,
     Dtype,
+    Supports,
     checked,
     coupling_layers,
     log_scale_bound_of,
@@ -31,15 +32,17 @@ def build_realnvp(
     log_scale_bound: Bound = "auto",
     condition_size: int = 0,
     num_labels: int = 0,
+    support: Supports = None,
     seed: int = 0,
     dtype: Dtype = "float32",
 ) -> Flow:
-    """Real NVP (Dinh et al. 2017, arXiv 1605.08803, section 3; the paper's section 3.3).
+    """Build a Real NVP (Dinh et al. 2017, arXiv 1605.08803, section 3; the paper's section 3.3).
 
-    Every other column moves the rest, by turns: ``x_moved = u exp(log_scale) + shift``, both
-    functions of the columns kept, each layer followed by batch normalisation.
+    Every other column moves the rest, alternately: ``x_moved = u exp(log_scale) + shift``, both
+    functions of the columns kept. Each layer is followed by batch normalisation.
 
-    Args as :func:`build_maf`'s, and a Keras activation's name for each of the two networks.
+    The arguments are those of :func:`build_maf`, and a Keras activation's name for each of the two
+    networks.
     """
     arguments = checked(locals())
     rng = np.random.default_rng(seed)

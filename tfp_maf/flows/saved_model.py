@@ -1,8 +1,8 @@
-"""A flow on disk: a TensorFlow SavedModel, and the arguments that built it.
+"""Files of a saved flow: a TensorFlow SavedModel, and the arguments that built the flow.
 
-``folder/model`` serves without this package:
-``tf.saved_model.load(folder + "/model").log_prob(x)``. Its ``flow.json`` is what
-:func:`tfp_maf.load_flow` rebuilds the layers from.
+``folder/model`` can be used without this package:
+``tf.saved_model.load(folder + "/model").log_prob(x)``. :func:`tfp_maf.load_flow` rebuilds the
+layers from its ``flow.json``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_saved_model(
     are in the units of its table, float64, and ``columns`` are its columns' names.
 
     Raises:
-        OSError: the folder can't be written.
+        OSError: If the folder can't be written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def write_saved_model(
 
 
 def _replace(new: Path, place: Path) -> None:
-    """Moves a folder to its place; the one before is not lost until it is there."""
+    """Move a folder to its place; the previous one is kept until the move has succeeded."""
     before = new.with_name("before")
     if place.exists():
         place.rename(before)
@@ -92,14 +92,15 @@ def _write(
 
 
 def in_units(functions: dict[str, Any], scaler: Scaler, dtype: str) -> dict[str, Any]:
-    """``log_prob``, ``noise`` and ``sample`` of rows ``x``, where the flow's are of ``z``.
+    """Return ``log_prob``, ``noise`` and ``sample`` of rows ``x`` in a table's units.
 
-    ``z = (x - mean) / scale`` a column, in float64, and ``log p(x) = log p(z) - sum log scale``.
+    The flow's own are of ``z = (x - mean) / scale`` per column, computed in float64, and
+    ``log p(x) = log p(z) - sum log scale``.
 
     Args:
         functions: :attr:`Flow.functions`.
         scaler: of the table.
-        dtype: the flow's.
+        dtype: that of the flow.
 
     Returns:
         Functions with rows in float64 ``[N, D]`` in place of the flow's dtype.
@@ -131,12 +132,12 @@ def in_units(functions: dict[str, Any], scaler: Scaler, dtype: str) -> dict[str,
 
 
 def checksum(description: dict[str, Any]) -> str:
-    """SHA-256 of plain values."""
+    """Return the SHA-256 of plain values."""
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
 
 
 def checksums(model: Path) -> dict[str, str]:
-    """SHA-256 of TensorFlow's files, by their paths in the model's folder."""
+    """Return the SHA-256 of TensorFlow's files, by their paths in the model's folder."""
     paths = sorted(path for path in model.rglob("*") if path.is_file() and path.name != ARGUMENTS)
     return {
         path.relative_to(model).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

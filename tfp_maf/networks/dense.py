@@ -1,4 +1,4 @@
-"""Plain dense networks, which Real NVP's layers hold, and what they share with masked ones."""
+"""Dense networks of coupling layers, and functions that they share with masked networks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tf_keras
 
 
 class DenseNetwork(tf.Module):
-    """Dense layers, the last without activation; a condition joins the inputs.
+    """Network of dense layers, the last without activation; a condition joins the inputs.
 
     Args:
         n_in, n_out: sizes of input and output.
@@ -72,7 +72,7 @@ def broadcast_condition(condition: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor 
 
 
 def glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:
-    """A Keras initializer that draws from ``rng``."""
+    """Return a Keras initializer that draws from ``rng``."""
 
     # Keras's own, given a seed, would start equal shapes with equal weights.
     def initializer(shape: Sequence[int], dtype: tf.DType | None = None) -> tf.Tensor:
@@ -83,5 +83,5 @@ def glorot_uniform(rng: np.random.Generator) -> Callable[..., tf.Tensor]:
 
 
 def bounded(log_scale: tf.Tensor, bound: float | None) -> tf.Tensor:
-    """``bound * tanh(log_scale / bound)``, or as it is where there is no bound."""
+    """Return ``bound * tanh(log_scale / bound)``, or ``log_scale`` if there is no bound."""
     return log_scale if bound is None else bound * tf.tanh(log_scale / bound)

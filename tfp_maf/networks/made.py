@@ -1,4 +1,9 @@
-"""Masked networks, as TFP has them: built, with their masks at hand."""
+"""MADE networks, TFP's ``tfb.AutoregressiveNetwork``, with their masks.
+
+They give the parameters of all autoregressive models of Papamakarios et al. 2017 (arXiv
+1705.07057), section 3.1, as functions of the features before (Germain et al. 2015, arXiv
+1502.03509).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +21,11 @@ from tfp_maf.networks.dense import broadcast_condition, glorot_uniform
 
 
 class MaskedParameters(tf.Module):
-    """A MADE that gives ``params`` numbers an input, each a function of the inputs before it.
+    """MADE with ``params`` outputs per input, each a function of the inputs before it.
 
     Attributes:
         network: a built ``tfb.AutoregressiveNetwork``.
-        activation: the name of the one that it was given.
+        activation: the Keras name of the hidden layers' activation.
         condition_size: C, 0 for a network without condition.
     """
 
@@ -62,7 +67,7 @@ def autoregressive_network(
     dtype: str,
     condition_size: int = 0,
 ) -> tfp.bijectors.AutoregressiveNetwork:
-    """A built ``tfb.AutoregressiveNetwork``.
+    """Return a built ``tfb.AutoregressiveNetwork``.
 
     Its variables exist on return, so that they can be counted, restored and
     optimised before the first call. Kernels are Glorot uniform, biases zero.
@@ -106,7 +111,7 @@ def _keras_default(dtype: str) -> Iterator[None]:
 def dense_layers(
     network: tfp.bijectors.AutoregressiveNetwork,
 ) -> tuple[list[tf_keras.layers.Dense], list[tf_keras.layers.Dense]]:
-    """The masked layers of a built network, and those that the condition goes through."""
+    """Return the masked layers of a built network, and the layers of its condition."""
     dense = [x for x in network.submodules if isinstance(x, tf_keras.layers.Dense)]
     order = [variable.ref() for variable in network.trainable_variables]
     ordered = sorted(dense, key=lambda layer: order.index(layer.kernel.ref()))
@@ -114,9 +119,9 @@ def dense_layers(
 
 
 def kernel_masks(network: tfp.bijectors.AutoregressiveNetwork) -> dict[Any, np.ndarray]:
-    """The mask of each masked kernel ``[n_in, n_out]`` of a built network, by variable reference.
+    """Return the mask of each masked kernel ``[n_in, n_out]`` of a network, by ``variable.ref()``.
 
-    Computed again by degrees, since TFP keeps its own private.
+    The masks are computed again from the degrees, since TFP keeps its own private.
     """
     kernels = [layer.kernel for layer in dense_layers(network)[0]]
     event_size = int(kernels[0].shape[0])

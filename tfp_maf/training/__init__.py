@@ -1,1 +1,1 @@
-"""Maximum likelihood training: steps, loop, checkpoints, several workers."""
+"""Training by maximum likelihood: steps, loop, checkpoints, several workers."""

@@ -1,4 +1,7 @@
-"""Batch normalisation's statistics from one pass over the whole training set."""
+"""Statistics of batch normalisation from one pass over the whole training set.
+
+Papamakarios et al. 2017 (arXiv 1705.07057), appendix B.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ CHUNK = 10_000
 def set_batch_statistics(
     flow: Flow, x: np.ndarray, *, condition: Any = None, chunk_size: int = CHUNK
 ) -> None:
-    """Gives each batch normalisation the mean and variance of all of ``x`` (paper, appendix B).
+    """Set each batch normalisation's mean and variance from all of ``x`` (paper, appendix B).
 
-    Layer by layer from the data to the noise, so that each sees ``x`` as the
+    Layers are taken in order from the data to the noise, so that each sees ``x`` as the
     layers before it, their statistics already set, pass it on. The result is
     that of one training-mode pass with all of ``x`` as one batch, in the memory
     of one chunk of activations and a copy of ``x``.
@@ -26,10 +29,10 @@ def set_batch_statistics(
         flow: any; one without batch normalisation is left as it is.
         x: the training rows ``[N, D]``.
         condition: for a conditional flow; see :meth:`Flow.log_prob`.
-        chunk_size: rows a network sees at once.
+        chunk_size: number of rows per network call.
 
     Raises:
-        ValueError: not of shape ``[N, D]``, or NaN or infinite.
+        ValueError: If ``x`` is not of shape ``[N, D]``, or has NaN or infinite values.
     """
     set_joined_statistics(flow, flow.joined_rows(x, condition), chunk_size=chunk_size)
 
@@ -44,10 +47,10 @@ def set_joined_statistics(
     """Set the statistics from rows already checked and joined, ``[N, D + C]``.
 
     Args:
-        flow: any.
+        flow: any; one without batch normalisation is left as it is.
         rows: standardised.
         weights: of the rows, ``[N]``.
-        chunk_size: rows that a network sees at once.
+        chunk_size: number of rows per network call.
     """
     x, conditions = rows[:, : flow.event_size], rows[:, flow.event_size :]
     is_norm = [isinstance(bijector, BatchNormalization) for bijector in flow.bijectors]

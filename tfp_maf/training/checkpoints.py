@@ -1,4 +1,4 @@
-"""Where a training stands, in one file that is either whole or the one before it."""
+"""Checkpoint files: a write replaces the whole file, or leaves the previous one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Arrays = dict[str, list[np.ndarray]]
 
 
 def write(path: Path, arrays: Arrays, values: dict[str, Any]) -> None:
-    """Writes an uncompressed ``.npz`` of lists of arrays and of plain values.
+    """Write an uncompressed ``.npz`` of lists of arrays and of plain values.
 
     Raises:
-        OSError: it can't be written; what was there before still is.
+        OSError: If it can't be written; a previous file is kept.
     """
     named: dict[str, Any] = {
         f"{name}/{i}": a for name, of_name in arrays.items() for i, a in enumerate(of_name)
@@ -31,11 +31,11 @@ def write(path: Path, arrays: Arrays, values: dict[str, Any]) -> None:
 
 
 def read(path: Path, names: Sequence[str]) -> tuple[Arrays, dict[str, Any]]:
-    """What :func:`write` wrote.
+    """Read the arrays and values that :func:`write` wrote.
 
     Raises:
-        OSError: no such file.
-        ValueError: damaged, or of something else; nothing in it is executed.
+        OSError: If there is no such file.
+        ValueError: If it is damaged or not a checkpoint; nothing in it is executed.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -45,7 +45,7 @@ def read(path: Path, names: Sequence[str]) -> tuple[Arrays, dict[str, Any]]:
     except FileNotFoundError:
         raise
     except (ValueError, KeyError, EOFError, OSError, TypeError, zipfile.BadZipFile) as error:
-        reason = str(error)[:200]  # zipfile's may hold a part of the file
+        reason = str(error)[:200]  # zipfile's message may quote a part of the file
         raise ValueError(
-            f"{path} is damaged or not a training's checkpoint ({reason}); remove it to begin again"
+            f"{path} is damaged or not a checkpoint ({reason}); remove it to start again"
         ) from None

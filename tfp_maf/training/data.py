@@ -1,4 +1,4 @@
-"""Rows to train on: an array that is shuffled each epoch, or a ``tf.data.Dataset`` of batches."""
+"""Training rows: an array that is shuffled each epoch, or a ``tf.data.Dataset`` of batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_maf.flows.flow import Flow
 
-# Steps per call: long enough that the host costs nothing, short enough for a progress bar that
+# Steps per call: enough that the call itself costs nothing, few enough for a progress bar that
 # moves and a prompt answer to Ctrl-C.
 STEPS_PER_CALL = 250
 # Rows of a dataset from which scales and batch normalisation's statistics are taken.
@@ -18,10 +18,10 @@ STATISTICS_ROWS = 100_000
 
 
 class Rows(Protocol):
-    """Source of training steps.
+    """Source of training rows.
 
     Attributes:
-        num_steps: steps per epoch; 0 while it is not known.
+        num_steps: number of steps per epoch; 0 while it is not known.
         sample: joined rows ``[N, D + C]`` for batch normalisation's statistics.
         weights: their weights ``[N]``, or None.
     """
@@ -35,7 +35,7 @@ class Rows(Protocol):
 
         Args:
             rng: of shuffles and noise.
-            first: the first step wanted, in an epoch that was interrupted.
+            first: the step to start from, in an epoch that was interrupted.
         """
 
 
@@ -80,10 +80,10 @@ class ArrayRows:
 
 
 class DatasetRows:
-    """Batches of a ``tf.data.Dataset``, read again each epoch; it shuffles itself, if it does.
+    """Batches of a ``tf.data.Dataset``, read again each epoch; shuffling is left to the dataset.
 
-    Elements are events ``[B, D]``, or pairs of events and conditions; ``batch_size`` is that of the
-    steps, whatever the elements' is. Scales and statistics come from the first
+    Elements are events ``[B, D]``, or pairs of events and conditions; steps take ``batch_size``
+    rows, whatever the elements' B. Scales and statistics come from the first
     :data:`STATISTICS_ROWS` rows.
 
     Raises:
@@ -137,7 +137,7 @@ class DatasetRows:
 
 
 def padded_steps(num_steps: int) -> int:
-    """Return the steps that a call's rows have room for: few sizes, each of which is compiled."""
+    """Return the number of steps that a call is padded to: one of few, as each is compiled."""
     room = 8
     while room < min(num_steps, STEPS_PER_CALL):
         room *= 4
@@ -145,7 +145,7 @@ def padded_steps(num_steps: int) -> int:
 
 
 def padded(rows: np.ndarray, size: int) -> np.ndarray:
-    """Return rows ``[size, W]``, zeros after the last one."""
+    """Return rows ``[size, W]``, padded with zeros."""
     if len(rows) == size:
         return rows
     whole = np.zeros([size, rows.shape[1]], rows.dtype)
@@ -154,7 +154,7 @@ def padded(rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def split_off(n: int, share: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places of training and validation rows, drawn at random.
+    """Return the indices of training and validation rows, drawn at random.
 
     Raises:
         ValueError: If either part would be empty.
@@ -170,7 +170,7 @@ def checked_weights(weights: Any, n: int, *, name: str) -> np.ndarray | None:
     """Return weights ``[n]`` scaled to mean 1, or None.
 
     Raises:
-        ValueError: If the shape is another, or they are negative, not finite, or all zero.
+        ValueError: If the shape is wrong, or weights are negative, not finite, or all zero.
     """
     if weights is None:
         return None

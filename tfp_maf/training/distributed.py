@@ -1,8 +1,9 @@
-"""Training on several machines, by TensorFlow's own ``tf.distribute``.
+"""Training on several machines, with TensorFlow's own ``tf.distribute``.
 
 Every worker holds all rows and all weights, and takes its share of each batch. Gradients are
 averaged over the workers, and batch normalisation's moments are those of the whole batch, so a
-training is the same as one process's. Decisions follow numbers that all workers agree on.
+training run gives the same result as in one process. Decisions follow numbers that are averaged
+over all workers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# What a collective operation ends with when a worker is gone.
+# Errors of a collective operation when a worker is gone.
 GONE = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -34,11 +35,11 @@ EXAMPLE = '{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worke
 
 @dataclass(frozen=True)
 class Workers:
-    """Those that train together, and which of them this process is.
+    """Group of workers that train together, and the index of this process among them.
 
     Attributes:
-        strategy: with one device a worker; None for a process on its own.
-        index: of this one; the first writes what is kept.
+        strategy: a strategy with one device per worker; None for a single process.
+        index: index of this worker; worker 0 writes the checkpoints.
     """
 
     strategy: Any = None
@@ -46,10 +47,10 @@ class Workers:
 
     @classmethod
     def of(cls, strategy: tf.distribute.Strategy | None) -> Workers:
-        """Those of a ``MultiWorkerMirroredStrategy``, or this process alone.
+        """Return the workers of a ``MultiWorkerMirroredStrategy``, or this process alone.
 
         Raises:
-            ValueError: a worker has more than one device.
+            ValueError: If a worker has more than one device.
         """
         if strategy is None:
             return cls()
@@ -66,15 +67,15 @@ class Workers:
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Number of workers."""
         return 1 if self.strategy is None else self.strategy.num_replicas_in_sync
 
     def run(self, step: Callable[..., Any], *args: Any) -> Any:
-        """``step(*args)``, by each worker with its own arguments."""
+        """Run ``step(*args)`` on each worker, with its own arguments."""
         return step(*args) if self.strategy is None else self.strategy.run(step, args=args)
 
     def mean(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Tensors averaged over the workers, in one message; within :meth:`run`."""
+        """Return tensors averaged over the workers, in one message; call it within :meth:`run`."""
         if self.strategy is None:
             return list(values)
         whole = tf.concat([tf.reshape(value, [-1]) for value in values], axis=0)
@@ -83,22 +84,22 @@ class Workers:
         return [tf.reshape(p, value.shape) for p, value in zip(parts, values, strict=True)]
 
     def agreed(self, values: Sequence[float]) -> list[float]:
-        """Numbers averaged over the workers, so that all decide alike."""
+        """Return numbers averaged over the workers, so that all take the same decisions."""
         if self.strategy is None:
             return list(values)
         return [float(v) for v in self._agree(tf.constant(values, tf.float64))]
 
     @cached_property
     def _agree(self) -> Any:
-        """A function of a tensor, traced once and not once an epoch."""
+        """Averaging function of a tensor, traced once rather than once per epoch."""
         return tf.function(lambda v: self.run(lambda w: self.mean([w])[0], v))
 
     @contextmanager
     def needed(self) -> Iterator[None]:
-        """While the others are needed.
+        """Return a context in which the loss of another worker raises OSError.
 
         Raises:
-            OSError: one of them is gone.
+            OSError: If another worker is gone.
         """
         try:
             yield
@@ -112,20 +113,20 @@ class Workers:
 
 
 def reason(error: tf.errors.OpError) -> str:
-    """What TensorFlow says of it, without the operations of its graph."""
+    """Return TensorFlow's message of an error, without the operations of its graph."""
     found = re.search("aborted by: *(.*)", error.message)
     return (found[1] if found else error.message.strip().splitlines()[0])[:100]
 
 
 def strategy_here(say: Callable[[str], None] | None = None) -> tf.distribute.Strategy:
-    """That of this process's ``TF_CONFIG``, once the others have come.
+    """Return the strategy described by ``TF_CONFIG``, once all workers have connected.
 
     Args:
-        say: is told for whom this process waits.
+        say: called with a message that names the workers this process waits for.
 
     Raises:
-        ValueError: no ``TF_CONFIG``, or one that says nothing.
-        OSError: the others can't be reached, or this one's port is taken.
+        ValueError: If ``TF_CONFIG`` is missing or invalid.
+        OSError: If the others can't be reached, or this worker's port is taken.
     """
     name, own, others = _addresses()
     if say is not None and others:
@@ -136,15 +137,15 @@ def strategy_here(say: Callable[[str], None] | None = None) -> tf.distribute.Str
     except tf.errors.OpError as error:
         raise OSError(
             f"--distribute: {reason(error)}: the port of {own} must be free here, and the other "
-            f"addresses be reached from here"
+            f"addresses must be reachable from here"
         ) from None
 
 
 def _addresses() -> tuple[str, str, list[str]]:
-    """What ``TF_CONFIG`` calls this process, its address, and those of the others.
+    """Return this process's name in ``TF_CONFIG``, its address, and those of the others.
 
     Raises:
-        ValueError: it does not say.
+        ValueError: If ``TF_CONFIG`` is missing or invalid.
     """
     text = os.environ.get("TF_CONFIG", "")
     try:
@@ -166,9 +167,12 @@ def _addresses() -> tuple[str, str, list[str]]:
 
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """TensorFlow waits for other machines where Python sees no Ctrl-C; there is nothing to save."""
+    """Let Ctrl-C end the process at once while TensorFlow waits for other machines.
+
+    Python would see no signal until the wait is over, and there is nothing to save.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python sets them in the main one alone
+        yield  # Python sets signal handlers in the main thread alone
         return
     before = {s: signal.signal(s, signal.SIG_DFL) for s in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,4 +1,4 @@
-"""What happened in each epoch of a training."""
+"""History of a training run, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pandas as pd
 
 @dataclass
 class History:
-    """One entry an epoch, and how the training ended.
+    """Record of a training run: one entry per epoch, and the reason why it stopped.
 
     Attributes:
         train: mean log-likelihood of the epoch's training batches, in nats, batch
             norm in training mode.
         validation: that of the validation rows after the epoch, in evaluation mode.
-        seconds: since the training began, validation included.
+        seconds: time since the run began, validation included.
         untrained: the validation log-likelihood before the first step.
-        best_epoch: whose weights the flow now has; 0 is the untrained flow.
+        best_epoch: number of the epoch whose weights the flow now has; 0 is the untrained flow.
         stopped: ``"patience"``, ``"max_epochs"``, ``"interrupted"`` or ``"diverged"``.
-        milliseconds_per_step: the median call's, compilation and validation left out;
+        milliseconds_per_step: median over the calls, without compilation and validation;
             NaN before the second call.
     """
 
@@ -33,17 +33,17 @@ class History:
 
     @property
     def epochs(self) -> int:
-        """How many were completed."""
+        """Number of epochs completed."""
         return len(self.validation)
 
     @property
     def best_validation(self) -> float:
-        """The validation log-likelihood of the weights that the flow now has."""
+        """Validation log-likelihood of the weights that the flow now has."""
         return self.validation[self.best_epoch - 1] if self.best_epoch else self.untrained
 
     @property
     def waited(self) -> int:
-        """Epochs since the best one."""
+        """Number of epochs since the best one."""
         return self.epochs - self.best_epoch
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class History:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Columns ``epoch, train, validation, seconds``, a row an epoch."""
+        """Table with columns ``epoch, train, validation, seconds``, one row per epoch."""
         return pd.DataFrame(
             {
                 "epoch": range(1, self.epochs + 1),

@@ -1,4 +1,4 @@
-"""Training by maximum likelihood, until the paper's stopping rule ends it.
+"""Training loop: maximum likelihood until the paper's stopping rule ends it.
 
 Papamakarios et al. 2017 (arXiv 1705.07057), section 4 and appendix C: Adam, batches
 of 100, L2 of 1e-6, stop after 30 epochs without a better validation log-likelihood.
@@ -41,7 +41,7 @@ from tfp_maf.utils.checks import check_positive, check_positive_integer
 
 
 class TrainingDiverged(ValueError):
-    """Training whose loss became NaN or infinite; ``history`` tells how far it came."""
+    """Error of a training run whose loss is not finite; ``history`` holds its epochs so far."""
 
     def __init__(self, message: str, history: History):
         super().__init__(message)
@@ -88,13 +88,13 @@ def fit(
         validation: rows ``[M, D]``, or the share of ``train`` to hold out, drawn by ``seed``.
         train_condition, validation_condition: one condition per row of a conditional flow; see
             :meth:`Flow.log_prob`.
-        sample_weight: one weight per row of ``train``, 2 counts a row twice. Batches' own
-            statistics, in batch normalisation, leave them out.
+        sample_weight: one weight per row of ``train``; a weight of 2 counts a row twice. In
+            training, batch normalisation's batch statistics do not use them.
         standardise: whether a flow that has not been standardised takes mean and scale of the
             rows, and of vectors it is conditional on, from ``train``.
         learning_rate: Adam's learning rate, or a tf_keras schedule.
-        optimizer: of tf_keras, in place of Adam; brings its own learning rate and clipping. Others
-            than plain Adam take slower steps through TFP's layers.
+        optimizer: a tf_keras optimizer in place of Adam, with its own learning rate and clipping.
+            Any other than plain Adam takes slower steps, through TFP's layers.
         batch_size: rows per step; rows are shuffled each epoch, and those left over
             after the last full batch wait for the next epoch's shuffle.
         max_epochs: maximum number of epochs.
@@ -103,7 +103,7 @@ def fit(
             the last halving, after which the learning rate is halved; None, as in the
             paper, keeps it.
         l2: weight of the penalty, in which batch norm's gamma counts as log gamma.
-        clip_norm: gradients are scaled down to this global norm; None leaves them.
+        clip_norm: bound on the global norm of the gradients; None is no bound.
         input_noise: standard deviation of normal noise that is added to each epoch's rows, against
             overfitting, in units of the standardised columns; validation rows get none.
         seed: of shuffles, noise and held-out rows; the flow has its own for initial weights.
@@ -121,7 +121,7 @@ def fit(
         The :class:`History`.
 
     Raises:
-        ValueError: If data have another shape, are not finite or are fewer than a batch; an
+        ValueError: If data have the wrong shape, are not finite or are fewer than a batch; an
             argument is out of its range; a checkpoint is damaged or of another training run.
         OSError: If the checkpoint can't be written, or another worker is gone.
         TrainingDiverged: If the loss is not finite; the message names the epoch and step.
@@ -152,7 +152,7 @@ def fit(
     prints: dict[str, Any] = {}
     if is_dataset(train):
         if train_condition is not None or sample_weight is not None:
-            raise ValueError("a dataset brings its conditions in its elements, and no weights")
+            raise ValueError("a dataset holds its conditions in its elements, and takes no weights")
         rows = DatasetRows(flow, train, batch_size=batch_size, input_noise=input_noise)
     else:
         weights = checked_weights(sample_weight, np.shape(train)[0], name="sample_weight")
@@ -279,7 +279,7 @@ def _optimizer(
             learning_rate, global_clipnorm=clip_norm, jit_compile=False
         )
     if halve_after is not None and isinstance(optimizer._learning_rate, schedules):
-        raise ValueError("halve_after changes a learning rate that a schedule gives: use one")
+        raise ValueError("halve_after can't be used with a learning-rate schedule: drop one")
     return optimizer
 
 
@@ -316,10 +316,10 @@ def _hold_out(
 
 
 def _check_together(workers: Workers, state: TrainingState, until: list[int]) -> None:
-    """That all workers begin the same training at the same step.
+    """Check that all workers begin the same training run at the same step.
 
     Raises:
-        ValueError: they do not; said by each of them.
+        ValueError: If they do not; every worker raises it.
     """
     settings = zlib.crc32(json.dumps([state.settings, until], sort_keys=True).encode())
     epochs = state.history.epochs
@@ -351,10 +351,10 @@ def _epoch(
 
     Args:
         steps: as from :func:`tfp_maf.training.steps.make_steps`.
-        state: gives the shuffle.
+        state: of the training run; its generator shuffles the rows.
         rows: to train on.
         bar: advanced after each call.
-        calls: gets each call's milliseconds per step.
+        calls: list to which each call's milliseconds per step are appended.
         checkpoint: where the state is kept within long epochs.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The objective of training: the mean log-likelihood and an L2 penalty.
+"""Objective of training: the mean log-likelihood and an L2 penalty.
 
 Papamakarios et al. 2017 (arXiv 1705.07057), section 4 and appendix C.
 """
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class StepSettings:
-    """What a step does besides the flow and the optimizer.
+    """Settings of a training step besides the flow and the optimizer.
 
     Attributes:
         batch_size: rows per step.
@@ -29,7 +29,7 @@ class StepSettings:
 
 
 def split_weights(rows: tf.Tensor, *, is_weighted: bool) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Split rows into what the flow takes and their weights ``[N]``, None without any."""
+    """Split rows into the flow's rows and their weights ``[N]``, or None if unweighted."""
     return (rows[:, :-1], rows[:, -1]) if is_weighted else (rows, None)
 
 
@@ -39,7 +39,7 @@ def mean(log_prob: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
 
 
 def penalised(gradient: tf.Tensor, weight: Any, mask: Any, *, l2: Any, is_gamma: bool) -> tf.Tensor:
-    """Add the penalty's gradient; masked weights get none, before any clipping."""
+    """Return the gradient plus the penalty's, before any clipping; masked weights get none."""
     if is_gamma:  # the paper's parameter is log gamma
         return gradient + l2 * tf.math.log(weight) / weight
     if mask is not None:

@@ -1,7 +1,7 @@
-"""Adam's steps on a flow's packed weights, many in one loop compiled by XLA.
+"""Steps of Adam on a flow's packed weights, many in one loop compiled by XLA.
 
-No variable is touched between the first step and the last; flows of one architecture share what
-is compiled, as weights, moments, rates and penalties are arguments.
+No variable is read or written between the first step and the last. Flows of the same architecture
+share the compiled loop, since weights, moments, rates and penalties are its arguments.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def schedule_of(optimizer: tf_keras.optimizers.Optimizer) -> Any:
 
 
 def adams_key(optimizer: tf_keras.optimizers.Adam) -> str:
-    """Return what a compiled step holds of its optimizer."""
+    """Return the settings of an optimizer that are compiled into a step, as a key."""
     schedule = schedule_of(optimizer)
     values = [optimizer.beta_1, optimizer.beta_2, optimizer.epsilon]
     values.append(optimizer.global_clipnorm is not None)
@@ -111,7 +111,7 @@ def compile_steps(
     settings: StepSettings,
     workers: Workers,
 ) -> Any:
-    """Return a function of rows, count, state, rate, steps done, l2 and clip norm.
+    """Return the compiled function of rows, count, state, rate, steps done, l2 and clip norm.
 
     It holds no variable of any flow.
     """
@@ -183,7 +183,7 @@ def adam(
     rate: tf.Tensor,
     count: tf.Tensor,
 ) -> State:
-    """Take step ``count`` of Adam (Kingma and Ba 2015, section 2, its last lines), as tf_keras."""
+    """Take step ``count`` of Adam (Kingma and Ba 2015, end of section 2), as tf_keras does."""
     weights, first, second = state
     beta_1, beta_2 = betas
     # tf_keras rounds the betas to float32 here, and here only.

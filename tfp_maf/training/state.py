@@ -1,4 +1,4 @@
-"""How far a training has come, and the file in which it is kept."""
+"""State of a training run, and the checkpoint that holds it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tfp_maf.training import checkpoints
 from tfp_maf.training.history import History
 
 SCHEDULE = tf_keras.optimizers.schedules.LearningRateSchedule
-KEEP_EVERY = 10.0  # seconds: short epochs are not all worth a file
+KEEP_EVERY = 10.0  # seconds between checkpoints: not every short epoch is worth a file
 
 
 def fingerprint(rows: np.ndarray) -> list[int]:
-    """Shape and CRC-32 of an array, to know it again."""
+    """Return the shape and CRC-32 of an array, by which a checkpoint recognises its data."""
     return [*rows.shape, zlib.crc32(np.ascontiguousarray(rows).data)]
 
 
 def _plain(value: Any) -> Any:
-    """A NumPy number as Python's; anything else by its text."""
+    """Return a NumPy number as a Python number, and anything else as text."""
     return value.item() if isinstance(value, np.generic) else repr(value)
 
 
 class TrainingState:
-    """All that a training needs to go on: weights, moments, best weights, history, shuffles.
+    """State from which a training run resumes: weights, moments, best weights, history, shuffles.
 
     Args:
         flow, optimizer: whose variables are kept.
@@ -48,7 +48,7 @@ class TrainingState:
         settings: dict[str, Any],
     ):
         self.flow, self.optimizer, self.rng = flow, optimizer, rng
-        self.settings = json.loads(json.dumps(settings, default=_plain))  # as they come back
+        self.settings = json.loads(json.dumps(settings, default=_plain))  # as read
         self.history = History(untrained=float("nan"))
         self.best_weights = flow.get_weights()
         self.halved_at = 0
@@ -57,16 +57,16 @@ class TrainingState:
         self._kept = -KEEP_EVERY
 
     def begin(self, untrained: float) -> None:
-        """With the flow as it is, whose validation score that is."""
+        """Start from the flow's current weights, whose validation score is ``untrained``."""
         self.history = History(untrained=untrained)
         self.best_weights = self.flow.get_weights()
 
     def begin_epoch(self) -> None:
-        """Before its shuffle: from here on, :meth:`keep` says where in the epoch it is."""
+        """Store the random state before the epoch's shuffle, so that the epoch can be resumed."""
         self._shuffles = self.rng.bit_generator.state
 
     def end_epoch(self, train: float, validation: float, *, seconds: float) -> None:
-        """Notes an epoch's scores, and the weights if they are the best so far."""
+        """Record an epoch's scores, and the weights if they are the best so far."""
         self.step, self.total = 0, 0.0
         self._shuffles = self.rng.bit_generator.state
         best = self.history.best_validation
@@ -79,21 +79,21 @@ class TrainingState:
 
     @property
     def rate(self) -> float:
-        """The learning rate at this step."""
+        """Learning rate at this step."""
         rate = self.optimizer._learning_rate
         if isinstance(rate, SCHEDULE):
             return float(rate(self.optimizer.iterations))
         return float(self.optimizer.learning_rate.numpy())
 
     def is_due(self, path: str | Path | None) -> bool:
-        """Whether a checkpoint is wanted and the last one is old enough."""
+        """Return whether a checkpoint is wanted and the last one is old enough."""
         return path is not None and time.monotonic() - self._kept >= KEEP_EVERY
 
     def keep(self, path: str | Path | None, *, at_once: bool = False) -> None:
-        """Writes the checkpoint, if one is wanted and the last one is old enough.
+        """Write the checkpoint, if one is wanted and the last one is old enough.
 
         Raises:
-            OSError: it can't be written.
+            OSError: If it can't be written.
         """
         if path is None or not (at_once or self.is_due(path)):
             return
@@ -116,10 +116,10 @@ class TrainingState:
         self._kept = time.monotonic()
 
     def restore(self, path: str | Path | None) -> bool:
-        """Goes back to what :meth:`keep` wrote; False if there is nothing yet.
+        """Restore the state that :meth:`keep` wrote; return False if there is no file yet.
 
         Raises:
-            ValueError: the file is damaged, or of a training with other settings or data.
+            ValueError: If the file is damaged, or of a training run with other settings or data.
         """
         if path is None or not Path(path).exists():
             return False
@@ -156,6 +156,6 @@ class TrainingState:
             self.best_weights = arrays["best"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"{path} is not of this training: {error}; remove it to begin again"
+                f"{path} is not of this training run: {error}; remove it to start again"
             ) from None
         return True

@@ -1,8 +1,8 @@
-"""Many training steps in one call: through TFP's layers, or packed for XLA.
+"""Training steps, many in one call: through TFP's layers, or packed for XLA.
 
-Both minimise ``-mean log p(x) + l2/2 * sum of squared parameters``. The plain way takes any
-optimizer; the packed way (:mod:`tfp_maf.training.packed_steps`) is Adam, and is held against the
-plain one by ``tests/xla/test_steps.py``.
+Both minimise ``-mean log p(x) + l2/2 * sum of squared parameters``. Plain steps take any
+optimizer; packed steps (:mod:`tfp_maf.training.packed_steps`) are for Adam, and are compared with
+plain ones in ``tests/xla/test_steps.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfp_maf.training.objective import StepSettings, mean, penalised, split_weig
 try:
     from tfp_maf.training.packed_steps import PackedSteps
 except ModuleNotFoundError as error:
-    # The folder xla/ was taken out: slower, and nothing else.
+    # Without the folder xla/ training is slower, but otherwise the same.
     if not (error.name or "").startswith("tfp_maf.xla"):
         raise
     PackedSteps = None  # type: ignore[assignment, misc]
@@ -55,7 +55,7 @@ def make_steps(
 
     Args:
         flow: to be trained.
-        optimizer: any of tf_keras.
+        optimizer: any tf_keras optimizer.
         settings: of the steps.
         workers: that share each batch; several take packed steps, not compiled, as XLA has no
             messages between CPUs.

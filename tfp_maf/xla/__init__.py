@@ -1,1 +1,1 @@
-"""The flows' arithmetic in a second form, written for XLA: faster, and removable."""
+"""Second form of the flows' arithmetic, written for XLA: faster, and optional."""

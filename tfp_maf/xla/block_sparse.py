@@ -1,8 +1,8 @@
-"""A masked kernel without its largest blocks of zeros.
+"""Masked kernels without their largest blocks of zeros.
 
 Units sorted by degree make a mask triangular: a column needs the first rows only, those of
-no larger degree. Cut into blocks of columns, each with the rows that any of them needs, a kernel
-is multiplied, and optimised, without most of its zeros: for ``B`` blocks,
+no larger degree. Cut into blocks of columns, each with the rows that any of its columns needs, a
+kernel is multiplied, and optimised, without most of its zeros: for ``B`` blocks,
 ``(B + 1) / 2B`` of the products are left.
 """
 
@@ -20,14 +20,14 @@ MOST_BLOCKS = 8
 
 
 class Blocks:
-    """How one kernel ``[n_in, n_out * params]`` is cut, and put together again.
+    """Division of a kernel ``[n_in, n_out * params]`` into blocks.
 
     A block has its columns grouped by parameter: TFP's output layer alternates shift and
     log_scale, which vector units are slow to take apart. ``count`` is the number of blocks.
 
     Args:
         mask: ``[n_in, n_out * params]``, columns in ascending order of degree.
-        params: outputs next to each other that share a degree: 2 for shift and log_scale.
+        params: number of adjacent outputs that share a degree: 2 for shift and log_scale.
     """
 
     def __init__(self, mask: np.ndarray, *, params: int = 1):
@@ -47,7 +47,7 @@ class Blocks:
         return list(zip(self.edges[:-1], self.edges[1:], strict=True))
 
     def split(self, kernel: tf.Tensor) -> list[tf.Tensor]:
-        """``[n_in, n_out * params]`` to blocks ``[rows, params * columns]``."""
+        """Cut a kernel ``[n_in, n_out * params]`` into blocks ``[rows, params * columns]``."""
         if self.is_whole:
             return [kernel]
         kernel = tf.transpose(tf.reshape(kernel, [self.n_in, self.n_out, self.params]), [0, 2, 1])
@@ -57,7 +57,7 @@ class Blocks:
         ]
 
     def join(self, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The opposite of :meth:`split`, zeros where no block is."""
+        """Join the blocks of :meth:`split` into a kernel, with zeros where there is no block."""
         if self.is_whole:
             return blocks[0]
         padded = [
@@ -70,11 +70,11 @@ class Blocks:
         return tf.reshape(kernel, [self.n_in, self.n_out * self.params])
 
     def group(self, values: tf.Tensor) -> list[tf.Tensor]:
-        """``[..., n_out * params]``, a bias or a condition's kernel, grouped by parameter."""
+        """Group a bias or a condition's kernel, ``[..., n_out * params]``, by parameter."""
         return [self._regroup(values, self.n_out, self.params)]
 
     def ungroup(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The opposite of :meth:`group`."""
+        """Undo :meth:`group`."""
         return self._regroup(parts[0], self.params, self.n_out)
 
     def _regroup(self, values: tf.Tensor, outer: int, inner: int) -> tf.Tensor:
@@ -84,7 +84,7 @@ class Blocks:
         return tf.reshape(tf.linalg.matrix_transpose(apart), values.shape)
 
     def matmul(self, x: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:
-        """``x @ kernel``, ``[N, n_in]`` to ``[N, params * n_out]``, grouped by parameter."""
+        """Return ``x @ kernel``, ``[N, params * n_out]``, with columns grouped by parameter."""
         if len(blocks) == 1:
             return tf.matmul(x, blocks[0])
         parts = [

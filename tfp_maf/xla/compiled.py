@@ -20,7 +20,7 @@ from tfp_maf.xla.sampling import noise_to_data
 
 # Calls before packing is traced, which takes as long as a hundred of them.
 EAGER_CALLS = 20
-# Programs kept; the one used longest ago leaves first.
+# Number of programs kept; the least recently used one is dropped first.
 MOST_SHARED = 128
 
 _shared: OrderedDict[Hashable, Any] = OrderedDict()
@@ -28,7 +28,7 @@ _lock = threading.Lock()
 
 
 def shared(key: Hashable, make: Callable[[], Any]) -> Any:
-    """Return what was made for this key before, or make it."""
+    """Return the object that was made for this key, or make it."""
     with _lock:
         if key not in _shared:
             _shared[key] = make()
@@ -39,11 +39,11 @@ def shared(key: Hashable, make: Callable[[], Any]) -> Any:
 
 
 class CompiledFlow:
-    """A flow's ``log_prob`` and sampling through its program, compiled by XLA.
+    """Functions of one flow, ``log_prob`` and sampling, compiled by XLA.
 
     Attributes:
-        program: the arithmetic.
-        packing: between the flow's variables and the program's tensors.
+        program: the flow's arithmetic.
+        packing: the conversion between the flow's variables and the program's tensors.
 
     Args:
         program, variables: as from :func:`tfp_maf.xla.program.read_program`.
@@ -58,7 +58,7 @@ class CompiledFlow:
 
     @property
     def packed(self) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Weights and statistics, packed, as they are now."""
+        """Current weights and statistics, packed."""
         self._calls += 1
         if self._graph is None and self._calls <= EAGER_CALLS:
             return self._packed()
@@ -103,6 +103,6 @@ class CompiledFlow:
 def compile_flow(
     bijectors: Sequence[Any], base: Any, masks: dict[Any, Any], *, event_size: int, dtype: str
 ) -> CompiledFlow | None:
-    """Return a flow's compiled functions, or None where its arithmetic is not written out."""
+    """Return a flow's compiled functions, or None if a bijector or the base is not supported."""
     found = read_program(bijectors, base, masks, event_size=event_size)
     return None if found is None else CompiledFlow(*found, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Parts of a flow whose gradients, written in closed form, take fewer operations.
+"""Operations of a flow with gradients in closed form, which take fewer operations.
 
 Automatic differentiation gives the same numbers (``tests/xla/test_program.py``).
 """
@@ -13,7 +13,7 @@ from tfp_maf.networks.dense import bounded
 
 
 def sum_rows(x: tf.Tensor) -> tf.Tensor:
-    """``[N, n]`` to ``[n]``, as a product with ones.
+    """Return the sum ``[n]`` over the rows of ``[N, n]``, as a product with ones.
 
     XLA turns a sum over rows into a tree of slow windows on CPUs; a product stays fast. On
     GPUs a product may round to TF32.
@@ -25,13 +25,13 @@ def sum_rows(x: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def add_bias(x: tf.Tensor, bias: tf.Tensor) -> Any:
-    """``x [N, n] + bias [n]``; the bias's gradient by :func:`sum_rows`."""
+    """Return ``x [N, n] + bias [n]``, with the bias's gradient by :func:`sum_rows`."""
     return x + bias, lambda dy: (dy, sum_rows(dy))
 
 
 @tf.custom_gradient
 def normalise(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor) -> Any:
-    """Batch normalisation by the batch's own statistics, with its log-determinant.
+    """Normalise by the batch's own statistics, and return the log-determinant, too.
 
     ``u = gamma (x - m) / s + beta`` with ``s = sqrt(v + eps)``, and the gradients in closed
     form, to sum over the rows once: for ``x^ = (x - m) / s``,
@@ -53,7 +53,7 @@ def normalise(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tenso
 
 
 def affine(x: tf.Tensor, outputs: tf.Tensor, bound: float | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """``u = (x - shift) exp(-log_scale)`` and ``-log_scale``, ``[N, D]`` each.
+    """Return ``u = (x - shift) exp(-log_scale)`` and ``-log_scale``, ``[N, D]`` each.
 
     ``outputs [N, 2D]`` are shift and the raw ``a`` of ``log_scale = bound tanh(a / bound)``. The
     gradient in closed form takes a third of the operations: ``dshift = -dx``, and
@@ -80,7 +80,7 @@ def affine(x: tf.Tensor, outputs: tf.Tensor, bound: float | None) -> tuple[tf.Te
 
 
 def several() -> bool:
-    """Whether a step is being taken by more than one worker, here and now."""
+    """Return whether more than one worker takes the current step."""
     context = tf.distribute.get_replica_context()
     return context is not None and context.num_replicas_in_sync > 1
 
@@ -88,7 +88,7 @@ def several() -> bool:
 def normalise_together(
     x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """:func:`normalise` by the moments of all workers' rows, ``[N, D]`` each.
+    """Normalise as :func:`normalise`, but by the moments of all workers' rows, ``[N, D]`` each.
 
     With each worker's mean ``m_w`` and variance ``v_w`` of equally many rows,
     ``m = mean(m_w)`` and ``v = mean(v_w + (m_w - m)^2)``: nothing large is subtracted.

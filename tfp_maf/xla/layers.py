@@ -1,13 +1,13 @@
 """Layers of a flow as plain tensor operations whose weights are arguments.
 
-Each class is one bijector of :mod:`tfp_maf.bijectors`, its ``inverse`` the bijector's
+Each class is the counterpart of one bijector of :mod:`tfp_maf.bijectors`, with the same ``inverse``
 (``tests/xla/test_program.py`` compares them). A layer holds shapes and masks but no variables:
 one compiled program serves every flow of the same architecture, and equal layers of a flow are
 one body of a loop (:mod:`tfp_maf.xla.program`).
 
 Trained weights arrive as *parts*: a kernel without its zero blocks, a bias grouped by parameter
 (:mod:`tfp_maf.xla.block_sparse`). ``statistics`` are batch normalisation's stored mean and
-variance; None means training, by the batch's own.
+variance; None, in training, means the batch's own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Noise = tuple[tf.Tensor, tf.Tensor]
 
 
 class Layer:
-    """One bijector's arithmetic.
+    """Arithmetic of one bijector.
 
     Attributes:
         signature: equal for layers that differ in their weights only.
@@ -49,7 +49,7 @@ class Layer:
         return list(values)
 
     def join(self, parts: Parts) -> list[tf.Tensor]:
-        """Put parts together again: the opposite of :meth:`split`."""
+        """Join parts into the variables' values: the inverse of :meth:`split`."""
         return list(parts)
 
     def inverse(
@@ -66,7 +66,7 @@ class Layer:
 
 
 class MaskedNetwork(Layer):
-    """A MADE without the blocks of zeros that its masks leave.
+    """MADE without the blocks of zeros that its masks leave.
 
     Its variables are, in this order, masked kernels, biases, and the condition's kernels.
     """
@@ -96,7 +96,7 @@ class MaskedNetwork(Layer):
         return [*kernels, *(x.bias for x in masked), *(x.kernel for x in conditional)]
 
     def split(self, values: Parts) -> list[tf.Tensor]:
-        """Cut kernels into blocks, and group what belongs to the outputs by parameter."""
+        """Cut kernels into blocks, and group biases and the condition's kernels by parameter."""
         kernels, rest = values[: self.depth], values[self.depth :]
         cut = [
             part for b, kernel in zip(self.blocks, kernels, strict=True) for part in b.split(kernel)
@@ -104,7 +104,7 @@ class MaskedNetwork(Layer):
         return cut + [self.blocks[i % self.depth].group(value)[0] for i, value in enumerate(rest)]
 
     def join(self, parts: Parts) -> list[tf.Tensor]:
-        """Put the blocks together again."""
+        """Join the blocks into kernels."""
         kernels, parts = [], list(parts)
         for blocks in self.blocks:
             kernels.append(blocks.join(parts[: blocks.count]))
@@ -112,7 +112,7 @@ class MaskedNetwork(Layer):
         return kernels + [self.blocks[i % self.depth].ungroup([v]) for i, v in enumerate(parts)]
 
     def outputs(self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts) -> tf.Tensor:
-        """Return ``[N, params * D]``, grouped by parameter, for ``[N, D]``."""
+        """Return raw outputs ``[N, params * D]``, grouped by parameter, for ``[N, D]``."""
         parts = list(parts)
         kernels = []
         for blocks in self.blocks:
@@ -130,7 +130,7 @@ class MaskedNetwork(Layer):
 
 
 class AffineLayer(MaskedNetwork):
-    """``u = (x - shift) exp(-log_scale)`` (Papamakarios et al. 2017, equation 5)."""
+    """Affine layer ``u = (x - shift) exp(-log_scale)`` (Papamakarios et al. 2017, equation 5)."""
 
     def __init__(self, parameters: Any, masks: dict[Any, np.ndarray]):
         super().__init__(parameters, masks)
@@ -155,7 +155,7 @@ class AffineLayer(MaskedNetwork):
 
 
 class ElementwiseLayer(MaskedNetwork):
-    """Any elementwise bijector whose parameters a MADE gives, such as a spline."""
+    """Autoregressive layer of any elementwise bijector, such as a spline."""
 
     def __init__(self, parameters: Any, masks: dict[Any, np.ndarray]):
         super().__init__(parameters, masks)
@@ -178,7 +178,7 @@ class ElementwiseLayer(MaskedNetwork):
 
 
 class CouplingLayer(Layer):
-    """``tfb.RealNVP``: some features moved by the others (Dinh et al. 2017, equation 8).
+    """Coupling layer, ``tfb.RealNVP``: some features move the others (Dinh et al. 2017).
 
     Args:
         bijector: a ``tfb.RealNVP``.
@@ -244,7 +244,7 @@ class CouplingLayer(Layer):
 
 
 class AffineCoupling(CouplingLayer):
-    """Real NVP: shift and log_scale from two networks."""
+    """Coupling layer of Real NVP: shift and log_scale from two networks."""
 
     def __init__(self, bijector: Any, network: CouplingNetwork):
         super().__init__(bijector, [network.shift, network.log_scale])
@@ -263,7 +263,7 @@ class AffineCoupling(CouplingLayer):
 
 
 class ElementwiseCoupling(CouplingLayer):
-    """Any elementwise bijector whose parameters one network gives, such as a spline."""
+    """Coupling layer of any elementwise bijector, such as a spline, from one network."""
 
     def __init__(self, bijector: Any, network: CouplingSplines):
         super().__init__(bijector, [network.network])
@@ -283,7 +283,7 @@ class ElementwiseCoupling(CouplingLayer):
 
 
 class Normalisation(Layer):
-    """Batch normalisation, in training or after."""
+    """Batch normalisation, by the batch's own statistics or by stored ones."""
 
     num_statistics = 2
 
@@ -315,7 +315,7 @@ class Normalisation(Layer):
 
 
 class Permutation(Layer):
-    """``tfb.Permute``.
+    """Permutation of the columns, ``tfb.Permute``.
 
     Args:
         order: for each column of the noise, the column of the data that it is.
@@ -328,7 +328,7 @@ class Permutation(Layer):
 
     @property
     def opposite(self) -> Permutation:
-        """The permutation that undoes this one."""
+        """Permutation that undoes this one."""
         return Permutation(np.argsort(self.order))
 
     def inverse(

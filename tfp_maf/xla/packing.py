@@ -1,6 +1,6 @@
-"""A flow's variables as the few tensors that its program takes.
+"""Packing of a flow's variables into the few tensors that its program takes.
 
-Equal layers' weights are stacked along a first axis, for the loop over layers, and for the
+The weights of equal layers are stacked along a first axis, for the loop over layers, and for the
 optimizer: a MAF(10) with batch normalisation has 80 trained variables, and Adam three tensors
 for each; their updates, one by one, take as long as the smaller matrix products.
 """
@@ -18,7 +18,7 @@ from tfp_maf.xla.program import FlowProgram, Variables, part_count
 
 
 class Packing:
-    """The correspondence between a flow's variables and its program's tensors.
+    """Conversion between a flow's variables and its program's tensors.
 
     Args:
         program: of the flow.
@@ -84,7 +84,7 @@ class Packing:
         return packed + take([*program.tail, program.base])
 
     def unpack(self, packed: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Return one value for each of :attr:`trained`: the opposite of :meth:`pack`."""
+        """Return one value for each of :attr:`trained`: the inverse of :meth:`pack`."""
         program, packed = self.program, list(packed)
 
         def give(layers: Sequence[Layer], parts: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -1,4 +1,4 @@
-"""A whole flow as one program: equal layers are one body of a loop, weights are arguments.
+"""Program of a whole flow: equal layers are one body of a loop, weights are arguments.
 
 A MAF repeats "autoregressive layer, batch normalisation, reversal". Written out, ten of them
 take XLA ten times as long to compile as one; here the body is compiled once, and run ``repeats``
@@ -46,18 +46,18 @@ MOST_PERIOD = 6  # layers of a loop's body: two couplings, two normalisations, t
 
 
 class StandardNormal(Layer):
-    """``N(0, I)``."""
+    """Standard normal density of the noise, ``N(0, I)``."""
 
     signature = "StandardNormal"
 
     def log_prob(self, u: tf.Tensor, condition: tf.Tensor | None, parts: Parts) -> tf.Tensor:
-        """Return ``[N]`` for ``[N, D]``."""
+        """Return log-likelihoods ``[N]`` of noise ``[N, D]``."""
         normal = 0.5 * u**2 + tf.constant(0.5 * np.log(2 * np.pi), u.dtype)
         return -tf.reduce_sum(normal, axis=1)
 
 
 class MixtureBase(MaskedNetwork):
-    """:class:`~tfp_maf.distributions.mixture.MixtureMade`, a MADE MoG."""
+    """Density of the noise :class:`~tfp_maf.distributions.mixture.MixtureMade`, a MADE MoG."""
 
     def __init__(self, distribution: MixtureMade, masks: dict[Any, np.ndarray]):
         super().__init__(distribution.mixtures, masks)
@@ -65,7 +65,7 @@ class MixtureBase(MaskedNetwork):
         self.signature = (self.signature, self.components, self.bound)
 
     def log_prob(self, u: tf.Tensor, condition: tf.Tensor | None, parts: Parts) -> tf.Tensor:
-        """Return ``[N]`` for ``[N, D]`` and ``[N, C]``."""
+        """Return log-likelihoods ``[N]`` of noise ``[N, D]`` given conditions ``[N, C]``."""
         outputs = self.outputs(u, condition, parts)
         logits, means, raw = tf.unstack(
             tf.reshape(outputs, [u.shape[0], 3, self.components, u.shape[1]]), axis=1
@@ -92,13 +92,13 @@ class MixtureBase(MaskedNetwork):
 
 @dataclass(frozen=True)
 class FlowProgram:
-    """A flow's arithmetic, from the data to the noise: ``head``, ``body`` repeated, ``tail``.
+    """Arithmetic of a flow, from the data to the noise: ``head``, ``body`` repeated, ``tail``.
 
     Attributes:
         head, tail: layers that are run once.
         body: layers that are run ``repeats`` times.
         base: the density of the noise.
-        event_size: D; what a row has beyond it is its condition.
+        event_size: D; the columns of a row after the first D are its condition.
     """
 
     head: Sequence[Layer]
@@ -122,11 +122,11 @@ class FlowProgram:
 
     @property
     def unrolled(self) -> FlowProgram:
-        """The same arithmetic without a loop."""
+        """Program with the same arithmetic, without a loop."""
         return FlowProgram(self.layers, [], 0, [], self.base, self.event_size)
 
     def split(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Split rows ``[N, D + C]`` into events and conditions, None without any."""
+        """Split rows ``[N, D + C]`` into events and conditions, or None if unconditional."""
         has_condition = rows.shape[1] > self.event_size
         return rows[:, : self.event_size], rows[:, self.event_size :] if has_condition else None
 
@@ -160,7 +160,7 @@ class FlowProgram:
         Args:
             rows: events and their conditions, their number static.
             weights: packed, as by :class:`tfp_maf.xla.packing.Packing`.
-            statistics: batch normalisation's, packed; None trains by the batch's own.
+            statistics: of batch normalisation, packed; None, in training, for the batch's own.
         """
         x, condition = self.split(rows)
         head, body, tail, of_base = self.deal(weights, statistics)
@@ -260,7 +260,7 @@ def repeated(
 
 @dataclass(frozen=True)
 class Variables:
-    """A layer's variables: those trained, and stored statistics."""
+    """Variables of a layer: those trained, and stored statistics."""
 
     trained: Sequence[Any] = ()
     statistics: Sequence[Any] = ()
@@ -272,7 +272,7 @@ def modules_of(bijector: Any, kind: type) -> list[Any]:
 
 
 def as_layer(bijector: Any, masks: dict[Any, np.ndarray]) -> tuple[Layer, Variables] | None:
-    """Return the bijector as a layer, or None where its arithmetic is not written out."""
+    """Return the bijector as a layer, or None if it is not supported."""
     if isinstance(bijector, tfb.MaskedAutoregressiveFlow):
         networks = modules_of(bijector, MaskedParameters)
         if len(networks) != 1 or not _has_our_masks(networks[0].network, masks):
@@ -331,20 +331,26 @@ def read_program(
     if reversals and not isinstance(layers[-1], Permutation):
         undone = [reversals[-1], reversals[-1].opposite]
         candidates.append(([*layers, *undone], [*variables, Variables(), Variables()]))
-    head, period, repeats, chosen = min(
-        (
-            (len(c[0]) - period * (repeats - 1), head, period, repeats, i)
-            for i, c in enumerate(candidates)
-            for head, period, repeats in loops_of([layer.signature for layer in c[0]])
-        ),
-        default=(0, 0, 0, 0, 0),
-    )[1:]
+    ways = [
+        (_compiled_layers(of[0], head, period, repeats), head, period, repeats, i)
+        for i, of in enumerate(candidates)
+        for head, period, repeats in loops_of([layer.signature for layer in of[0]])
+    ]
+    _, head, period, repeats, chosen = min(ways, default=((0, 0), 0, 0, 0, 0))
     layers, variables = candidates[chosen]
     stop = head + period * repeats
     program = FlowProgram(
         layers[:head], layers[head : head + period], repeats, layers[stop:], of_base[0], event_size
     )
     return program, [*variables, of_base[1]]
+
+
+def _compiled_layers(
+    layers: Sequence[Layer], head: int, period: int, repeats: int
+) -> tuple[int, int]:
+    """Return the number of layers that are compiled: those with weights, and all."""
+    left = [*layers[: head + period], *layers[head + period * repeats :]]
+    return sum(bool(layer.weight_shapes) for layer in left), len(left)
 
 
 def loops_of(signatures: Sequence[Hashable]) -> list[tuple[int, int, int]]:

@@ -29,11 +29,11 @@ def chunk_size(rows: int) -> int:
 
 
 class RowChunks:
-    """``function`` of rows ``[N, n]``, each row by itself, in compiled chunks.
+    """Function of rows ``[N, n]``, independent of each other, compiled for chunks of fixed size.
 
     Args:
-        function: of a tensor ``[N, n]``, N static, and of any further arguments; gives a tensor
-            ``[N, ...]``.
+        function: of a tensor ``[N, n]``, N static, and of any further arguments; it returns a
+            tensor ``[N, ...]``.
     """
 
     def __init__(self, function: Callable[..., tf.Tensor]):
@@ -48,7 +48,7 @@ class RowChunks:
             return self._compiled(rows, *arguments)
 
     def __call__(self, x: Any, *arguments: Any) -> tf.Tensor:
-        """Return ``[N, ...]`` for ``[N, n]``, any N from 1 on."""
+        """Return ``[N, ...]`` for ``[N, n]`` with any N of at least 1."""
         chunks, start = [], 0
         while start < x.shape[0]:
             size = chunk_size(x.shape[0] - start)

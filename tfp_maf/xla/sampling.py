@@ -1,14 +1,14 @@
-"""Sampling an autoregressive layer in one network pass, where the rule is D of them.
+"""Sampling of an autoregressive layer in one network pass in place of D passes.
 
 ``x_i = u_i exp(log_scale_i) + shift_i``, both functions of ``x_1..x_{i-1}``. The usual inverse
-runs the whole network once a feature, and throws all but one output away. But a hidden unit
+runs the whole network once per feature, and uses one feature's outputs only. But a hidden unit
 of degree d (MADE, section 4.1) only needs the units below it of degree at most d: once x_d is
 known, the units of degree d can be computed, for good, and with them the outputs of x_{d+1}.
 Each unit is computed once: in all, one pass. (Degrees are given equally many places, so that
 shapes are fixed: a layer of fewer units than features costs as much as one of D units.)
 
-Large layers go in groups of degrees: what a group needs from all before it is one
-matrix product, and only what its members need from each other is left to small ones.
+Large layers are computed in groups of degrees: the contributions of all earlier groups to a group
+are one matrix product, and only those of its own members to each other take small ones.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from tensorflow.compiler.tf2xla.python import xla
 from tfp_maf.xla.layers import MaskedNetwork, Parts
 from tfp_maf.xla.program import Dealt, FlowProgram, MixtureBase
 
-# Degrees a group; fewer than twice as many are one group.
+# Degrees per group; fewer than twice as many form one group.
 GROUP = 16
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the units of each degree lie; features and units are rows, samples are columns.
+    """Positions of the units of each degree; features and units are rows, samples are columns.
 
     Attributes:
         event_size: D.
-        first: the lowest degree of any hidden unit, or 1 without any: so many features need
-            nothing before them.
+        first: the lowest degree of any hidden unit (1 if there are no hidden units); the first
+            ``first`` features depend on no other feature.
         groups, size: the degrees from ``first`` to D - 1, in ``groups`` of ``size``, the last
             one filled up with empty degrees.
         units: for each hidden layer, ``[groups * size, slots]``: the units of each degree, and
-            ``n_units``, which stands for a unit of weight zero, in the slots left over.
+            ``n_units``, a placeholder for a unit of weight zero, in the slots left over.
     """
 
     event_size: int
@@ -50,7 +50,7 @@ class Plan:
 
     @classmethod
     def of(cls, degrees: Sequence[np.ndarray], event_size: int) -> Plan:
-        """From the degrees of each hidden layer's units."""
+        """Return the plan for the degrees of each hidden layer's units."""
         first = min([int(d.min()) for d in degrees], default=1)
         count = max(event_size - first, 1)
         size = GROUP if count >= 2 * GROUP else count
@@ -67,7 +67,7 @@ class Plan:
 
 
 def degrees_of_masks(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The degrees of each hidden layer's units, read off the masks ``[n_in, n_out]``."""
+    """Return the degrees of each hidden layer's units, read off the masks ``[n_in, n_out]``."""
     degrees, below = [], np.arange(1, masks[0].shape[0] + 1)
     for mask in masks[:-1]:
         below = np.where(mask > 0, below[:, None], 0).max(axis=0)
@@ -76,19 +76,19 @@ def degrees_of_masks(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def put(into: tf.Tensor, rows: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
-    """``into`` with ``rows`` from row ``first`` on; in place, once compiled."""
+    """Return ``into`` with ``rows`` written from row ``first`` on; in place, once compiled."""
     # TensorFlow's public operations for this scatter element by element.
     return tf.ensure_shape(xla.dynamic_update_slice(into, rows, [first, 0]), into.shape)
 
 
 def take(values: tf.Tensor, places: np.ndarray, *, axis: int = 0) -> tf.Tensor:
-    """``tf.gather(values, places)``, flat, where the place after the last gives zeros."""
+    """Return ``tf.gather`` of flattened places, where the place after the last gives zeros."""
     padding = [[0, int(i == axis)] for i in range(len(values.shape))]
     return tf.gather(tf.pad(values, padding), places.reshape(-1), axis=axis)
 
 
 class LayerSampler:
-    """The noise-to-data direction of a masked network: a layer's, or the base's.
+    """Sampler of a layer or base with a masked network: the direction from noise to data.
 
     Args:
         layer: a masked network with ``draw``.
@@ -105,9 +105,9 @@ class LayerSampler:
         self.condition_kernels = values[2 * depth :]
 
     def _by_degree(self, condition: tf.Tensor | None) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Weights ``[groups, size, slots, inputs]``, and the constants.
+        """Return weights ``[groups, size, slots, inputs]``, and the constants.
 
-        Constants are biases and the condition's part, ``[groups, size, slots, 1 or N]``.
+        The constants are biases and the condition's part, ``[groups, size, slots, 1 or N]``.
         """
         plan, params = self.plan, self.params
         shape = [plan.groups, plan.size]
@@ -133,14 +133,19 @@ class LayerSampler:
         return weights, constants
 
     def _constant(self, i: int, bias: Any, condition: tf.Tensor | None) -> tf.Tensor:
-        """Bias and condition's part of layer ``i``, ``[units, 1 or N]``."""
+        """Return bias and condition's part of layer ``i``, ``[units, 1 or N]``."""
         constant = tf.convert_to_tensor(bias)[:, None]
         if condition is None:
             return constant
         return constant + tf.matmul(self.condition_kernels[i], condition, transpose_a=True)
 
     def forward(self, noise: Sequence[tf.Tensor], condition: tf.Tensor | None) -> tf.Tensor:
-        """Noises ``[D, N]`` and condition ``[C, N]`` to data ``[D, N]``, a column a sample."""
+        """Return data ``[D, N]`` for noise ``[D, N]`` and condition, one column per sample.
+
+        Args:
+            noise: tensors ``[D, N]``, as many as ``draw`` of the layer takes.
+            condition: ``[C, N]``, or None.
+        """
         plan = self.plan
         weights, constants = self._by_degree(condition)
         # The first features' outputs depend on no other feature.
@@ -178,7 +183,7 @@ class LayerSampler:
         return x[: plan.event_size]
 
     def _product(self, weights: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-        """``[size, slots, inputs] @ [inputs, N]`` as one product."""
+        """Return ``[size, slots, inputs] @ [inputs, N]``, computed as one product."""
         size, slots, inputs = weights.shape
         product = tf.matmul(tf.reshape(weights, [size * slots, inputs]), state)
         return tf.reshape(product, [size, slots, -1])
@@ -190,13 +195,13 @@ class LayerSampler:
         noise: list[tf.Tensor],
         group: tf.Tensor,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The features and units of one group, degree by degree.
+        """Return the features and units of one group, computed degree by degree.
 
         Args:
             weights: by degree, of all groups.
-            before: for each layer ``[size, slots, N]``: constants, and what earlier groups give.
-            noise: the group's, ``[size, N]`` each.
-            group: which one.
+            before: for each layer ``[size, slots, N]``: constants, and earlier groups' part.
+            noise: of the group's features, ``[size, N]`` each.
+            group: index of the group.
         """
         plan = self.plan
         n, dtype = noise[0].shape[1], noise[0].dtype
@@ -229,8 +234,8 @@ def noise_to_data(
 ) -> Callable[[tf.Tensor, Parts, Parts], tf.Tensor]:
     """Return the function ``x = f(u)`` of a whole flow, for a static number of rows.
 
-    It takes ``[N, k D + C]``, standard normal numbers, as many for each feature as the base needs,
-    and conditions; packed weights; and packed statistics. It gives ``[N, D]``.
+    Its arguments are ``[N, k D + C]``, k standard normal numbers for each feature and the
+    conditions; packed weights; and packed statistics. It returns ``[N, D]``.
     """
     per_feature = 2 if isinstance(program.base, MixtureBase) else 1
 

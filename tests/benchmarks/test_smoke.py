@@ -1,0 +1,77 @@
+"""Every benchmark runs at a tiny size, so that none breaks unseen."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def run(*command, **environment):
+    """The last line of what a script prints."""
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | environment,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["tfp_maf", "tfp as the post"])
+def test_a_library_is_timed(library):
+    figures = ["train_ms", "log_prob_10", "sample_10"]
+    case = {"features": 3, "layers": 2, "hidden": [4], "batch": 10, "steps": 2, "threads": 1}
+    case |= {"library": library, "module": "tensorflow_flows", "figures": figures, "compile": True}
+    found = json.loads(run(HERE / "worker.py", json.dumps(case)))
+    assert {*figures, "first_step_s", "peak_mb"} <= set(found)
+    assert all(value > 0 for value in found.values())
+
+
+@pytest.mark.slow
+def test_the_parts_are_timed():
+    pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed")
+    options = ["-n", "0", "--benchmark-disable", "-k", "build or evaluate or log_prob"]
+    run("-m", "pytest", HERE / "bench_parts.py", *options)
+
+
+def test_the_report_is_written(tmp_path):
+    libraries = ("tfp_maf", "jax", "zuko")
+    names = ("train_ms", "log_prob_100", "log_prob_10000", "sample_100", "sample_10000")
+    row = dict.fromkeys([*names, "first_step_s", "peak_mb", "naive_sample_100"], 1.5)
+    keys = ["main 1", "main 2"]
+    keys += [f"features {n}" for n in (2, 784)] + [f"layers {n}" for n in (1, 20)]
+    keys += [f"batch {n}" for n in (10, 1000)]
+    figures = {key: {library: dict(row) for library in libraries} for key in keys}
+    machine = {"processor": "none", "cores": 2, "python": "3", "load before": 0.0}
+    result = {"machine": machine, "rounds": 1, "figures": figures}
+    (tmp_path / "speed.json").write_text(json.dumps(result))
+    code = f"import sys; sys.path.insert(0, {str(HERE)!r}); from pathlib import Path; "
+    code += f"from report import write_report; write_report(Path({str(tmp_path / 'speed')!r}))"
+    run("-c", code)
+    assert "tfp_maf" in (tmp_path / "speed.md").read_text()
+
+
+@pytest.mark.slow
+def test_one_process_is_timed_beside_others():
+    found = json.loads(run(HERE / "machines.py", "--worker", json.dumps([3, 1, [4], 100])))
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("name", ["fuzz", "tables"])
+def test_generated_inputs_are_tallied(name):
+    run(HERE / f"{name}.py", "--examples", 2)
+
+
+@pytest.mark.parametrize("name", ["run", "kill", "audio"])
+def test_the_long_ones_start(name):
+    run(HERE / f"{name}.py", "--help")
