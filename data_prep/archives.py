@@ -31,8 +31,8 @@ def unpack(
         folder: Folder to extract to.
         members: Names of the files to extract, wherever they are in the archive; they are written
             directly into ``folder``. By default, all files are extracted with their paths.
-        renamed: Path prefixes and their replacements, as in :class:`data_prep.sources.Remote`; the
-            first prefix that matches a path is replaced.
+        renamed: Path prefixes and their replacements, as in
+            :class:`tfp_maf.data_prep.sources.Remote`; the first prefix that matches is replaced.
 
     Returns:
         Paths of the extracted files.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep import audio
+from tfp_maf.data_prep import audio
 
 SECOND = audio.RATE
 FFT = 512

@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from data_prep import text_files
-from data_prep.images import LEVELS
-from data_prep.splits import Scaler, Splits
+from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.images import LEVELS
+from tfp_maf.data_prep.splits import Scaler, Splits
 
 PREPARED = "BSDS300.hdf5"
 PARTS = ("train", "validation", "test")

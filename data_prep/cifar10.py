@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import pickles, text_files
-from data_prep.images import ImageSpace
-from data_prep.splits import Labels, Scaler, Splits
+from tfp_maf.data_prep import pickles, text_files
+from tfp_maf.data_prep.images import ImageSpace
+from tfp_maf.data_prep.splits import Labels, Scaler, Splits
 
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST = "test_batch"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from data_prep.splits import Scaler
+from tfp_maf.data_prep.splits import Scaler
 
 MOST_REPEATS = 5  # of the smallest value, in a column that is not discrete
 

@@ -15,9 +15,9 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from data_prep.archives import PIECE, unpack
-from data_prep.files import replaced_when_whole
-from data_prep.sources import SOURCES, Remote
+from tfp_maf.data_prep.archives import PIECE, unpack
+from tfp_maf.data_prep.files import replaced_when_whole
+from tfp_maf.data_prep.sources import SOURCES, Remote
 
 pooch.get_logger().setLevel("WARNING")  # the progress bar already shows what it would log
 TIMEOUT = 30  # seconds without data

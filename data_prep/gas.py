@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
-from data_prep import pickles, text_files
-from data_prep.column_statistics import ColumnStatistics, standardised
-from data_prep.splits import Splits, first_not_finite, last_tenths
+from tfp_maf.data_prep import pickles, text_files
+from tfp_maf.data_prep.column_statistics import ColumnStatistics, standardised
+from tfp_maf.data_prep.splits import Splits, first_not_finite, last_tenths
 
 FILE, PREPARED = "ethylene_CO.txt", "ethylene_CO.pickle"
 HEADER = "Time (seconds), CO conc (ppm), Ethylene conc (ppm), sensor readings (16 channels)"

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data_prep import text_files
-from data_prep.column_statistics import ColumnStatistics, standardised
-from data_prep.splits import Splits
+from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.column_statistics import ColumnStatistics, standardised
+from tfp_maf.data_prep.splits import Splits
 
 FILES = ("1000_train.csv", "1000_test.csv")
 LABEL = "# label"

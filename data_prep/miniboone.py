@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import table, text_files
-from data_prep.column_statistics import ColumnStatistics
-from data_prep.splits import Splits
+from tfp_maf.data_prep import table, text_files
+from tfp_maf.data_prep.column_statistics import ColumnStatistics
+from tfp_maf.data_prep.splits import Splits
 
 FILE, PREPARED = "MiniBooNE_PID.txt", "data.npy"
 FEATURES = tuple(f"x{i}" for i in range(1, 51))

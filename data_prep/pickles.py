@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import text_files
+from tfp_maf.data_prep import text_files
 
 KINDS = "biuf"  # booleans, signed and unsigned integers, floating point
 MODULES = ("numpy", "pandas")

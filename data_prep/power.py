@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import table, text_files
-from data_prep.splits import Splits
+from tfp_maf.data_prep import table, text_files
+from tfp_maf.data_prep.splits import Splits
 
 FILE = "household_power_consumption.txt"
 HEADER = (

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import gas
-from data_prep.files import replaced_when_whole
+from tfp_maf.data_prep import gas
+from tfp_maf.data_prep.files import replaced_when_whole
 
 SECONDS = 42_082.6  # duration of the published file, which has 100 rows per second
 STEP_SECONDS = (80.0, 120.0)  # shortest and longest duration of a concentration

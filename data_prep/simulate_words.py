@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import audio
+from tfp_maf.data_prep import audio
 
 WORDS = ("happy", "cat", "bird", "wow", "zero")
 SPEAKERS, TAKES = 80, 2

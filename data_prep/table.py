@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import text_files
-from data_prep.splits import Splits
+from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.splits import Splits
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 CHUNK = 200_000

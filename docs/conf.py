@@ -65,11 +65,9 @@ def copy_notebooks(folder: Path) -> None:
 
 
 def packages() -> list[str]:
-    """Return ``data_prep`` and the packages of ``tfp_maf`` that have modules of their own."""
+    """Return the packages of ``tfp_maf`` that have modules of their own."""
     inner = sorted(path.parent.name for path in (ROOT / "tfp_maf").glob("*/__init__.py"))
-    return [
-        name for name in ("data_prep", *(f"tfp_maf.{n}" for n in inner)) if name != COMMAND_LINE
-    ]
+    return [name for name in (f"tfp_maf.{n}" for n in inner) if name != COMMAND_LINE]
 
 
 def write_package(folder: Path, package: str) -> None:

@@ -1,7 +1,7 @@
 """The README's example: fit a density to two half moons and draw it."""
 
 import tfp_maf
-from data_prep.simulate import two_moons
+from tfp_maf.data_prep.simulate import two_moons
 from tfp_maf.plotting.flows import plot_density
 
 x = two_moons(10_000)  # 10,000 points in the plane

@@ -55,7 +55,7 @@ def data(name: str, *, download: bool = False) -> Path | None:
     homes = [Path("../data"), *map(Path, filter(None, [os.environ.get("TFP_MAF_DATA")]))]
     found = next((home / name for home in homes if (home / name).is_dir()), None)
     if found is None and download:
-        from data_prep import download as downloads
+        from tfp_maf.data_prep import download as downloads
 
         found = homes[0] / name
         downloads.download(name, found)

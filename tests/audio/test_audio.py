@@ -8,11 +8,11 @@ from commands import fails, tfp_maf_command
 
 pytest.importorskip("soundfile", reason="soundfile is not installed")
 
-from data_prep import simulate_words, speech_commands
 from tfp_maf.audio import recipes
 from tfp_maf.audio.listener import Listener
 from tfp_maf.audio.recipes import scrambled
 from tfp_maf.cli import app
+from tfp_maf.data_prep import simulate_words, speech_commands
 from tfp_maf.estimators import anomaly, sequence_detector
 from tfp_maf.evaluation.detection import Detection
 from tfp_maf.plotting import audio as audio_plots

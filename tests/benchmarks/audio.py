@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.files import write_json
+from tfp_maf.data_prep.files import write_json
 from tfp_maf.experiments.run import versions
 
 SEEDS, SPLITS = (0, 1, 2), (0, 1)

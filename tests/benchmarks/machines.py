@@ -76,7 +76,7 @@ def together(size: tuple) -> float:
 
 def main() -> None:
     """Prints and writes the table."""
-    from data_prep.files import write_json
+    from tfp_maf.data_prep.files import write_json
     from tfp_maf.experiments.run import versions
 
     rows = []

@@ -13,7 +13,7 @@ from commands import fails, tfp_maf_command
 from rows import chain_rows, wait_for
 
 import tfp_maf
-from data_prep import gas, simulate
+from tfp_maf.data_prep import gas, simulate
 from tfp_maf.training import state
 
 QUICK = ["--num-layers", "2", "--hidden-units", "8,8", "--max-epochs", "2"]

@@ -40,8 +40,10 @@ def test_help_does_not_import_tensorflow(arguments):
 
 def test_data_preparation_does_not_import_tensorflow():
     code = (
-        "import sys\nfrom data_prep import gas, power, simulate, table\n"
-        "assert not {'tensorflow', 'tfp_maf'} & set(sys.modules)"
+        "import sys\nfrom tfp_maf.data_prep import gas, power, simulate, table\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "own = {m.split('.')[1] for m in sys.modules if m.startswith('tfp_maf.')}\n"
+        "assert own <= {'data_prep', 'utils'}, own"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

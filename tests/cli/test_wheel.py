@@ -28,7 +28,9 @@ def installed(tmp_path_factory):
     if not listed:
         pytest.skip("not a git checkout: nothing says which files belong to the package")
     for name in [*listed, "LICENSE"]:
-        if (ROOT / name).exists():
+        if (ROOT / name).is_symlink():  # tfp_maf/data_prep
+            (folder / "source" / name).symlink_to((ROOT / name).readlink())
+        elif (ROOT / name).exists():
             target = folder / "source" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((ROOT / name).read_bytes())
@@ -88,3 +90,18 @@ def test_every_module_is_in_the_wheel(installed, tmp_path):
 def test_the_command_is_there(installed, tmp_path):
     out = run(installed, "-m", "tfp_maf", "--version", folder=tmp_path)
     assert "tfp-maf" in out
+
+
+def test_no_name_of_the_users_is_taken_for_ours(installed, tmp_path):
+    """Modules beside a script come first on its path; none of ours may have such a name."""
+    for name in ("data_prep", "settings", "plotting", "flows", "training", "run", "cli"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the user's own module')\n")
+    (tmp_path / "script.py").write_text(
+        "import tfp_maf\nfrom tfp_maf.data_prep import table\nfrom tfp_maf.cli import app\n"
+        "print(tfp_maf.build_made(2, hidden_units=(4,)).sample(3, seed=0).shape)\n"
+    )
+    assert "3, 2" in run(installed, "script.py", folder=tmp_path)
+    assert "tfp-maf" in run(installed, "-m", "tfp_maf", "--version", folder=tmp_path)
+    code = "import importlib.util; print(importlib.util.find_spec('data_prep'))"
+    (tmp_path / "data_prep.py").unlink()
+    assert run(installed, "-c", code, folder=tmp_path).strip() == "None"

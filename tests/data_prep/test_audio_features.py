@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_prep import audio_features as features
+from tfp_maf.data_prep import audio_features as features
 
 RNG = np.random.default_rng(0)
 
@@ -127,7 +127,7 @@ def test_the_real_words_are_told_apart_by_a_gaussian(real_data):
     from sklearn.metrics import roc_auc_score
     from sklearn.mixture import GaussianMixture
 
-    from data_prep import speech_commands
+    from tfp_maf.data_prep import speech_commands
 
     pytest.importorskip("soundfile")
     clips = speech_commands.load(real_data / "speech_commands_v0.01")

@@ -6,8 +6,8 @@ import random
 import pytest
 from local_server import CONTENT, Server, tar_of, zip_of
 
-from data_prep import download
-from data_prep.sources import SOURCES, Remote, Source
+from tfp_maf.data_prep import download
+from tfp_maf.data_prep.sources import SOURCES, Remote, Source
 
 
 @pytest.fixture

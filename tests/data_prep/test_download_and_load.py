@@ -15,7 +15,8 @@ from local_server import Server, tar_of, zip_of
 from PIL import Image
 from rows import idx
 
-from data_prep import (
+from tfp_maf.cli import options
+from tfp_maf.data_prep import (
     bsds300,
     download,
     gas,
@@ -26,7 +27,6 @@ from data_prep import (
     sources,
     speech_commands,
 )
-from tfp_maf.cli import options
 from tfp_maf.experiments.datasets import LOADERS
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from data_prep.files import remove_leftovers, replaced_when_whole
+from tfp_maf.data_prep.files import remove_leftovers, replaced_when_whole
 
 
 def test_a_whole_file_takes_the_place(tmp_path):

@@ -17,7 +17,7 @@ pytest.importorskip("soundfile", reason="soundfile is not installed")
 import fuzzing
 from tallies import tally
 
-from data_prep import archives, pickles, table
+from tfp_maf.data_prep import archives, pickles, table
 
 
 @pytest.mark.parametrize("name", fuzzing.READERS)

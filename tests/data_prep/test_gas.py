@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_prep import gas, power, simulate
+from tfp_maf.data_prep import gas, power, simulate
 
 ROWS = 2000
 

@@ -12,7 +12,7 @@ pytest.importorskip("hypothesis", reason="hypothesis is not installed")
 import generated_tables
 from tallies import tally
 
-from data_prep import table
+from tfp_maf.data_prep import table
 
 
 def test_a_model_or_a_clear_error():

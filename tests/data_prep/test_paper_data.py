@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from rows import idx
 
-from data_prep import bsds300, cifar10, hepmass, miniboone, mnist, pickles
-from data_prep.column_statistics import ColumnStatistics
+from tfp_maf.data_prep import bsds300, cifar10, hepmass, miniboone, mnist, pickles
+from tfp_maf.data_prep.column_statistics import ColumnStatistics
 
 RNG = np.random.default_rng(0)
 
@@ -459,7 +459,7 @@ def test_a_frame_of_pandas_0(tmp_path):
 
 
 def test_gas_as_the_authors_prepared_it(tmp_path):
-    from data_prep import gas, simulate
+    from tfp_maf.data_prep import gas, simulate
 
     path = simulate.write_ethylene_co(tmp_path / gas.FILE, rows=500)
     values = np.loadtxt(path, skiprows=1)
@@ -473,7 +473,7 @@ def test_gas_as_the_authors_prepared_it(tmp_path):
 
 
 def test_power_as_the_authors_prepared_it(tmp_path):
-    from data_prep import power
+    from tfp_maf.data_prep import power
 
     minutes = np.arange(300)
     x = np.round(np.abs(RNG.normal(size=[300, 7])) * [1, 1, 240, 1, 9, 9, 9], 3)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_prep import power
+from tfp_maf.data_prep import power
 
 ROWS = 40
 

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from data_prep import gas, simulate
+from tfp_maf.data_prep import gas, simulate
 
 ROWS = 4000
 

@@ -3,7 +3,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from data_prep import audio, speech_commands
+from tfp_maf.data_prep import audio, speech_commands
 
 soundfile = pytest.importorskip("soundfile", reason="soundfile is not installed")
 

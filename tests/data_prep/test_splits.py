@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.splits import Scaler, Splits, last_tenths
+from tfp_maf.data_prep.splits import Scaler, Splits, last_tenths
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_prep import table, text_files
+from tfp_maf.data_prep import table, text_files
 
 N = 60
 NUMBERS = ["a", "b", "c"]

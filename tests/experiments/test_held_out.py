@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_prep import hepmass, miniboone, power, table
+from tfp_maf.data_prep import hepmass, miniboone, power, table
 
 RNG = np.random.default_rng(0)
 

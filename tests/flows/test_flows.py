@@ -10,7 +10,7 @@ import tf_keras
 from rows import chain_rows, jacobian
 
 import tfp_maf
-from data_prep.splits import Scaler
+from tfp_maf.data_prep.splits import Scaler
 from tfp_maf.evaluation import likelihood
 
 tfb, tfd = tfp.bijectors, tfp.distributions

@@ -24,8 +24,8 @@ import soundfile
 from hypothesis import strategies as st
 
 import tfp_maf
-from data_prep import archives, audio, gas, mnist, pickles, power, simulate, table
-from data_prep.splits import Splits
+from tfp_maf.data_prep import archives, audio, gas, mnist, pickles, power, simulate, table
+from tfp_maf.data_prep.splits import Splits
 from tfp_maf.experiments.run import Run
 from tfp_maf.training import checkpoints
 

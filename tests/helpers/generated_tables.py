@@ -20,8 +20,8 @@ import tf_keras
 from hypothesis import strategies as st
 
 import tfp_maf
-from data_prep import table
-from data_prep.splits import Splits
+from tfp_maf.data_prep import table
+from tfp_maf.data_prep.splits import Splits
 from tfp_maf.evaluation import baselines
 from tfp_maf.training.distributed import Workers
 from tfp_maf.training.objective import StepSettings

@@ -7,8 +7,8 @@ import pytest
 from commands import fails, tfp_maf_command
 
 import tfp_maf
-from data_prep import mnist, power
 from tfp_maf.cli import options
+from tfp_maf.data_prep import mnist, power
 from tfp_maf.evaluation import baselines
 from tfp_maf.flows import catalogue
 from tfp_maf.paper import protocol, published

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import tfp_maf
-from data_prep import simulate
+from tfp_maf.data_prep import simulate
 from tfp_maf.networks import masked_dense
 from tfp_maf.plotting import figures
 from tfp_maf.plotting import flows as flow_plots

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from data_prep.files import remove_leftovers
+from tfp_maf.data_prep.files import remove_leftovers
 from tfp_maf.training import checkpoints
 
 KILLS = 20

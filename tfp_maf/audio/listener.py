@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import audio_features as features
-from data_prep.files import write_json
+from tfp_maf.data_prep import audio_features as features
+from tfp_maf.data_prep.files import write_json
 from tfp_maf.estimators.anomaly import AnomalyDetector, threshold_of
 from tfp_maf.estimators.sequence_detector import SequenceDetector
 

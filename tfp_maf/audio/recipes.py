@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import audio_features as features
 from tfp_maf.audio.listener import Listener, slices, views
+from tfp_maf.data_prep import audio_features as features
 from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.sequence_detector import SequenceDetector
 from tfp_maf.estimators.whitening import Whitening

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 from sklearn.svm import OneClassSVM
 
-from data_prep.audio_features import log_mel
-from data_prep.speech_commands import Clips
 from tfp_maf.audio.listener import Listener, views
 from tfp_maf.audio.recipes import COMPONENTS, FEW, SHRINKAGE
+from tfp_maf.data_prep.audio_features import log_mel
+from tfp_maf.data_prep.speech_commands import Clips
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.detection import Detection, roc
 from tfp_maf.plotting import audio as audio_plots

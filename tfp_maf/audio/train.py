@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import audio, simulate_words, speech_commands
-from data_prep.speech_commands import Clips
 from tfp_maf.audio.listener import Listener
 from tfp_maf.audio.recipes import train_aligned, train_post
 from tfp_maf.audio.report import baselines, print_table, write_plots
+from tfp_maf.data_prep import audio, simulate_words, speech_commands
+from tfp_maf.data_prep.speech_commands import Clips
 from tfp_maf.evaluation.detection import Detection
 from tfp_maf.experiments.run import METRICS, Run, versions
 from tfp_maf.utils.console import say, shows

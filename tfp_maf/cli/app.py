@@ -209,8 +209,8 @@ def download(dataset: str, to: str | None) -> int:
 
     To resume an interrupted download, repeat the command.
     """
-    from data_prep.download import download
-    from data_prep.sources import SOURCES
+    from tfp_maf.data_prep.download import download
+    from tfp_maf.data_prep.sources import SOURCES
 
     folder = to or ("data" if dataset == "prepared" else f"data/{dataset}")
     click.echo(f"licence: {SOURCES[dataset].licence}")

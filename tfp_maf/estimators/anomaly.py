@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.files import write_json
+from tfp_maf.data_prep.files import write_json
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.likelihood import log_prob
 from tfp_maf.flows.flow import Flow

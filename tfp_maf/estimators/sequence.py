@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.files import write_json
+from tfp_maf.data_prep.files import write_json
 from tfp_maf.evaluation.likelihood import log_prob
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow

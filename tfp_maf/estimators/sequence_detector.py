@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.files import write_json
+from tfp_maf.data_prep.files import write_json
 from tfp_maf.estimators.sequence import SequenceFlow
 from tfp_maf.estimators.whitening import Whitening
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.files import replaced_when_whole
+from tfp_maf.data_prep.files import replaced_when_whole
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from data_prep import bsds300, cifar10, gas, hepmass, miniboone, mnist, power, simulate, table
-from data_prep.splits import Splits
+from tfp_maf.data_prep import (
+    bsds300,
+    cifar10,
+    gas,
+    hepmass,
+    miniboone,
+    mnist,
+    power,
+    simulate,
+    table,
+)
+from tfp_maf.data_prep.splits import Splits
 from tfp_maf.experiments.settings import EXPERIMENTS, STAND_IN_ROWS, Experiment
 
 DATA_FOLDER = Path("data")

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from data_prep import text_files
-from data_prep.files import make_folder, write_csv, write_json
-from data_prep.splits import Scaler
+from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.files import make_folder, write_csv, write_json
+from tfp_maf.data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
 CHECKPOINTS, TRAINING, LOGS = "checkpoints", "training.npz", "tensorboard"

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_prep import table
-from data_prep.files import write_csv
-from data_prep.splits import first_not_finite
+from tfp_maf.data_prep import table
+from tfp_maf.data_prep.files import write_csv
+from tfp_maf.data_prep.splits import first_not_finite
 from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.likelihood import Evaluation, log_prob

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data_prep import table, text_files
-from data_prep.files import make_folder, replaced_when_whole, write_json
+from tfp_maf.data_prep import table, text_files
+from tfp_maf.data_prep.files import make_folder, replaced_when_whole, write_json
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.score import finite_log_prob, standardised
 from tfp_maf.flows.flow import Flow

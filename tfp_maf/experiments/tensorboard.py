@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from data_prep.splits import Splits
+from tfp_maf.data_prep.splits import Splits
 from tfp_maf.flows.flow import Flow
 from tfp_maf.plotting import figures
 from tfp_maf.training.history import History

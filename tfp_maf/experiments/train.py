@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from data_prep.files import naming
-from data_prep.splits import Splits
+from tfp_maf.data_prep.files import naming
+from tfp_maf.data_prep.splits import Splits
 from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate
 from tfp_maf.experiments import run as runs

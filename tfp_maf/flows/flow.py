@@ -18,10 +18,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow.python.eager import record
 
-from data_prep.splits import Scaler
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.standardise import Standardise
 from tfp_maf.bijectors.support import InSupport, Support
+from tfp_maf.data_prep.splits import Scaler
 from tfp_maf.distributions.mixture import MixtureMade
 from tfp_maf.flows import contexts
 from tfp_maf.flows.catalogue import builder_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from data_prep.splits import Scaler
+from tfp_maf.data_prep.splits import Scaler
 from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.saved_model import ARGUMENTS, FORMAT, MODEL, checksum, checksums

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data_prep.files import naming, remove_leftovers
-from data_prep.splits import Scaler
+from tfp_maf.data_prep.files import naming, remove_leftovers
+from tfp_maf.data_prep.splits import Scaler
 
 MODEL, ARGUMENTS = "model", "flow.json"
 FORMAT = 2

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.files import write_csv, write_json
-from data_prep.splits import Splits
+from tfp_maf.data_prep.files import write_csv, write_json
+from tfp_maf.data_prep.splits import Splits
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate, log_prob
 from tfp_maf.experiments.run import HISTORY, METRICS, versions
 from tfp_maf.flows.catalogue import MODELS

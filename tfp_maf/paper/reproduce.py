@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.files import make_folder, replaced_when_whole, write_json
-from data_prep.splits import Splits
+from tfp_maf.data_prep.files import make_folder, replaced_when_whole, write_json
+from tfp_maf.data_prep.splits import Splits
 from tfp_maf.experiments.datasets import DATA_FOLDER, load_splits
 from tfp_maf.experiments.run import METRICS
 from tfp_maf.flows.catalogue import MODELS, UNCONDITIONAL

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from data_prep import audio, audio_features
-from data_prep.audio_features import Variation
+from tfp_maf.data_prep import audio, audio_features
+from tfp_maf.data_prep.audio_features import Variation
 
 MAP = "viridis"
 NATS_TO_DB = 10 / np.log(10)

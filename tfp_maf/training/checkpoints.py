@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.files import replaced_when_whole
+from tfp_maf.data_prep.files import replaced_when_whole
 
 VALUES = "values"
 Arrays = dict[str, list[np.ndarray]]

@@ -19,7 +19,7 @@ import tensorflow as tf
 import tf_keras
 from tqdm import tqdm
 
-from data_prep.files import remove_leftovers
+from tfp_maf.data_prep.files import remove_leftovers
 from tfp_maf.evaluation.likelihood import evaluate
 from tfp_maf.flows.contexts import checks_numerics
 from tfp_maf.flows.flow import Flow

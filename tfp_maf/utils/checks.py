@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from data_prep.splits import first_not_finite
+from tfp_maf.data_prep.splits import first_not_finite
 
 
 def check_rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int = 0) -> Any:
