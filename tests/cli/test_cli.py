@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -184,8 +185,10 @@ def test_gas_with_a_file(tmp_path):
     assert metrics["data"]["source"] == str(path)
 
 
-def test_power_on_the_real_file(real_data, tmp_path):
+def test_power_on_the_real_file(real_data, tmp_path, monkeypatch):
     """The Gaussian's figure, a check of the preparation; training itself takes minutes."""
+    quick = dataclasses.replace(settings.POWER, mixture_components=2)  # its 100 take a minute
+    monkeypatch.setitem(settings.EXPERIMENTS, "power", quick)
     small = ["--num-layers", 2, "--hidden-units", 32, "--max-epochs", 1]
     arguments = ["--data", real_data / "power", "--out", tmp_path / "r"]
     assert tfp_maf_command("train", "power", *arguments, *small) == 0

@@ -72,7 +72,7 @@ def test_round_trip_and_log_det(name, kind):
 
 def density_on_grid(flow, condition):
     """Points of the plane, dense in its middle, and how much probability each stands for."""
-    t = np.linspace(-10, 10, 901)
+    t = np.linspace(-10, 10, 501)
     axis, spacing = np.sinh(t), np.cosh(t) * (t[1] - t[0])  # up to 11,000 deviations out
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     density = np.exp(flow._graph_log_prob(flow.joined_rows(grid, condition)))
@@ -124,12 +124,12 @@ def test_samples_have_the_density(name, kind):
     flow = shaken(name, 2, kind=kind)
     condition = ONE_CONDITION[kind]
     grid, weights = density_on_grid(flow, condition)
-    samples = flow.sample(20_000, condition=condition, seed=0).numpy()
+    samples = flow.sample(8_000, condition=condition, seed=0).numpy()
     statistics = [np.sin, np.cos, np.tanh, lambda v: np.sin(v[:, :1] + 2 * v[:, 1:])]
     for statistic in statistics:
         expected = weights @ statistic(grid)
-        # Values within -1 and 1: five standard errors are at most 5 / sqrt(20,000).
-        np.testing.assert_allclose(statistic(samples).mean(axis=0), expected, atol=0.036)
+        # Values within -1 and 1: five standard errors are at most 5 / sqrt(8,000).
+        np.testing.assert_allclose(statistic(samples).mean(axis=0), expected, atol=0.056)
 
 
 @a_few

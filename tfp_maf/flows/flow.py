@@ -157,7 +157,11 @@ class Flow(tf.Module):
             rows, batch, log_det = self._tensor_rows(x, condition)
             return tf.reshape(self._graph_log_prob(rows), batch) + log_det
         rows, batch, log_det = self._array_rows(x, condition, first_row=first_row)
-        return tf.reshape(self.rows_log_prob(rows), batch) + tf.cast(log_det, self.dtype)
+        log_prob = self.rows_log_prob(rows)
+        # Each operation outside of what is compiled takes as long as ten rows: none in vain.
+        if len(batch) != 1:
+            log_prob = tf.reshape(log_prob, batch)
+        return log_prob + np.asarray(log_det, self.dtype) if np.any(log_det) else log_prob
 
     def noise(self, x: Any, condition: Any = None) -> tf.Tensor:
         """Return ``u = f^-1(x)``, ``[..., D]``; standard normal if the flow fits.
@@ -192,18 +196,21 @@ class Flow(tf.Module):
             batch = tf.cast(tf.reshape(sample_shape, [-1]), tf.int32)
             n = tf.reduce_prod(batch)
         else:
-            batch, n = tf.constant(shape, tf.int32), int(np.prod(shape, dtype=np.int64))
-        whole = tf.concat([batch, [self.event_size]], axis=0)
+            batch, n = None, int(np.prod(shape, dtype=np.int64))
         if shape is not None and n == 0:
             self.conditioning.check_presence(condition)
-            return tf.zeros(whole, self.dtype)
+            return tf.zeros([*shape, self.event_size], self.dtype)
         if shape is None or self._wants_tensors(condition):
+            batch = tf.constant(shape, tf.int32) if batch is None else batch
             conditions = self._tensor_conditions(condition, batch)
             data = self._graph_data(tf.concat([self._noise(n, seed), conditions], axis=1))
         else:
             conditions = self._array_conditions(condition, shape)
             data = self._sample_rows(n, seed, conditions)
-        return tf.reshape(self._to_data(data), whole)
+        x = self._to_data(data)
+        if shape is not None:
+            return x if len(shape) == 1 else tf.reshape(x, [*shape, self.event_size])
+        return tf.reshape(x, tf.concat([batch, [self.event_size]], axis=0))
 
     def _to_data(self, z: tf.Tensor) -> tf.Tensor:
         """Return events in the data's units for standardised ones."""
@@ -233,7 +240,9 @@ class Flow(tf.Module):
                 drawn = rng.standard_normal([stop - start, self.noise_size]).astype(self.dtype)
             elif noise is not None:
                 drawn = noise[start:stop]
-            chunks.append(data(tf.concat([drawn, conditions[start:stop]], axis=1)))
+            if self.conditioning.size:
+                drawn = tf.concat([drawn, conditions[start:stop]], axis=1)
+            chunks.append(data(drawn))
             start = stop
         return chunks[0] if len(chunks) == 1 else tf.concat(chunks, axis=0)
 
@@ -326,7 +335,8 @@ class Flow(tf.Module):
         Raises:
             ValueError: If the shape is not ``[N, D]``; otherwise as for :meth:`log_prob`.
         """
-        if np.ndim(x) != 2:
+        shape = np.shape(x)
+        if len(shape) != 2 or (self.columns is None and shape[1] != self.event_size):
             raise ValueError(
                 f"{name} must have shape [N, {self.event_size}], got {list(np.shape(x))}"
             )

@@ -36,12 +36,13 @@ def plain_array(x: Any, *, columns: tuple[str, ...] | None, name: str) -> Any:
     """
     if isinstance(x, pd.DataFrame):
         if columns is not None:
-            missing = [column for column in columns if column not in x.columns]
+            names = [str(column) for column in x.columns]
+            missing = [column for column in columns if column not in names]
             if missing:
                 raise ValueError(
                     f"{name} lacks the columns {missing}; the flow was trained on {list(columns)}"
                 )
-            x = x[list(columns)]
+            x = x.iloc[:, [names.index(column) for column in columns]]
         x = x.to_numpy()
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):

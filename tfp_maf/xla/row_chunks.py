@@ -37,15 +37,21 @@ class RowChunks:
     """
 
     def __init__(self, function: Callable[..., tf.Tensor]):
-        self._compiled = tf.function(function, jit_compile=True)
-        self._sizes: set[int] = set()
+        self._function = function
+        self._by_size: dict[int, Any] = {}
 
     def _chunk(self, rows: tf.Tensor, *arguments: Any) -> tf.Tensor:
-        if rows.shape[0] in self._sizes:
-            return self._compiled(rows, *arguments)
-        self._sizes.add(rows.shape[0])
-        with paused_collector():  # the first call traces and compiles
-            return self._compiled(rows, *arguments)
+        size = rows.shape[0]
+        if size in self._by_size:
+            return self._by_size[size](rows, *arguments)
+        with paused_collector():  # tracing and compiling
+            # A function without default arguments: binding those would fail at each call of a
+            # concrete function, and TensorFlow then takes a slower way.
+            compiled = tf.function(
+                lambda rows, *arguments: self._function(rows, *arguments), jit_compile=True
+            )
+            self._by_size[size] = compiled.get_concrete_function(rows, *arguments)
+            return self._by_size[size](rows, *arguments)
 
     def __call__(self, x: Any, *arguments: Any) -> tf.Tensor:
         """Return ``[N, ...]`` for ``[N, n]`` with any N of at least 1."""
