@@ -154,6 +154,7 @@ class Splits:
         left_out: Columns of the source that are not in the rows.
         notes: Messages that say what was left out of the source, and why.
         labels: Classes of the rows, if the source has any.
+        weights: Weights of the training rows, float64 ``[N]``, if the source has any.
         space: Mapping to pixels, if the rows are images in logit space.
     """
 
@@ -166,6 +167,7 @@ class Splits:
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     labels: Labels | None = None
+    weights: np.ndarray | None = None
     space: ImageSpace | None = None
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tfp_maf.data_prep import text_files
-from tfp_maf.data_prep.splits import Splits
+from tfp_maf.data_prep.splits import Splits, last_tenths
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 CHUNK = 200_000
@@ -19,7 +20,9 @@ LONGEST_NAME = 200
 LINEAR = 1e-10
 
 
-def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Splits:
+def load(
+    path: str | Path, *, drop: Collection[str] = (), weight: str | None = None, seed: int = 0
+) -> Splits:
     """Load a table's number columns, shuffled, split and standardised.
 
     Columns without a single number (names, dates) are left out and listed in ``notes``. The last
@@ -29,6 +32,7 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
     Args:
         path: ``.csv`` or ``.tsv`` with a header, ``.parquet``, or ``.npy`` of shape ``[N, D]``.
         drop: Names of columns to leave out.
+        weight: Name of the column that holds each row's weight in training.
         seed: Seed of the shuffle.
 
     Raises:
@@ -44,6 +48,8 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
         has = _list(frame.columns)
         raise ValueError(f"{path} has no column {unknown[0]!r} to drop; it has {has}")
     frame = frame.drop(columns=list(drop))
+    weights = None if weight is None else _weights(frame, weight, path)
+    frame = frame.drop(columns=[] if weight is None else [weight])
     text = [name for name in frame.columns if not _has_numbers(frame[name])]
     frame = frame.drop(columns=text)
     if frame.shape[1] == 0:
@@ -52,20 +58,45 @@ def load(path: str | Path, *, drop: Collection[str] = (), seed: int = 0) -> Spli
         )
     x = text_files.numbers(frame, path)
     columns = [str(name) for name in frame.columns]
-    x = x[np.random.default_rng(seed).permutation(len(x))]
+    order = np.random.default_rng(seed).permutation(len(x))
+    x = x[order]
     with text_files.named(path):
         notes = [f"column {name!r} left out: it holds no numbers" for name in text]
         notes += [f"column {name!r} left out as requested" for name in drop]
+        if weight is not None:
+            notes.append(f"column {weight!r} weighs the training rows; scores do not use it")
         splits = Splits.in_tenths(
             x,
             columns,
             fit_validation=False,
             source=str(path),
-            left_out=(*text, *drop),
+            left_out=(*text, *drop, *([] if weight is None else [weight])),
             notes=tuple(notes),
         )
     _refuse_repeats(splits.train, columns, path)
-    return splits
+    if weights is None:
+        return splits
+    of_train, _, _ = last_tenths(weights[order])
+    return dataclasses.replace(splits, weights=of_train)
+
+
+def _weights(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+    """Return the weights ``[N]`` of a table's rows.
+
+    Raises:
+        ValueError: If the column is missing, or a weight is not a number of at least 0.
+    """
+    if column not in frame.columns:
+        raise ValueError(
+            f"{path} has no column {column!r} of weights; it has {_list(frame.columns)}"
+        )
+    weights = text_files.numbers(frame[[column]], path)[:, 0]
+    bad = np.flatnonzero(weights < 0)
+    if len(bad):
+        raise ValueError(
+            f"{path}: row {bad[0] + 1}, column {column!r}: {weights[bad[0]]:g} is a negative weight"
+        )
+    return weights
 
 
 def read_rows(

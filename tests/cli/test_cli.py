@@ -15,6 +15,7 @@ from rows import chain_rows, wait_for
 
 import tfp_maf
 from tfp_maf.data_prep import gas, simulate
+from tfp_maf.experiments import settings
 from tfp_maf.training import state
 
 QUICK = ["--num-layers", "2", "--hidden-units", "8,8", "--max-epochs", "2"]
@@ -216,6 +217,23 @@ def test_a_bad_table_is_one_line_and_no_run(name, tmp_path, capsys):
     line = fails(capsys, "train", path, "--out", tmp_path / "r")
     assert message in line
     assert not (tmp_path / "r").exists()
+
+
+def test_rows_are_weighted_by_a_column(tmp_path, capsys):
+    x, _ = chain_rows(600, 2, seed=0)
+    frame = pd.DataFrame(x, columns=["a", "b"]).assign(w=np.arange(600) % 3)
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    train = ["train", tmp_path / "x.csv", "--out", tmp_path / "r", "--weight", "w", *QUICK]
+    assert tfp_maf_command(*train) == 0
+    assert "column 'w' weighs the training rows" in capsys.readouterr().out
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert config["scaler"]["columns"] == ["a", "b"]
+    assert tfp_maf_command("evaluate", tmp_path / "r") == 0
+    arguments = ["train", tmp_path / "x.csv", "--out", tmp_path / "q", "--weight", "v"]
+    assert "no column 'v' of weights" in fails(capsys, *arguments)
+    frame.assign(w=-1.0).to_csv(tmp_path / "y.csv", index=False)
+    line = fails(capsys, "train", tmp_path / "y.csv", "--out", tmp_path / "s", "--weight", "w")
+    assert "row 1, column 'w': -1 is a negative weight" in line
 
 
 def test_missing_file(tmp_path, capsys):

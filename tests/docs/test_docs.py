@@ -43,3 +43,12 @@ def test_the_readmes_example_is_the_script_that_draws_its_figure():
     (example,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
     _, script = (ROOT / "docs" / "two_moons.py").read_text().split('"""\n\n', maxsplit=1)
     assert example == script
+
+
+def test_every_complaint_names_a_test_that_is_there():
+    rows = re.findall(
+        r"^\| .* \| `(.*)::(.*)` \|$", (ROOT / "docs/complaints.md").read_text(), re.M
+    )
+    assert len(rows) >= 32
+    for path, name in rows:
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(), name

@@ -79,8 +79,7 @@ def density_on_grid(flow, condition):
     return grid, density * np.outer(spacing, spacing).ravel()
 
 
-@every_model
-@every_condition
+@a_few
 def test_integrates_to_one(name, kind):
     flow = shaken(name, 2, kind=kind)
     _, weights = density_on_grid(flow, ONE_CONDITION[kind])
@@ -117,8 +116,7 @@ def test_every_feature_depends_on_the_condition(name, kind):
     assert (moved > 1e-3).sum() >= (5 if MODELS[name].is_autoregressive else 4)
 
 
-@every_model
-@every_condition
+@a_few
 def test_samples_have_the_density(name, kind):
     """Means over many samples against integrals."""
     flow = shaken(name, 2, kind=kind)

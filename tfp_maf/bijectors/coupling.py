@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_maf.networks.dense import DenseNetwork, bounded
 
@@ -52,3 +53,13 @@ class CouplingNetwork(tf.Module):
             condition: ``[..., C]``, or None.
         """
         return self.shift(x, condition), bounded(self.log_scale(x, condition), self.bound)
+
+
+def real_nvp(event_size: int, **options: Any) -> Any:
+    """Return a ``tfb.RealNVP`` that knows its number of columns from the start.
+
+    TFP learns it at the first call, and fails where that is in a graph whose shapes are not known.
+    """
+    bijector = tfp.bijectors.RealNVP(**options)
+    bijector._input_depth = event_size
+    return bijector

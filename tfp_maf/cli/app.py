@@ -61,6 +61,9 @@ def cli() -> None:
     metavar="COLUMN",
     help="Leave this column out of the table; may be repeated.",
 )
+@click.option(
+    "--weight", metavar="COLUMN", help="Column of a table with each row's weight in training."
+)
 @click.option("--resume", is_flag=True, help="Resume the interrupted training run in --out.")
 @click.option(
     "--distribute", is_flag=True, help="Train together with the other workers listed in TF_CONFIG."
@@ -146,6 +149,7 @@ def train(
     data: str | None,
     out: str | None,
     drop: tuple[str, ...],
+    weight: str | None,
     resume: bool,
     distribute: bool,
     tensorboard: bool,
@@ -177,6 +181,7 @@ def train(
             data=data,
             out=out,
             drop=drop,
+            weight=weight,
             resume=resume,
             distribute=distribute,
             tensorboard=tensorboard,
@@ -185,6 +190,7 @@ def train(
             overrides=given,
         )
     unfit = [name for name in given if name in ("num_layers", "hidden_units", "activation")]
+    unfit += ["weight"] * (weight is not None)
     unfit += ["drop"] * bool(drop) + ["resume"] * resume + ["distribute"] * distribute
     unfit += ["tensorboard"] * tensorboard
     if unfit:

@@ -56,6 +56,7 @@ def load_splits(
     source: str | None,
     *,
     drop: Sequence[str] = (),
+    weight: str | None = None,
     seed: int,
     progress: bool = True,
 ) -> Splits:
@@ -66,6 +67,7 @@ def load_splits(
         source: the raw file or the folder that contains it; by default ``data/EXPERIMENT`` or
             ``data``. If gas has no file there, its simulated stand-in is used.
         drop: columns to leave out of a table.
+        weight: column of a table that holds each row's weight in training.
         seed: seed of a table's shuffle and of the stand-in; the paper's data sets are always
             split as the authors did.
         progress: whether to show a progress bar while reading.
@@ -75,7 +77,9 @@ def load_splits(
         ValueError: the file has another format, or ``drop`` is given for a data set.
     """
     if experiment == "table":
-        return table.load(str(source), drop=drop, seed=seed)
+        return table.load(str(source), drop=drop, weight=weight, seed=seed)
+    if weight is not None:
+        raise ValueError(f"--weight is for tables only; {experiment} has no weights")
     if drop:
         raise ValueError(f"--drop is for tables only; the columns of {experiment} are fixed")
     folder = source or _folder(experiment)
@@ -123,6 +127,7 @@ def reload_splits(config: dict[str, Any], *, progress: bool = True) -> Splits:
             config["experiment"],
             data["source"],
             drop=config["drop"],
+            weight=config.get("weight"),
             seed=config["seed"],
             progress=progress,
         )

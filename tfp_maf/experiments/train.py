@@ -39,6 +39,7 @@ def train(
     data: str | None,
     out: str | None,
     drop: Sequence[str],
+    weight: str | None,
     resume: bool,
     distribute: bool,
     tensorboard: bool,
@@ -53,6 +54,7 @@ def train(
         data: raw file of a named experiment, or its folder.
         out: folder of the run; ``runs/`` and the target's name by default.
         drop: columns to leave out of a table.
+        weight: column of a table that holds each row's weight.
         resume: whether to resume the interrupted run in ``out``.
         distribute: whether to train with the other workers listed in ``TF_CONFIG``.
         tensorboard: whether to write TensorBoard logs.
@@ -81,6 +83,7 @@ def train(
             experiment,
             data,
             drop=drop,
+            weight=weight,
             tensorboard=tensorboard,
             seed=seed,
             overrides=overrides,
@@ -105,20 +108,23 @@ def _train_in(
     data: str | None,
     *,
     drop: Sequence[str],
+    weight: str | None,
     tensorboard: bool,
     seed: int,
     overrides: dict[str, Any],
     workers: Workers,
 ) -> int:
     """Load, build, train; the first worker also writes the run, the others only take steps."""
-    experiment, splits = _load(experiment, data, drop=drop, seed=seed, overrides=overrides)
+    experiment, splits = _load(
+        experiment, data, drop=drop, weight=weight, seed=seed, overrides=overrides
+    )
     flow = _build(experiment, splits, seed)
     metrics: dict[str, Any] = {}
     watcher = None
     if workers.index > 0:
         say(f"worker {workers.index} of {workers.count}: the first one writes {run.folder}")
     else:
-        metrics = _begin(run, flow, splits, experiment, drop=drop, seed=seed)
+        metrics = _begin(run, flow, splits, experiment, drop=drop, weight=weight, seed=seed)
         watcher = Watcher(run.folder / runs.LOGS, flow, splits=splits) if tensorboard else None
     failure = None
     try:
@@ -141,12 +147,13 @@ def _begin(
     experiment: Experiment,
     *,
     drop: Sequence[str],
+    weight: str | None,
     seed: int,
 ) -> dict[str, Any]:
     """Write the run's configuration, print the baselines, and return the metrics so far."""
     for note in splits.notes:
         say(note)
-    config = _config(experiment, splits, drop=drop, seed=seed)
+    config = _config(experiment, splits, drop=drop, weight=weight, seed=seed)
     if run.checkpoint.exists():
         _check_same(run, config)
     run.write(runs.CONFIG, config)
@@ -167,10 +174,13 @@ def _load(
     data: str | None,
     *,
     drop: Sequence[str],
+    weight: str | None,
     seed: int,
     overrides: dict[str, Any],
 ) -> tuple[Experiment, Splits]:
-    splits = load_splits(experiment.name, data, drop=drop, seed=seed, progress=shows())
+    splits = load_splits(
+        experiment.name, data, drop=drop, weight=weight, seed=seed, progress=shows()
+    )
     if splits.simulated:
         experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
         say("no data/ethylene_CO.txt: training on a simulated stand-in for the gas data")
@@ -185,7 +195,7 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
     """
     ends = {"max_epochs", "patience"}
     before = run.config
-    for name in ("experiment", "data", "drop", "seed", "model", "training", "scaler"):
+    for name in ("experiment", "data", "drop", "weight", "seed", "model", "training", "scaler"):
         old, new = json.loads(json.dumps([before.get(name), config[name]]))
         if isinstance(old, dict):
             differing = [k for k in new if k not in ends and old.get(k) != new[k]]
@@ -238,6 +248,7 @@ def _fit(
         flow,
         splits.train,
         splits.validation,
+        sample_weight=splits.weights,
         standardise=False,  # the splits' scaler has done it
         seed=seed,
         checkpoint=run.checkpoint,
@@ -256,7 +267,12 @@ def _untrained(flow: Flow, splits: Splits) -> Evaluation:
 
 
 def _config(
-    experiment: Experiment, splits: Splits, *, drop: Sequence[str], seed: int
+    experiment: Experiment,
+    splits: Splits,
+    *,
+    drop: Sequence[str],
+    weight: str | None,
+    seed: int,
 ) -> dict[str, Any]:
     source = splits.source if splits.simulated else str(Path(splits.source).resolve())
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
@@ -268,6 +284,7 @@ def _config(
             "rows": {name: len(part) for name, part in parts.items()},
         },
         "drop": list(drop),
+        "weight": weight,
         "left_out": list(splits.left_out),
         "seed": seed,
         "model": experiment.model,

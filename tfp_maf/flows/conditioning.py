@@ -104,6 +104,8 @@ class Conditioning:
         all-zero vector.
         """
         if not self.num_labels:
+            if not tf.is_tensor(condition):  # tf.cast would round Python's numbers to float32
+                condition = np.asarray(condition, dtype)
             return tf.cast(condition, dtype)
         labels = tf.convert_to_tensor(condition)
         known = (labels >= 0) & (labels < self.num_labels)

@@ -20,7 +20,7 @@ def checks_numerics() -> bool:
 def warn_in_keras_3(flow: Any) -> None:
     """Warn if a Keras 3 layer calls the flow: such a layer does not track its variables."""
     state = sys.modules.get("keras.src.backend.common.global_state")
-    context = state.get_global_attribute("call_context") if state else None
+    context = state.get_global_attribute("current_call_ctx") if state else None
     layer = getattr(context, "entry_layer", None)
     if layer is None or not flow.trainable_variables:
         return

@@ -505,7 +505,7 @@ class Flow(tf.Module):
 
     def layer_noise(self, i: int, rows: np.ndarray) -> np.ndarray:
         """Return layer ``i``'s noise ``[N, D]`` for its data and condition ``[N, D + C]``."""
-        if self.compiled is not None:
+        if self.compiled is not None and not contexts.checks_numerics():
             return self.compiled.inverse(i, rows).numpy()
         return self._layer_functions[i](rows).numpy()
 

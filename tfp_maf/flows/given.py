@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_maf.bijectors.coupling import real_nvp
 from tfp_maf.distributions.mixture import MixtureMade
 
 tfb, tfd = tfp.bijectors, tfp.distributions
@@ -58,7 +59,7 @@ def _filled(bijector: Any, condition: tf.Tensor) -> Any:
     network = Given(networks[0], condition)
     if isinstance(bijector, tfb.RealNVP):
         kind = "bijector_fn" if hasattr(networks[0], "bijector") else "shift_and_log_scale_fn"
-        return tfb.RealNVP(num_masked=bijector._masked_size, **{kind: network})
+        return real_nvp(bijector._input_depth, num_masked=bijector._masked_size, **{kind: network})
     if hasattr(networks[0], "bijector"):
         return tfb.MaskedAutoregressiveFlow(bijector_fn=network)
     return tfb.MaskedAutoregressiveFlow(network)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_probability as tfp
 
 from tfp_maf.bijectors.batch_norm import BatchNormalization, batch_normalization_layer
+from tfp_maf.bijectors.coupling import real_nvp
 from tfp_maf.bijectors.spline import SMALLEST_BIN
 from tfp_maf.bijectors.support import Support
 from tfp_maf.flows.conditioning import Conditioning
@@ -131,7 +132,7 @@ def coupling_layers(
     for layer in range(arguments["num_layers"]):
         seen, moved = (odd, even) if layer % 2 == 0 else (even, odd)
         masked = len(odd) if layer % 2 == 0 else -len(even)  # negative: the last ones
-        bijectors.append(tfb.RealNVP(num_masked=masked, **make(len(seen), len(moved))))
+        bijectors.append(real_nvp(event_size, num_masked=masked, **make(len(seen), len(moved))))
         bijectors += batch_norm_of(arguments)
     return bijectors
 

@@ -38,20 +38,20 @@ class RowChunks:
 
     def __init__(self, function: Callable[..., tf.Tensor]):
         self._function = function
-        self._by_size: dict[int, Any] = {}
+        self._by_shape: dict[tuple[int, ...], Any] = {}
 
     def _chunk(self, rows: tf.Tensor, *arguments: Any) -> tf.Tensor:
-        size = rows.shape[0]
-        if size in self._by_size:
-            return self._by_size[size](rows, *arguments)
+        shape = tuple(rows.shape)
+        if shape in self._by_shape:
+            return self._by_shape[shape](rows, *arguments)
         with paused_collector():  # tracing and compiling
             # A function without default arguments: binding those would fail at each call of a
             # concrete function, and TensorFlow then takes a slower way.
             compiled = tf.function(
                 lambda rows, *arguments: self._function(rows, *arguments), jit_compile=True
             )
-            self._by_size[size] = compiled.get_concrete_function(rows, *arguments)
-            return self._by_size[size](rows, *arguments)
+            self._by_shape[shape] = compiled.get_concrete_function(rows, *arguments)
+            return self._by_shape[shape](rows, *arguments)
 
     def __call__(self, x: Any, *arguments: Any) -> tf.Tensor:
         """Return ``[N, ...]`` for ``[N, n]`` with any N of at least 1."""
