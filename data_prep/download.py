@@ -7,6 +7,7 @@ continues a transfer that was interrupted.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from tfp_maf.data_prep.archives import PIECE, unpack
 from tfp_maf.data_prep.files import replaced_when_whole
-from tfp_maf.data_prep.sources import SOURCES, Remote
+from tfp_maf.data_prep.sources import SOURCES, Record, Remote
 
 pooch.get_logger().setLevel("WARNING")  # the progress bar already shows what it would log
 TIMEOUT = 30  # seconds without data
@@ -28,7 +29,8 @@ def download(name: str, folder: str | Path, *, progress: bool = False) -> list[P
     """Download a data set's files, except those that are already there and complete.
 
     An interrupted transfer leaves ``NAME.part``, from which the next call resumes. Archives are
-    unpacked and then deleted.
+    unpacked and then deleted. If a file differs from the public copy on record for it, a line on
+    standard error says so.
 
     Args:
         name: Name of the data set, a key of :data:`SOURCES`.
@@ -49,8 +51,26 @@ def download(name: str, folder: str | Path, *, progress: bool = False) -> list[P
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for remote in SOURCES[name].files:
-        files += _get(remote, folder, progress=progress)
+        obtained = _get(remote, folder, progress=progress)
+        for record in remote.records:
+            for path in obtained:
+                if path.name == record.name:
+                    _compare(path, record)
+        files += obtained
     return files
+
+
+def _compare(path: Path, record: Record) -> None:
+    """Print a line on standard error if the file's size or checksum is not the recorded one."""
+    size = path.stat().st_size
+    if size != record.size:
+        difference = f"has {size:,} bytes, not {record.size:,}"
+    elif (sha256 := pooch.file_hash(str(path), alg="sha256")) != record.sha256:
+        difference = f"has SHA-256 {sha256}, not {record.sha256}"
+    else:
+        return
+    message = f"warning: {path} differs from the public copy on record: it {difference}"
+    print(message, file=sys.stderr)
 
 
 def _get(remote: Remote, folder: Path, *, progress: bool) -> list[Path]:

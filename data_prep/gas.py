@@ -17,6 +17,11 @@ from tqdm import tqdm
 
 from tfp_maf.data_prep import pickles, text_files
 from tfp_maf.data_prep.column_statistics import ColumnStatistics, standardised
+from tfp_maf.data_prep.find_correlation import (
+    correlated_columns,
+    require_cutoff,
+    require_varying,
+)
 from tfp_maf.data_prep.splits import Splits, first_not_finite, last_tenths
 
 FILE, PREPARED = "ethylene_CO.txt", "ethylene_CO.pickle"
@@ -27,6 +32,7 @@ COLUMNS = tuple(f"X{i}" for i in range(1, 20))
 SENSORS = COLUMNS[3:]
 # The sensors that caret's findCorrelation(cutoff = .985) kept in the post.
 POST_COLUMNS = ("X4", "X5", "X8", "X9", "X13", "X16", "X17", "X18")
+POST_CUTOFF = 0.985
 PAPER_CUTOFF = 0.98
 CHUNK = 100_000
 
@@ -34,7 +40,12 @@ Recipe = Literal["paper", "post"]
 
 
 def load(
-    path: str | Path, *, recipe: Recipe = "paper", seed: int = 0, progress: bool = False
+    path: str | Path,
+    *,
+    recipe: Recipe = "paper",
+    cutoff: float | None = None,
+    seed: int = 0,
+    progress: bool = False,
 ) -> Splits:
     """Load the sensors: choose columns, standardise with all rows, and split.
 
@@ -45,21 +56,29 @@ def load(
     their order: the last tenth is the test set, the last tenth of the rest the validation set.
 
     Recipe ``"post"`` keeps the post's eight columns, and a random half of the rows is the test set.
-    The post validated on its test rows; here the last tenth of the training half is the validation
-    set.
+    With a ``cutoff``, the columns are chosen by :func:`post_columns` instead; the post's cutoff was
+    ``POST_CUTOFF``. The post validated on its test rows; here the last tenth of the training half
+    is the validation set.
 
     Args:
         path: The file, the authors' ``ethylene_CO.pickle``, or a folder that contains either.
         recipe: ``"paper"`` or ``"post"``, as described above.
+        cutoff: Largest absolute correlation of two sensors, for recipe ``"post"``; by default, the
+            post's list of columns is used.
         seed: Seed of the post's random split.
         progress: Whether to show a progress bar on standard error.
 
     Raises:
         OSError: If the file is missing.
-        ValueError: If the file has another format or is truncated, or a number is invalid.
+        ValueError: If the file has another format or is truncated, a number is invalid, ``cutoff``
+            is not between 0 and 1, or it is given for recipe ``"paper"``, which has its own.
     """
     if recipe not in ("paper", "post"):
         raise ValueError(f"recipe must be 'paper' or 'post', got {recipe!r}")
+    if cutoff is not None:
+        if recipe == "paper":
+            raise ValueError("cutoff is for recipe 'post'; recipe 'paper' has its own")
+        require_cutoff(cutoff)  # before the file is read
     path = Path(path)
     if path.name == PREPARED or ((path / PREPARED).is_file() and not (path / FILE).is_file()):
         path = path / PREPARED if path.is_dir() else path
@@ -79,9 +98,15 @@ def load(
         seen.add(chunk)
     if seen.rows == 0:
         raise ValueError(f"{path} has a header but no rows")
-    kept = list(POST_COLUMNS) if recipe == "post" else paper_columns(seen.correlation)
-    places = np.array([SENSORS.index(name) for name in kept])
     with text_files.named(path):
+        if recipe == "paper":
+            kept = paper_columns(seen.correlation)
+        elif cutoff is None:
+            kept = list(POST_COLUMNS)
+        else:
+            require_varying(seen.constant, list(SENSORS))
+            kept = post_columns(seen.correlation, cutoff)
+        places = np.array([SENSORS.index(name) for name in kept])
         scaler = seen.scaler(kept, places)
         order = None if recipe == "paper" else _shuffled(seen.rows, seed)
         z = standardised(chunks("reading"), scaler, places, rows=seen.rows, order=order)
@@ -106,6 +131,16 @@ def paper_columns(correlation: np.ndarray) -> list[str]:
         if not repeats.any():
             return [SENSORS[i] for i in kept]
         del kept[int(np.argmax(repeats))]
+
+
+def post_columns(correlation: np.ndarray, cutoff: float = POST_CUTOFF) -> list[str]:
+    """Return the sensors that caret's findCorrelation keeps, given correlations ``[16, 16]``.
+
+    Raises:
+        ValueError: If a correlation is not finite; the message names the sensor.
+    """
+    removed = correlated_columns(correlation, cutoff=cutoff, labels=list(SENSORS))
+    return [name for i, name in enumerate(SENSORS) if i not in removed]
 
 
 def _read_prepared(path: Path) -> np.ndarray:

@@ -8,6 +8,21 @@ UCI = "https://archive.ics.uci.edu/static/public"
 
 
 @dataclass(frozen=True)
+class Record:
+    """Record of a public copy of a file whose publisher gives neither size nor checksum.
+
+    Attributes:
+        name: Name of the file, after unpacking.
+        size: Size in bytes.
+        sha256: SHA-256 checksum in hexadecimal.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Remote:
     """File on its publisher's server.
 
@@ -18,6 +33,7 @@ class Remote:
         size: Size in bytes; None if unknown.
         members: Names, without folders, of the files to extract from an archive; empty for all.
         renamed: Path prefixes and their replacements, for an archive that is extracted completely.
+        records: Files that are compared to a public copy; a difference is only reported.
     """
 
     url: str
@@ -26,6 +42,7 @@ class Remote:
     size: int | None = None
     members: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
+    records: tuple[Record, ...] = ()
 
     @property
     def is_archive(self) -> bool:
@@ -75,6 +92,13 @@ SOURCES = {
                 f"{UCI}/322/gas+sensor+array+under+dynamic+gas+mixtures.zip",
                 "gas.zip",
                 members=("ethylene_CO.txt",),
+                records=(
+                    Record(
+                        "ethylene_CO.txt",
+                        642_945_087,
+                        "eb979ebf40f22bb7206b4fdd335fad6da51ad0289d2a37fdb1fff2f6e425487e",
+                    ),
+                ),
             ),
         ),
         "CC BY 4.0, J. Fonollosa, UCI data set 322",

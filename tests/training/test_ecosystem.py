@@ -51,7 +51,7 @@ def test_a_dataset_of_events_and_labels():
     flow = small(num_labels=3)
     history = quick_fit(flow, dataset, validation_condition=np.zeros(200, int))
     assert history.best_validation > history.untrained
-    np.testing.assert_array_equal(flow.label_counts, [500, 500, 0])
+    np.testing.assert_array_equal(flow.rows.label_counts, [500, 500, 0])
     with pytest.raises(ValueError, match="holds its conditions"):
         quick_fit(small(num_labels=3), dataset, train_condition=labels)
     with pytest.raises(ValueError, match="give validation rows with a dataset"):

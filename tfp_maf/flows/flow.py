@@ -7,7 +7,6 @@ arXiv 1705.07057, section 2.2).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -20,15 +19,16 @@ from tensorflow.python.eager import record
 
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.standardise import Standardise
-from tfp_maf.bijectors.support import InSupport, Support
+from tfp_maf.bijectors.support import Support
 from tfp_maf.data_prep.splits import Scaler
 from tfp_maf.distributions.mixture import MixtureMade
 from tfp_maf.flows import contexts
 from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.given import given_condition
-from tfp_maf.flows.inputs import checked_events, is_symbolic, static_shape
+from tfp_maf.flows.inputs import is_symbolic, static_shape
 from tfp_maf.flows.saved_model import write_saved_model
+from tfp_maf.flows.standard_rows import StandardRows
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -52,12 +52,9 @@ class Flow(tf.Module):
             stored statistics.
         training_distribution: the same layers and variables; batch norm uses the batch's
             statistics.
-        standardisation: the bijector next to the data; the identity until :func:`tfp_maf.fit`
-            or :meth:`standardise` sets it.
-        condition_standardisation: the same for vectors that the density is conditional on.
+        rows: from events and conditions to standardised rows, and back.
         masks: for each masked kernel, by ``variable.ref()``, its mask ``[n_in, n_out]``.
         conditioning: what the density is conditional on, if anything.
-        columns: names of the columns of the DataFrame that it was trained on, or None.
         builder, arguments: name of the ``build_*`` function, and the arguments it was given.
         compiled: its functions compiled by XLA, or None where :mod:`tfp_maf.xla` is missing or
             does not know a layer.
@@ -91,22 +88,11 @@ class Flow(tf.Module):
         self.arguments = MappingProxyType(dict(arguments))
         self.masks = masks
         self.conditioning = conditioning or Conditioning()
-        self.columns: tuple[str, ...] | None = None
-        self.standardisation = Standardise(event_size, dtype=dtype)
-        size = self.conditioning.condition_size
-        self.condition_standardisation = Standardise(size, dtype=dtype) if size else None
-        # How many training rows had each label; zeros before training.
-        labels = self.conditioning.num_labels
-        self.label_counts = tf.Variable(np.zeros(labels, np.int64), trainable=False)
-        self._warned: set[str] = set()
+        self.rows = StandardRows(event_size, self.conditioning, support=support, dtype=dtype)
         if base is None:
             base = tfd.MultivariateNormalDiag(loc=tf.zeros([event_size], dtype))
-        self.support = None if support is None else InSupport(support, dtype=dtype)
         in_training = [_training_view(bijector) for bijector in bijectors]
-        # Bijectors between the data and the first layer.
-        front = (
-            [self.standardisation] if self.support is None else [self.support, self.standardisation]
-        )
+        front = self.rows.bijectors
         self.distribution, self.training_distribution = (
             tfd.TransformedDistribution(base, tfb.Chain([*front, *layers]))
             for layers in (bijectors, in_training)
@@ -154,9 +140,10 @@ class Flow(tf.Module):
                 is missing or wrong.
         """
         if self._wants_tensors(x, condition):
-            rows, batch, log_det = self._tensor_rows(x, condition)
+            contexts.warn_in_keras_3(self)
+            rows, batch, log_det = self.rows.tensors(x, condition)
             return tf.reshape(self._graph_log_prob(rows), batch) + log_det
-        rows, batch, log_det = self._array_rows(x, condition, first_row=first_row)
+        rows, batch, log_det = self.rows.arrays(x, condition, first_row=first_row)
         log_prob = self.rows_log_prob(rows)
         # Each operation outside of what is compiled takes as long as ten rows: none in vain.
         if len(batch) != 1:
@@ -170,9 +157,9 @@ class Flow(tf.Module):
         normal score is taken further: ``Phi^-1(F(u_i | u_1..u_{i-1}))``.
         """
         if self._wants_tensors(x, condition):
-            rows, batch, _ = self._tensor_rows(x, condition)
+            rows, batch, _ = self.rows.tensors(x, condition)
         else:
-            rows, batch, _ = self._array_rows(x, condition)
+            rows, batch, _ = self.rows.arrays(x, condition)
         noise = self._graph_noise(rows)
         batch = tf.convert_to_tensor(batch, tf.int32)
         return tf.reshape(noise, tf.concat([batch, [self.event_size]], axis=0))
@@ -202,28 +189,15 @@ class Flow(tf.Module):
             return tf.zeros([*shape, self.event_size], self.dtype)
         if shape is None or self._wants_tensors(condition):
             batch = tf.constant(shape, tf.int32) if batch is None else batch
-            conditions = self._tensor_conditions(condition, batch)
+            conditions = self.rows.condition_tensors(condition, batch)
             data = self._graph_data(tf.concat([self._noise(n, seed), conditions], axis=1))
         else:
-            conditions = self._array_conditions(condition, shape)
+            conditions = self.rows.condition_arrays(condition, shape)
             data = self._sample_rows(n, seed, conditions)
-        x = self._to_data(data)
+        x = self.rows.to_data(data)
         if shape is not None:
             return x if len(shape) == 1 else tf.reshape(x, [*shape, self.event_size])
         return tf.reshape(x, tf.concat([batch, [self.event_size]], axis=0))
-
-    def _to_data(self, z: tf.Tensor) -> tf.Tensor:
-        """Return events in the data's units for standardised ones."""
-        x = self.standardisation.forward(z)
-        return x if self.support is None else self.support.forward(x)
-
-    def _to_standard(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return standardised events ``[..., D]`` and log-determinants ``[...]`` or ``[]``."""
-        log_det = self.standardisation.log_det
-        if self.support is not None:
-            log_det += self.support.inverse_log_det_jacobian(x, event_ndims=1)
-            x = self.support.inverse(x)
-        return self.standardisation.inverse(x), log_det
 
     def _sample_rows(self, n: int, seed: Any, conditions: np.ndarray) -> tf.Tensor:
         """Draw standardised rows ``[n, D]`` in chunks, compiled if possible."""
@@ -276,54 +250,36 @@ class Flow(tf.Module):
             return self.distribution
         if not is_symbolic(condition):
             self.conditioning.array(condition)
-        c = self._condition_input(condition)
+        c = self.rows.condition_input(condition)
         bijectors = list(self.distribution.bijector.bijectors)
         return given_condition(bijectors, self.base, c, event_size=self.event_size)
 
-    # Settings: standardisation and label counts
+    # Settings: columns and standardisation
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Names of the columns of the DataFrame that the flow was trained on, or None."""
+        return self.rows.columns
+
+    @columns.setter
+    def columns(self, names: Sequence[str] | None) -> None:
+        self.rows.columns = None if names is None else tuple(names)
+
+    @property
+    def standardisation(self) -> Standardise:
+        """The standardising bijector; the identity until it is set."""
+        return self.rows.standardisation
 
     def standardise(
         self, x: Any, condition: Any = None, *, weights: np.ndarray | None = None
     ) -> None:
-        """Set the standardising bijectors from rows ``[N, D]`` and vectors ``[N, C]``.
-
-        Call it before training; :func:`tfp_maf.fit` calls it on a flow that has not been
-        standardised.
-
-        Raises:
-            ValueError: If the rows are not ``[N, D]`` of finite numbers.
-        """
-        events = checked_events(x, self.event_size, columns=self.columns)
-        if self.support is not None:
-            events, _ = self.support.to_line(self.support.check(events, name="x"))
-        self.standardisation.set(events.reshape(-1, self.event_size), weights=weights)
-        if self.condition_standardisation is not None:
-            self.conditioning.check_presence(condition)
-            vectors = self.conditioning.array(condition)
-            size = self.conditioning.condition_size
-            per_row = weights if vectors.ndim > 1 else None
-            self.condition_standardisation.set(vectors.reshape(-1, size), weights=per_row)
+        """Set the standardising bijectors; see :meth:`StandardRows.standardise`."""
+        self.rows.standardise(x, condition, weights=weights)
 
     @property
     def is_standardised(self) -> bool:
-        """True once the standardising bijectors have been set."""
-        return not self.standardisation.is_identity
-
-    def see_labels(self, labels: Any) -> None:
-        """Count the labels of training rows; evaluating any other label warns."""
-        if self.conditioning.num_labels:
-            counts = np.bincount(np.asarray(labels).ravel(), minlength=self.conditioning.num_labels)
-            self.label_counts.assign(self.label_counts + counts)
-
-    def _warn_of_unseen(self, labels: np.ndarray) -> None:
-        counts = self.label_counts.numpy()
-        unseen = sorted(set(np.unique(labels)) - set(np.flatnonzero(counts)))
-        if counts.any() and unseen:
-            warnings.warn(
-                f"no training row had the labels {[int(i) for i in unseen]}: "
-                f"the density given them is untrained",
-                stacklevel=4,
-            )
+        """Whether the standardising bijectors have been set."""
+        return self.rows.is_standardised
 
     # Rows: events and conditions side by side, standardised
 
@@ -340,114 +296,7 @@ class Flow(tf.Module):
             raise ValueError(
                 f"{name} must have shape [N, {self.event_size}], got {list(np.shape(x))}"
             )
-        return self._array_rows(x, condition, name=name, first_row=first_row)[0]
-
-    def _array_rows(
-        self, x: Any, condition: Any, *, name: str = "x", first_row: int = 0
-    ) -> tuple[np.ndarray, tuple[int, ...], Any]:
-        """Return rows ``[N, D + C]``, their batch shape, and log-determinants of that shape."""
-        label = "condition" if name == "x" else f"{name}_condition"
-        self.conditioning.check_presence(condition, name=label)
-        events = checked_events(
-            x, self.event_size, columns=self.columns, name=name, first_row=first_row
-        )
-        log_det: Any = -np.log(self.standardisation.scale.numpy()).sum()
-        on_line = events
-        if self.support is not None:
-            on_line, of_support = self.support.to_line(
-                self.support.check(events, name=name, first_row=first_row)
-            )
-            log_det = log_det + of_support
-        z = self.standardisation.to_standard(on_line)
-        if not np.isfinite(z).all():
-            row, column = np.argwhere(~np.isfinite(z.reshape(-1, self.event_size)))[0]
-            value = events.reshape(-1, self.event_size)[row, column]
-            kind = "inf" if self.standardisation.is_identity else f"{value:g}"
-            raise ValueError(
-                f"{name} has {kind} at row {first_row + row}, column {column} (counted from 0), "
-                f"beyond {self.dtype}; remove or fill such values"
-            )
-        batch = events.shape[:-1]
-        if not self.conditioning.size:
-            return z.reshape(-1, self.event_size), batch, log_det
-        given = self.conditioning.array(condition, name=label, first_row=first_row)
-        of_condition = self.conditioning.batch_shape(given)
-        try:
-            batch = np.broadcast_shapes(batch, of_condition)
-        except ValueError:
-            raise ValueError(
-                f"{label} has {' x '.join(map(str, of_condition))} rows, but there are "
-                f"{' x '.join(map(str, batch))} events"
-            ) from None
-        conditions = self._array_conditions(given, batch, checked=True)
-        z = np.broadcast_to(z, [*batch, self.event_size]).reshape(-1, self.event_size)
-        return np.concatenate([z, conditions], axis=1), batch, log_det
-
-    def _array_conditions(
-        self, condition: Any, batch: tuple[int, ...], *, checked: bool = False
-    ) -> np.ndarray:
-        """Return the networks' conditions ``[N, C]`` for a batch of events."""
-        if not checked:
-            self.conditioning.check_presence(condition)
-        n = int(np.prod(batch, dtype=np.int64))
-        if not self.conditioning.size:
-            return np.empty([n, 0], self.dtype)
-        given = condition if checked else self.conditioning.array(condition)
-        try:
-            if self.conditioning.num_labels:
-                self._warn_of_unseen(given)
-                labels = np.broadcast_to(given, batch).ravel()
-                return np.eye(self.conditioning.num_labels, dtype=self.dtype)[labels]
-            assert self.condition_standardisation is not None
-            vectors = self.condition_standardisation.to_standard(given)
-            size = self.conditioning.condition_size
-            return np.broadcast_to(vectors, [*batch, size]).reshape(-1, size)
-        except ValueError:
-            shape = list(self.conditioning.batch_shape(given))
-            raise ValueError(
-                f"condition has batch shape {shape}, which does not broadcast to {list(batch)}"
-            ) from None
-
-    def _tensor_rows(self, x: Any, condition: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return rows, batch shape and log-determinants, through which gradients pass."""
-        contexts.warn_in_keras_3(self)
-        self.conditioning.check_presence(condition)
-        if not is_symbolic(x):  # checked, though the rows are made from the tensor itself
-            checked_events(x, self.event_size, columns=self.columns)
-        if not tf.is_tensor(x):
-            x = checked_events(x, self.event_size, columns=self.columns)
-        x = tf.cast(x, self.dtype)
-        if x.shape.rank == 0 or x.shape[-1:] not in ([self.event_size], [None], None):
-            raise ValueError(f"x must have shape [..., {self.event_size}], got {x.shape}")
-        z, log_det = self._to_standard(x)
-        batch = tf.shape(z)[:-1]
-        if self.conditioning.size:
-            if not is_symbolic(condition):
-                self.conditioning.array(condition)
-            c = self._condition_input(condition)
-            batch = tf.broadcast_dynamic_shape(batch, tf.shape(c)[:-1])
-            z = tf.broadcast_to(z, tf.concat([batch, [self.event_size]], axis=0))
-            c = tf.broadcast_to(c, tf.concat([batch, [self.conditioning.size]], axis=0))
-            z = tf.concat([z, c], axis=-1)
-        return tf.reshape(z, [-1, self.event_size + self.conditioning.size]), batch, log_det
-
-    def _tensor_conditions(self, condition: Any, batch: tf.Tensor) -> tf.Tensor:
-        """Return the networks' conditions ``[N, C]`` for a batch of samples, as a tensor."""
-        self.conditioning.check_presence(condition)
-        size = self.conditioning.size
-        if not size:
-            return tf.zeros([tf.reduce_prod(batch), 0], self.dtype)
-        if not is_symbolic(condition):
-            self.conditioning.array(condition)
-        c = self._condition_input(condition)
-        return tf.reshape(tf.broadcast_to(c, tf.concat([batch, [size]], axis=0)), [-1, size])
-
-    def _condition_input(self, condition: Any) -> tf.Tensor:
-        """Return the networks' condition ``[..., C]``: one-hot labels, standardised vectors."""
-        c = self.conditioning.tensor(condition, self.dtype)
-        if self.condition_standardisation is not None:
-            c = self.condition_standardisation.inverse(c)
-        return c
+        return self.rows.arrays(x, condition, name=name, first_row=first_row)[0]
 
     @staticmethod
     def _wants_tensors(*values: Any) -> bool:
@@ -538,18 +387,18 @@ class Flow(tf.Module):
         spec = [self.conditioning.specification(self.dtype)] if self.conditioning.size else []
 
         def rows(z: tf.Tensor, condition: Sequence[tf.Tensor]) -> tf.Tensor:
-            return tf.concat([z, *(self._condition_input(c) for c in condition)], axis=1)
+            return tf.concat([z, *(self.rows.condition_input(c) for c in condition)], axis=1)
 
         def log_prob(x: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
-            z, log_det = self._to_standard(x)
+            z, log_det = self.rows.to_standard(x)
             return self.tfp_log_prob(rows(z, condition)) + log_det
 
         def noise(x: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
-            return self._tfp_noise(rows(self._to_standard(x)[0], condition))
+            return self._tfp_noise(rows(self.rows.to_standard(x)[0], condition))
 
         def sample(n: tf.Tensor, seed: tf.Tensor, *condition: tf.Tensor) -> tf.Tensor:
             noise = tf.random.stateless_normal([n, self.noise_size], seed, dtype=self.dtype)
-            return self._to_data(self._tfp_data(rows(noise, condition)))
+            return self.rows.to_data(self._tfp_data(rows(noise, condition)))
 
         return {
             "log_prob": tf.function(log_prob, input_signature=[x, *spec]),
@@ -569,17 +418,9 @@ class Flow(tf.Module):
         return bool(self.gammas)
 
     @property
-    def settings(self) -> list[tf.Variable]:
-        """Variables that are set from the training data, not trained: scales and label counts."""
-        standardisations = [self.standardisation]
-        if self.condition_standardisation is not None:
-            standardisations.append(self.condition_standardisation)
-        return [v for s in standardisations for v in (s.loc, s.scale)] + [self.label_counts]
-
-    @property
     def layer_variables(self) -> list[tf.Variable]:
         """Variables of layers and base, in the order in which a file holds them."""
-        own = {variable.ref() for variable in self.settings}
+        own = {variable.ref() for variable in self.rows.settings}
         return [variable for variable in self.variables if variable.ref() not in own]
 
     def get_weights(self) -> list[np.ndarray]:
@@ -610,7 +451,7 @@ class Flow(tf.Module):
         write_saved_model(
             folder,
             functions=self.functions,
-            variables=[*self.layer_variables, *self.settings],
+            variables=[*self.layer_variables, *self.rows.settings],
             description={
                 "builder": self.builder,
                 "arguments": _plain(self.arguments),

@@ -113,7 +113,7 @@ def fit_gaussian(flow: Flow, x: np.ndarray, *, condition: Any = None) -> None:
     if not flow.is_standardised:
         flow.standardise(x)
     rows = flow.joined_rows(x, condition)
-    flow.see_labels(() if condition is None else condition)
+    flow.rows.see_labels(() if condition is None else condition)
     x, given = flow.split(np.asarray(rows, np.float64))
     groups = np.ones([len(x), 1]) if given is None else given
     parameters = []

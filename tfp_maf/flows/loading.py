@@ -50,7 +50,7 @@ def load_flow(
         flow = builder(**_with_function(arguments, bijector))
         variables = flow.layer_variables
         if description["format"] > 1:  # the first format knew no standardisation
-            variables = [*variables, *flow.settings]
+            variables = [*variables, *flow.rows.settings]
             columns = description["columns"]
             flow.columns = None if columns is None else tuple(columns)
         prefix = str(model / "variables" / "variables")

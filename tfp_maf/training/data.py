@@ -90,7 +90,15 @@ class DatasetRows:
         ValueError: If the dataset is empty, or an element has another form.
     """
 
-    def __init__(self, flow: Flow, dataset: Any, *, batch_size: int, input_noise: float):
+    def __init__(
+        self,
+        flow: Flow,
+        dataset: Any,
+        *,
+        batch_size: int,
+        input_noise: float,
+        standardise: bool = True,
+    ):
         self._flow, self._batch_size, self._noise = flow, batch_size, input_noise
         first = dataset.element_spec
         event = first[0] if isinstance(first, tuple) else first
@@ -98,11 +106,11 @@ class DatasetRows:
         self.weights: np.ndarray | None = None
         self.num_steps = 0
         x, condition = self._first(STATISTICS_ROWS)
-        if not flow.is_standardised:
+        if standardise and not flow.is_standardised:
             flow.standardise(x, condition)
         self.sample = flow.joined_rows(x, condition, name="train")
         if condition is not None and flow.conditioning.num_labels:
-            flow.see_labels(condition)
+            flow.rows.see_labels(condition)
 
     def _blocks(self, rows: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         for block in self._dataset.rebatch(rows):

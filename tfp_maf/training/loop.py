@@ -140,48 +140,19 @@ def fit(
     check_positive("input_noise", input_noise, or_zero=True)
     if batch_size == 1 and flow.has_batch_norm:
         raise ValueError("batch_size=1 has no variance to normalise by: give 2 or more")
-    if isinstance(train, pd.DataFrame) and flow.columns is None:
-        flow.columns = tuple(map(str, train.columns))
-        train = train.set_axis(flow.columns, axis=1)
-    held_out = isinstance(validation, float)
-    if held_out:
-        train, train_condition, sample_weight, validation, validation_condition = _hold_out(
-            flow, train, train_condition, sample_weight, share=validation, seed=seed
-        )
-    rows: Rows
-    prints: dict[str, Any] = {}
-    if is_dataset(train):
-        if train_condition is not None or sample_weight is not None:
-            raise ValueError("a dataset holds its conditions in its elements, and takes no weights")
-        rows = DatasetRows(flow, train, batch_size=batch_size, input_noise=input_noise)
-    else:
-        weights = checked_weights(sample_weight, np.shape(train)[0], name="sample_weight")
-        # Checked before anything is set: a refused table leaves the flow as it was.
-        joined = flow.joined_rows(train, train_condition, name="train")
-        if np.shape(train)[0] < batch_size:
-            raise ValueError(
-                f"train has {np.shape(train)[0]} rows, fewer than batch_size={batch_size}: "
-                f"give more rows or a smaller batch_size"
-            )
-        flow.joined_rows(validation, validation_condition, name="validation")
-        if len(validation) == 0:
-            raise ValueError("validation has no rows")
-        if standardise and not flow.is_standardised:
-            flow.standardise(train, train_condition, weights=weights)
-            joined = flow.joined_rows(train, train_condition, name="train")
-        if flow.conditioning.num_labels and not flow.label_counts.numpy().any():
-            flow.see_labels(train_condition)
-        prints["train"] = fingerprint(joined)
-        if weights is not None:
-            prints["sample_weight"] = fingerprint(weights)
-        rows = ArrayRows(
-            flow, joined, batch_size=batch_size, weights=weights, input_noise=input_noise
-        )
-    scored = flow.joined_rows(validation, validation_condition, name="validation")
-    if len(scored) == 0:
-        raise ValueError("validation has no rows")
-    prints["validation"] = fingerprint(scored)
-
+    prepared = _prepare(
+        flow,
+        train,
+        validation,
+        train_condition=train_condition,
+        validation_condition=validation_condition,
+        sample_weight=sample_weight,
+        standardise=standardise,
+        batch_size=batch_size,
+        input_noise=input_noise,
+        seed=seed,
+    )
+    rows, validation, validation_condition, prints = prepared
     workers = Workers.of(strategy)
     compiles = jit_compile and not checks_numerics()
     settings = StepSettings(batch_size, l2, rows.weights is not None, compiles)
@@ -253,6 +224,80 @@ def fit(
     return history
 
 
+def _prepare(
+    flow: Flow,
+    train: Any,
+    validation: Any,
+    *,
+    train_condition: Any,
+    validation_condition: Any,
+    sample_weight: Any,
+    standardise: bool,
+    batch_size: int,
+    input_noise: float,
+    seed: int,
+) -> tuple[Rows, Any, Any, dict[str, Any]]:
+    """Check the data, standardise the flow, and note its columns and labels.
+
+    All checks come before anything is set: refused data leave the flow as it was.
+
+    Returns:
+        The rows to train on, validation rows and their condition, and fingerprints of both.
+
+    Raises:
+        ValueError: If the data are refused; see :func:`fit`.
+    """
+    columns = flow.columns
+    if isinstance(train, pd.DataFrame) and columns is None:
+        flow.columns = tuple(map(str, train.columns))
+    try:
+        if isinstance(validation, float):
+            train, train_condition, sample_weight, validation, validation_condition = _hold_out(
+                train, train_condition, sample_weight, share=validation, seed=seed
+            )
+        flow.joined_rows(validation, validation_condition, name="validation")
+        if len(validation) == 0:
+            raise ValueError("validation has no rows")
+        if not is_dataset(train):
+            weights = checked_weights(sample_weight, np.shape(train)[0], name="sample_weight")
+            joined = flow.joined_rows(train, train_condition, name="train")
+            if len(joined) < batch_size:
+                raise ValueError(
+                    f"train has {len(joined)} rows, fewer than batch_size={batch_size}: "
+                    f"give more rows or a smaller batch_size"
+                )
+        elif train_condition is not None or sample_weight is not None:
+            raise ValueError("a dataset holds its conditions in its elements, and takes no weights")
+    except ValueError:
+        flow.columns = columns
+        raise
+    rows: Rows
+    prints: dict[str, Any] = {}
+    if is_dataset(train):
+        rows = DatasetRows(
+            flow,
+            train,
+            batch_size=batch_size,
+            input_noise=input_noise,
+            standardise=standardise,
+        )
+    else:
+        if standardise and not flow.is_standardised:
+            flow.standardise(train, train_condition, weights=weights)
+            joined = flow.joined_rows(train, train_condition, name="train")
+        if flow.conditioning.num_labels and not flow.rows.label_counts.numpy().any():
+            flow.rows.see_labels(train_condition)
+        prints["train"] = fingerprint(joined)
+        if weights is not None:
+            prints["sample_weight"] = fingerprint(weights)
+        rows = ArrayRows(
+            flow, joined, batch_size=batch_size, weights=weights, input_noise=input_noise
+        )
+    scored = flow.joined_rows(validation, validation_condition, name="validation")
+    prints["validation"] = fingerprint(scored)
+    return rows, validation, validation_condition, prints
+
+
 def _optimizer(
     optimizer: Any, learning_rate: Any, clip_norm: float | None, halve_after: int | None
 ) -> tf_keras.optimizers.Optimizer:
@@ -296,7 +341,7 @@ def _described(learning_rate: Any) -> Any:
 
 
 def _hold_out(
-    flow: Flow, train: Any, condition: Any, weight: Any, *, share: float, seed: int
+    train: Any, condition: Any, weight: Any, *, share: float, seed: int
 ) -> tuple[Any, Any, Any, Any, Any]:
     """Split rows, conditions and weights: train, condition, weight, validation, condition."""
     if is_dataset(train):
