@@ -1,5 +1,6 @@
 """Against a server on 127.0.0.1 that can cut off, corrupt and stall."""
 
+import dataclasses
 import hashlib
 import random
 
@@ -7,7 +8,7 @@ import pytest
 from local_server import CONTENT, Server, tar_of, zip_of
 
 from tfp_maf.data_prep import download
-from tfp_maf.data_prep.sources import SOURCES, Remote, Source
+from tfp_maf.data_prep.sources import SOURCES, Record, Remote, Source
 
 
 @pytest.fixture
@@ -190,3 +191,68 @@ def test_an_unpacked_archive_is_not_got_again(source, tmp_path):
     (tmp_path / "a").unlink()
     assert download.download("mine", tmp_path) == first
     assert len(Server.asked) == 2
+
+
+def test_the_record_of_gas():
+    (remote,) = SOURCES["gas"].files
+    (record,) = remote.records
+    assert record.name in remote.members
+    assert record.size == 642_945_087
+    assert record.sha256 == "eb979ebf40f22bb7206b4fdd335fad6da51ad0289d2a37fdb1fff2f6e425487e"
+    others = [r for name in SOURCES if name != "gas" for r in SOURCES[name].files]
+    assert not any(remote.records for remote in others)
+
+
+@pytest.fixture
+def zipped(source):
+    """Has the server serve a zip of CONTENT, and the source record this size and checksum."""
+
+    def zipped(size, sha256):
+        content = zip_of({"deep/x.txt": CONTENT, "other.txt": b"no"})
+        source(
+            "x.zip",
+            content,
+            members=("x.txt",),
+            records=(Record("x.txt", size, sha256),),
+            hash=None,
+        )
+
+    return zipped
+
+
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_a_file_that_is_as_recorded(zipped, tmp_path, capsys):
+    zipped(len(CONTENT), SHA256)
+    download.download("mine", tmp_path)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("size", "sha256", "difference"),
+    [
+        (642_945_087, SHA256, "it has 512,000 bytes, not 642,945,087"),
+        (len(CONTENT), "0" * 64, f"it has SHA-256 {SHA256}, not {'0' * 64}"),
+    ],
+)
+def test_a_file_that_is_not_as_recorded(zipped, tmp_path, capsys, size, sha256, difference):
+    zipped(size, sha256)
+    for _ in range(2):  # also when it is already there
+        (path,) = download.download("mine", tmp_path)
+        assert path.read_bytes() == CONTENT
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err == (f"warning: {path} differs from the public copy on record: {difference}\n")
+    assert len(Server.asked) == 1
+
+
+def test_gas_of_another_size(server, tmp_path, monkeypatch, capsys):
+    Server.files["/gas.zip"] = zip_of({"ethylene_CO.txt": CONTENT, "ethylene_methane.txt": b"no"})
+    (remote,) = SOURCES["gas"].files
+    remote = dataclasses.replace(remote, url=f"{server}/gas.zip")
+    monkeypatch.setitem(SOURCES, "gas", Source((remote,), "a licence"))
+    (path,) = download.download("gas", tmp_path)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(path) in line
+    assert line.endswith("it has 512,000 bytes, not 642,945,087")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tfp_maf.data_prep import gas, power, simulate
+from tfp_maf.data_prep.find_correlation import find_correlation
 
 ROWS = 2000
 
@@ -96,6 +97,32 @@ def test_post(path, frame):
     np.testing.assert_allclose(rows[order], expected[expected_order], atol=1e-5)
 
 
+@pytest.mark.parametrize("cutoff", [gas.POST_CUTOFF, 0.9])
+def test_the_posts_columns_chosen(path, frame, monkeypatch, cutoff):
+    monkeypatch.setattr(gas, "CHUNK", 777)
+    splits = gas.load(path, recipe="post", cutoff=cutoff)
+    dropped = find_correlation(frame, cutoff=cutoff, names=True)
+    assert 0 < len(dropped) < 15
+    assert splits.scaler.columns == tuple(without(*dropped))
+    assert splits.test.shape == (1000, 16 - len(dropped))
+    assert splits.notes[0].endswith(", ".join(name for name in gas.SENSORS if name in dropped))
+
+
+def test_the_posts_columns_by_hand():
+    # Sixth and tenth repeat each other with another sign; their averages tie, so the tenth goes.
+    # The first repeats the second and is correlated with the third: it has the greatest average.
+    pairs = {(5, 9): -0.99, (0, 1): 0.986, (0, 2): 0.5, (3, 4): 0.985}
+    assert gas.post_columns(correlation_of(pairs)) == without("X4", "X9")
+    assert gas.post_columns(correlation_of(pairs), 0.99) == list(gas.SENSORS)
+
+
+def test_a_cutoff_out_of_place(tmp_path):
+    with pytest.raises(ValueError, match="cutoff is for recipe 'post'"):
+        gas.load(tmp_path, cutoff=0.98)
+    with pytest.raises(ValueError, match=r"cutoff must be between 0 and 1, got 98"):
+        gas.load(tmp_path, recipe="post", cutoff=98)
+
+
 def test_the_posts_halves_are_random_by_seed(path):
     first, same, other = (gas.load(path, recipe="post", seed=seed).test for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, same)
@@ -176,6 +203,8 @@ def test_a_constant_sensor(edited):
     for recipe in ("paper", "post"):
         with pytest.raises(ValueError, match="'X4' is constant"):
             gas.load(path, recipe=recipe)
+    with pytest.raises(ValueError, match=r"ethylene_CO\.txt: column 'X4' is constant"):
+        gas.load(path, recipe="post", cutoff=gas.POST_CUTOFF)
 
 
 @pytest.mark.parametrize(("recipe", "n"), [("paper", 10), ("post", 19)])
