@@ -53,7 +53,7 @@ def calls(flow, condition):
 
 def found_in(name, context, kind="plain"):
     """The results by call, each a list over the shapes."""
-    flow = shaken(name, 2, kind=kind, dtype="float32")
+    flow = shaken(name, 2, kind=kind, dtype="float32", num_layers=1, hidden_units=(4,))
     wrapped = CONTEXTS[context]
     of = calls(flow, ONE_CONDITION[kind])
     return {what: wrapped(function)(*EVENTS) for what, function in of.items()}

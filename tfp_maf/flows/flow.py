@@ -139,8 +139,9 @@ class Flow(tf.Module):
             ValueError: If the shape is not ``[..., D]``, a value is missing, or the condition
                 is missing or wrong.
         """
-        if self._wants_tensors(x, condition):
+        if tf.is_tensor(x):
             contexts.warn_in_keras_3(self)
+        if self._wants_tensors(x, condition):
             rows, batch, log_det = self.rows.tensors(x, condition)
             return tf.reshape(self._graph_log_prob(rows), batch) + log_det
         rows, batch, log_det = self.rows.arrays(x, condition, first_row=first_row)
