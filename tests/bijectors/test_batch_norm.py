@@ -105,6 +105,7 @@ def test_one_pass_gives_the_statistics_of_one_batch_of_everything(order):
 KNOWN = {"epochs": 14, "batch_size": 200, "learning_rate": 3e-3, "hidden_units": [64, 64]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event_size", [2, 8])
 def test_maf_reaches_the_entropy_of_a_known_density(event_size):
     train, _ = chain_rows(100_000, event_size, seed=0)
@@ -126,6 +127,7 @@ def test_maf_reaches_the_entropy_of_a_known_density(event_size):
     assert -0.01 < gap < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event_size", [2, 8])
 def test_tfps_own_fails_on_the_same_density(event_size):
     train, _ = chain_rows(100_000, event_size, seed=0)

@@ -168,6 +168,7 @@ def test_plot_draws_again(run):
     assert len(list((run / "plots").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_gas_without_the_file_is_simulated_and_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tfp_maf.experiments.datasets.STAND_IN_ROWS", 2000)
@@ -186,6 +187,7 @@ def test_gas_with_a_file(tmp_path):
     assert metrics["data"]["source"] == str(path)
 
 
+@pytest.mark.slow
 def test_power_on_the_real_file(real_data, tmp_path, monkeypatch):
     """The Gaussian's figure, a check of the preparation; training itself takes minutes."""
     quick = dataclasses.replace(settings.POWER, mixture_components=2)  # its 100 take a minute
@@ -342,6 +344,7 @@ def test_options_are_checked(table, tmp_path, capsys):
     assert "--drop is for tables" in fails(capsys, "train", "gas", *out, "--drop", "X4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_a_kill_keep_the_best_and_say_so(table, tmp_path, sent):
     arguments = [
@@ -373,6 +376,7 @@ def test_ctrl_c_and_a_kill_keep_the_best_and_say_so(table, tmp_path, sent):
     assert tfp_maf_command("evaluate", tmp_path / "r") == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on(table, tmp_path, monkeypatch):
     """Killed after its checkpoint of the second epoch, it ends as if it had not been."""
     monkeypatch.setattr(state, "KEEP_EVERY", 0.0)
@@ -410,6 +414,7 @@ def test_resume_wants_the_same_training(run, table, tmp_path, capsys):
     assert "is not a run" in fails(capsys, "train", table, "--out", tmp_path / "no", "--resume")
 
 
+@pytest.mark.slow
 def test_training_goes_on_when_nobody_reads(table, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "tfp_maf", "train", table, "--out", tmp_path / "r", *QUICK],

@@ -76,6 +76,7 @@ def test_hepmass(hepmass_folder, monkeypatch):
     assert "f5, f9" in splits.notes[0]
 
 
+@pytest.mark.slow
 def test_hepmass_takes_less_than_twice_its_float32_size(tmp_path):
     rows = 30_000
     columns = ["# label", *hepmass.FEATURES]

@@ -23,6 +23,7 @@ def flow():
     return flow
 
 
+@pytest.mark.slow
 @every_model
 def test_samples_and_density_agree_by_tfps_own_test(name):
     flow = shaken(name, 2, dtype="float32")
@@ -179,6 +180,7 @@ def test_neural_transport(flow):
     assert tf.reduce_mean(tf.cast(accepted, tf.float32)) > 0.7  # the noise is standard normal
 
 
+@pytest.mark.slow
 def test_a_surrogate_posterior():
     """A coupling flow, whose forward map is one pass, fitted to a known target by VI."""
     target = tfd.MultivariateNormalTriL([1.0, -0.5], [[0.7, 0.0], [0.6, 0.5]])

@@ -59,6 +59,7 @@ def found_in(name, context, kind="plain"):
     return {what: wrapped(function)(*EVENTS) for what, function in of.items()}
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_shapes_and_values(name, context):
@@ -71,6 +72,7 @@ def test_shapes_and_values(name, context):
                 np.testing.assert_allclose(result, expected, rtol=2e-3, atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("kind", ["label", "vector"])
 def test_with_a_condition(kind, context):

@@ -52,6 +52,7 @@ def test_masked_values_are_refused():
     assert flow.log_prob(np.ma.masked_array(np.zeros([4, 2]))).shape == [4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["maf_5", "made_mog", "nsf_ar"])
 def test_columns_of_any_scale(name):
     """The flow standardises: the density of 1000 x is the old one, less log 1000 a column."""
@@ -65,6 +66,7 @@ def test_columns_of_any_scale(name):
     np.testing.assert_allclose(results[1], results[0] - np.log(scale).sum(), atol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["maf_5", "realnvp_5", "made_mog", "nsf_ar", "gaussian"])
 def test_conditions_of_any_scale(name):
     rng = np.random.default_rng(0)
@@ -87,6 +89,7 @@ def test_conditions_of_any_scale(name):
     np.testing.assert_allclose(results[1], results[0], atol=5e-3)
 
 
+@pytest.mark.slow
 def test_standardising_keeps_the_density_one(tmp_path):
     flow = tfp_maf.build_nsf(2, num_layers=2, hidden_units=(8,))
     x = ROWS[:, :2] * [3.0, 0.5] + [10, -4]
@@ -111,6 +114,7 @@ def test_dates_in_seconds_keep_their_digits():
     assert noise[1, 0] > noise[0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [2, 3])
 def test_a_coupling_spline_flow_works_first_time_in_a_graph(columns, tmp_path):
     def fresh():
@@ -151,6 +155,7 @@ def test_a_condition_that_is_not_wanted_is_refused_everywhere():
         flow.sample(3, condition=1)
 
 
+@pytest.mark.slow
 @every_model
 def test_gradients_reach_conditions_and_rows_eagerly(name):
     flow = shaken(name, 2, kind="vector", dtype="float32")
@@ -253,6 +258,7 @@ def test_labels_never_trained_on_are_warned_of():
                 call()
 
 
+@pytest.mark.slow
 def test_checked_numerics_fall_back_to_graphs():
     """In a process of its own: TensorFlow's checks stay in what was traced under them."""
     import subprocess
@@ -272,6 +278,7 @@ assert np.isfinite(flow.log_prob(x)).all()
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_no_row_one_row_and_many_axes():
     for name in MODELS:
         flow = shaken(name, 2, dtype="float32")

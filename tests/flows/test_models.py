@@ -79,6 +79,7 @@ def density_on_grid(flow, condition):
     return grid, density * np.outer(spacing, spacing).ravel()
 
 
+@pytest.mark.slow
 @a_few
 def test_integrates_to_one(name, kind):
     flow = shaken(name, 2, kind=kind)
@@ -116,6 +117,7 @@ def test_every_feature_depends_on_the_condition(name, kind):
     assert (moved > 1e-3).sum() >= (5 if MODELS[name].is_autoregressive else 4)
 
 
+@pytest.mark.slow
 @a_few
 def test_samples_have_the_density(name, kind):
     """Means over many samples against integrals."""
@@ -145,6 +147,7 @@ def test_the_fast_way_to_sample_is_tfps(name, kind):
     )
 
 
+@pytest.mark.slow
 @a_few
 def test_save_and_load(name, kind, tmp_path):
     flow = shaken(name, kind=kind, dtype="float32")
@@ -169,6 +172,7 @@ def test_save_and_load(name, kind, tmp_path):
     assert served.sample(40, tf.constant([1, 2]), *given).shape == [40, 5]
 
 
+@pytest.mark.slow
 @a_few
 def test_training_raises_the_likelihood(name, kind):
     flow = built(name, kind=kind)

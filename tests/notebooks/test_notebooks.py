@@ -63,6 +63,7 @@ def test_it_is_light_and_holds_no_recordings_of_people(name):
         assert "DATA: made-up words" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_and_shows_what_it_showed(name, request):
     if "mnist" in (FOLDER / f"{name}.ipynb").read_text():

@@ -54,6 +54,7 @@ def test_every_model_can_be_built(name):
     assert flow.trainable_variables
 
 
+@pytest.mark.slow
 def test_every_model_has_a_row_beside_the_papers(done):
     table = (done / "results.md").read_text()
     rows = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]+?) \|", table, re.MULTILINE)[2:]
@@ -113,6 +114,7 @@ def test_interrupted_it_goes_on(power_folder, tmp_path, monkeypatch, capsys):
     assert results["made"]["epochs"] == 2
 
 
+@pytest.mark.slow
 def test_images_have_bits_and_samples(digits, tmp_path):
     folder, _ = digits
     out = tmp_path / "out"

@@ -59,6 +59,7 @@ def ends(processes):
     return [(p.returncode, *texts) for p, texts in zip(processes, said, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 4])
 def test_the_curve_is_that_of_one_process(count, tmp_path):
     training = TRAINING | {"max_epochs": 4}

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import sys
 sys.modules["tfp_maf.xla"] = None  # as if the folder were not there
@@ -30,6 +32,7 @@ print(not any(name.startswith("tfp_maf.xla.") for name in sys.modules))
 """
 
 
+@pytest.mark.slow
 def test_all_but_speed_stays():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

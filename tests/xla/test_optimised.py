@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import numpy as np, tensorflow as tf, tfp_maf
 x = np.random.default_rng(0).normal(size=[300, 4]).astype(np.float32)
@@ -18,6 +20,7 @@ for build in (tfp_maf.build_maf, tfp_maf.build_maf_mog, tfp_maf.build_nsf):
 """
 
 
+@pytest.mark.slow
 def test_optimised_programs_agree_with_tfp():
     environment = {name: v for name, v in os.environ.items() if name != "XLA_FLAGS"}
     done = subprocess.run(

@@ -41,6 +41,7 @@ def after_steps(way, *, clip_norm=None, stop=10, rate=3e-3, rows=ROWS, **options
     return flow, optimizer, [float(total) for total, _ in results]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
 @pytest.mark.parametrize(
     "options",
@@ -110,6 +111,7 @@ def test_a_loss_that_is_not_finite_is_found():
     assert bad_step == 2
 
 
+@pytest.mark.slow
 def test_a_schedule_is_followed():
     rate = tf_keras.optimizers.schedules.PiecewiseConstantDecay([4], [3e-3, 1e-4])
     plain, _, _ = after_steps("plain", rate=rate)
@@ -119,6 +121,7 @@ def test_a_schedule_is_followed():
             np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_rows_are_weighted():
     weights = np.random.default_rng(0).exponential(size=[len(ROWS), 1])
     rows = np.concatenate([ROWS, weights / weights.mean()], axis=1)
