@@ -20,7 +20,7 @@ def test_mean_and_two_standard_errors(trained):
 def test_chunks_change_nothing(trained):
     flow, x, _ = trained
     np.testing.assert_allclose(
-        likelihood.log_prob(flow, x, chunk_size=77), flow.log_prob(x), rtol=1e-4
+        likelihood.chunked_log_prob(flow, x, chunk_size=77), flow.log_prob(x), rtol=1e-4
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from tfp_maf.data_prep.files import write_json
 from tfp_maf.estimators.whitening import Whitening
-from tfp_maf.evaluation.likelihood import log_prob
+from tfp_maf.evaluation.likelihood import chunked_log_prob
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
@@ -138,9 +138,11 @@ class AnomalyDetector:
             ValueError: the rows have another width, or a value is not finite.
         """
         z = self.whitening(_rows(x, len(self.whitening.mean), "x"))
-        score = np.mean([log_prob(flow, z) for flow in self.flows], axis=0)
+        score = np.mean([chunked_log_prob(flow, z) for flow in self.flows], axis=0)
         if self.background:
-            score -= self.weight * np.mean([log_prob(flow, z) for flow in self.background], axis=0)
+            score -= self.weight * np.mean(
+                [chunked_log_prob(flow, z) for flow in self.background], axis=0
+            )
         return score
 
     def calibrate(self, scores: np.ndarray, *, false_alarms: float = 0.05) -> float:

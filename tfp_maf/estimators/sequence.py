@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tfp_maf.data_prep.files import write_json
-from tfp_maf.evaluation.likelihood import log_prob
+from tfp_maf.evaluation.likelihood import chunked_log_prob
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
@@ -130,7 +130,7 @@ class SequenceFlow:
             ValueError: the sequences have another shape, or a value is not finite.
         """
         events, conditions = self._frames(x)
-        by_frame = log_prob(self.flow, events, condition=conditions)
+        by_frame = chunked_log_prob(self.flow, events, condition=conditions)
         return by_frame.reshape(-1, self.frames).sum(axis=1)
 
     def sample(self, n: int, *, seed: int | None = None) -> np.ndarray:

@@ -43,7 +43,7 @@ class Evaluation:
         return f"{self.mean:.2f} ± {self.two_standard_errors:.2f} nats"
 
 
-def log_prob(
+def chunked_log_prob(
     flow: Flow,
     x: Any,
     *,
@@ -87,9 +87,9 @@ def evaluate(flow: Flow, x: Any, *, condition: Any = None, chunk_size: int = CHU
     """Compute mean and standard error of the log-likelihood over rows ``[N, D]``.
 
     Args:
-        flow, x, condition, chunk_size: see :func:`log_prob`.
+        flow, x, condition, chunk_size: see :func:`chunked_log_prob`.
 
     Raises:
-        ValueError: see :func:`log_prob`.
+        ValueError: see :func:`chunked_log_prob`.
     """
-    return Evaluation.of(log_prob(flow, x, condition=condition, chunk_size=chunk_size))
+    return Evaluation.of(chunked_log_prob(flow, x, condition=condition, chunk_size=chunk_size))

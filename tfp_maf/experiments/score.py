@@ -13,7 +13,7 @@ from tfp_maf.data_prep.files import write_csv
 from tfp_maf.data_prep.splits import first_not_finite
 from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.whitening import Whitening
-from tfp_maf.evaluation.likelihood import Evaluation, log_prob
+from tfp_maf.evaluation.likelihood import Evaluation, chunked_log_prob
 from tfp_maf.experiments.datasets import reload_splits
 from tfp_maf.experiments.report import report
 from tfp_maf.experiments.run import Run
@@ -128,7 +128,7 @@ def finite_log_prob(flow: Flow, z: np.ndarray, data: str, *, progress: bool = Fa
     Raises:
         ValueError: a log-likelihood is not finite; the message names the row.
     """
-    values = log_prob(flow, z, progress=progress)
+    values = chunked_log_prob(flow, z, progress=progress)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ValueError(

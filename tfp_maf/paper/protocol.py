@@ -17,7 +17,7 @@ import numpy as np
 
 from tfp_maf.data_prep.files import write_csv, write_json
 from tfp_maf.data_prep.splits import Splits
-from tfp_maf.evaluation.likelihood import Evaluation, evaluate, log_prob
+from tfp_maf.evaluation.likelihood import Evaluation, chunked_log_prob, evaluate
 from tfp_maf.experiments.run import HISTORY, METRICS, versions
 from tfp_maf.flows.catalogue import MODELS
 from tfp_maf.flows.flow import Flow
@@ -171,9 +171,9 @@ def _metrics(flow: Flow, splits: Splits, history: History) -> dict[str, Any]:
         "versions": versions(),
     }
     if labels is None:
-        test = log_prob(flow, splits.test)
+        test = chunked_log_prob(flow, splits.test)
     else:
-        given = log_prob(flow, splits.test, condition=labels.test)
+        given = chunked_log_prob(flow, splits.test, condition=labels.test)
         values["test_given_label"] = dataclasses.asdict(Evaluation.of(given))
         test, predicted = marginal(flow, splits.test, labels.count)
         values["accuracy"] = float((predicted == labels.test).mean())
@@ -204,5 +204,5 @@ def marginal(flow: Flow, x: np.ndarray, num_labels: int) -> tuple[np.ndarray, np
     Returns:
         The log-likelihoods ``[N]`` and the labels ``[N]``.
     """
-    by_label = np.stack([log_prob(flow, x, condition=label) for label in range(num_labels)])
+    by_label = np.stack([chunked_log_prob(flow, x, condition=label) for label in range(num_labels)])
     return np.logaddexp.reduce(by_label, axis=0) - np.log(num_labels), by_label.argmax(axis=0)

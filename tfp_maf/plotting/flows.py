@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from matplotlib.figure import Figure
 
 from tfp_maf.bijectors.batch_norm import BatchNormalization
-from tfp_maf.evaluation.likelihood import log_prob
+from tfp_maf.evaluation.likelihood import chunked_log_prob
 from tfp_maf.flows.flow import Flow
 
 tfb = tfp.bijectors
@@ -114,7 +114,7 @@ def plot_density(flow: Flow, data: np.ndarray, *, title: str = "") -> Figure:
     low, high = data.min(axis=0) - 0.5, data.max(axis=0) + 0.5
     x, y = np.meshgrid(np.linspace(low[0], high[0], 150), np.linspace(low[1], high[1], 150))
     grid = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
-    density = np.exp(log_prob(flow, grid)).reshape(x.shape)
+    density = np.exp(chunked_log_prob(flow, grid)).reshape(x.shape)
     image = left.pcolormesh(x, y, density, cmap="viridis", rasterized=True)
     figure.colorbar(image, ax=left, label="density")
     right.scatter(data[:2000, 0], data[:2000, 1], s=1, color="C0")
