@@ -1,96 +1,140 @@
-"""Tables supplied by the user, as CSV, TSV, Parquet or ``.npy`` files."""
+"""Tables supplied by the user: their number columns, split and standardised."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep import cells, clean_table, dependent_columns, read_table, text_files
+from tfp_maf.data_prep.clean_table import CleanTable
+from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.splits import Splits, last_tenths
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-CHUNK = 200_000
-LONGEST_NAME = 200
-# Columns count as linearly dependent if a combination of them has a smaller variance than this, in
-# standard units; rounding to float32 alone gives 1e-15.
-LINEAR = 1e-10
+MOST_SHOWN = 5  # rows with a bad value that a message names
 
 
 def load(
-    path: str | Path, *, drop: Collection[str] = (), weight: str | None = None, seed: int = 0
+    path: str | Path,
+    *,
+    drop: Collection[str] = (),
+    weight: str | None = None,
+    seed: int = 0,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    na: Collection[str] = (),
+    columns: Sequence[str] = (),
 ) -> Splits:
     """Load a table's number columns, shuffled, split and standardised.
 
-    Columns without a single number (names, dates) are left out and listed in ``notes``. The last
-    tenth of the shuffled rows is the test set, the last tenth of the rest the validation set. Mean
-    and deviation are those of the training rows.
+    Columns of text or dates, constants, row numbers, and columns that repeat others or are linear
+    in them are left out, as are rows with missing values; ``notes`` lists all of it. The last tenth
+    of the shuffled rows is the test set, the last tenth of the rest the validation set. Mean and
+    deviation are those of the training rows.
 
     Args:
-        path: ``.csv`` or ``.tsv`` with a header, ``.parquet``, or ``.npy`` of shape ``[N, D]``.
+        path: Table in text (``.csv``, ``.tsv``, ``.txt``, ``.data``), ``.json``, ``.jsonl``,
+            ``.parquet``, ``.feather``, ``.xlsx``, ``.npy`` or ``.npz``, possibly compressed as
+            ``.gz``, ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
         drop: Names of columns to leave out.
         weight: Name of the column that holds each row's weight in training.
         seed: Seed of the shuffle.
+        separator, decimal, encoding, header, na, columns: See :class:`Reading`.
 
     Raises:
         OSError: If the file is missing.
-        ValueError: If the file cannot be read or has too few rows; if a value in a number column
-            is text, missing or infinite; or if a column is constant or linearly dependent on
-            others, because such data have no density. The message names the row and column.
+        ValueError: If the file cannot be read, has no columns of numbers or too few rows, or lacks
+            a column. The message names all that is wrong.
     """
     path = Path(path)
-    frame = _read(path)
-    unknown = [name for name in drop if name not in frame.columns]
-    if unknown:
-        has = _list(frame.columns)
-        raise ValueError(f"{path} has no column {unknown[0]!r} to drop; it has {has}")
-    frame = frame.drop(columns=list(drop))
-    weights = None if weight is None else _weights(frame, weight, path)
-    frame = frame.drop(columns=[] if weight is None else [weight])
-    text = [name for name in frame.columns if not _has_numbers(frame[name])]
-    frame = frame.drop(columns=text)
-    if frame.shape[1] == 0:
-        raise ValueError(
-            f"{path} has no column of numbers left; the separator is ',' in .csv and a tab in .tsv"
-        )
-    x = text_files.numbers(frame, path)
-    columns = [str(name) for name in frame.columns]
-    order = np.random.default_rng(seed).permutation(len(x))
-    x = x[order]
-    with text_files.named(path):
-        notes = [f"column {name!r} left out: it holds no numbers" for name in text]
-        notes += [f"column {name!r} left out as requested" for name in drop]
-        if weight is not None:
-            notes.append(f"column {weight!r} weighs the training rows; scores do not use it")
-        splits = Splits.in_tenths(
-            x,
-            columns,
-            fit_validation=False,
-            source=str(path),
-            left_out=(*text, *drop, *([] if weight is None else [weight])),
-            notes=tuple(notes),
-        )
-    _refuse_repeats(splits.train, columns, path)
-    if weights is None:
+    reading = Reading(separator, decimal, encoding, header, tuple(na), tuple(columns))
+    raw = read_table.read(path, reading)
+    _require(raw.frame.columns, path, {"to drop": drop, "to use": columns, "of weights": weight})
+    given = [name for name in raw.frame.columns if name in drop]
+    raw = dataclasses.replace(raw, frame=raw.frame.drop(columns=given))
+    aside = () if weight is None else (weight,)
+    clean = clean_table.clean(raw, reading, aside=aside)
+    clean.left_out += [*drop, *aside]
+    if columns:
+        clean.left_out += [n for n in raw.frame.columns if n not in (*columns, *clean.left_out)]
+    clean.notes += [f"column {name!r} left out as requested" for name in drop]
+    if weight is not None:
+        clean.notes.append(f"column {weight!r} weighs the training rows; scores do not use it")
+    if not clean.columns:
+        why = f" ({'; '.join(clean.notes)})" if clean.notes else ""
+        raise ValueError(f"{path} has no column of numbers left{_short(why)}")
+    order = np.random.default_rng(seed).permutation(len(clean.x))
+    splits = _split(clean, order, path)
+    if weight is None:
         return splits
+    weights = _weights(raw.frame, weight, path, raw.decimal)[clean.rows]
     of_train, _, _ = last_tenths(weights[order])
     return dataclasses.replace(splits, weights=of_train)
 
 
-def _weights(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
-    """Return the weights ``[N]`` of a table's rows.
+def _split(clean: CleanTable, order: np.ndarray, path: Path) -> Splits:
+    """Split shuffled rows, and leave out the columns that have no joint density in training."""
+    x, columns = clean.x[order], np.array(clean.columns, object)
+    gaps = [note for note in clean.notes if "rows left out" in note]
+    with text_files.named(path):
+        try:
+            train, _, _ = last_tenths(x)
+        except ValueError as error:
+            raise ValueError("; ".join([str(error), *gaps])) from None
+        constant = (train == train[:1]).all(axis=0)
+        _leave_out(
+            clean, {columns[n]: "it is constant in training" for n in np.flatnonzero(constant)}
+        )
+        x, columns = x[:, ~constant], columns[~constant]
+        if not len(columns):
+            raise ValueError(f"no column of numbers left; {'; '.join(clean.notes)}")
+        splits = Splits.in_tenths(x, list(columns), fit_validation=False, source=str(path))
+        dependent = dependent_columns.find(splits.train, list(columns))
+        if dependent:
+            _leave_out(clean, {columns[n]: why for n, why in sorted(dependent.items())})
+            kept = [n for n in range(len(columns)) if n not in dependent]
+            splits = Splits.in_tenths(
+                x[:, kept], list(columns[kept]), fit_validation=False, source=str(path)
+            )
+    return dataclasses.replace(splits, left_out=tuple(clean.left_out), notes=tuple(clean.notes))
+
+
+def _leave_out(clean: CleanTable, reasons: dict[str, str]) -> None:
+    clean.left_out += reasons
+    clean.notes += [f"column {name!r} left out: {why}" for name, why in reasons.items()]
+
+
+def _require(found: Sequence[str], path: Path, wanted: dict[str, Any]) -> None:
+    """Check that the columns that the user names are there.
 
     Raises:
-        ValueError: If the column is missing, or a weight is not a number of at least 0.
+        ValueError: If any is missing; the message names all of them.
     """
-    if column not in frame.columns:
-        raise ValueError(
-            f"{path} has no column {column!r} of weights; it has {_list(frame.columns)}"
-        )
-    weights = text_files.numbers(frame[[column]], path)[:, 0]
+    wrong = []
+    for purpose, names in wanted.items():
+        names = [names] if isinstance(names, str) else names or ()
+        missing = [repr(name) for name in names if name not in found]
+        if missing:
+            wrong.append(f"{path} has no column {', '.join(missing)} {purpose}")
+    if wrong:
+        raise ValueError(f"{'; '.join(wrong)}; it has {_list(found)}")
+
+
+def _weights(frame: pd.DataFrame, column: str, path: Path, decimal: str | None) -> np.ndarray:
+    """Return the weights of a table's rows, NaN in blank rows at the end.
+
+    Raises:
+        ValueError: If a weight is not a number of at least 0.
+    """
+    rows = clean_table.without_footer(frame)[0]
+    weights = _numbers(rows, [column], path, Reading(), decimal)[:, 0]
     bad = np.flatnonzero(weights < 0)
     if len(bad):
         raise ValueError(
@@ -100,34 +144,71 @@ def _weights(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
 
 
 def read_rows(
-    path: str | Path, columns: Sequence[str], *, left_out: Sequence[str] = ()
+    path: str | Path,
+    columns: Sequence[str],
+    *,
+    left_out: Sequence[str] = (),
+    reading: Reading | None = None,
 ) -> np.ndarray:
     """Read the rows that a trained model is to score, with its columns in its order.
 
+    Blank rows and a footer at the end are left out; every other row of the file is in the result.
+
     Args:
-        path: File as for :func:`load`. The columns of a ``.npy`` file have no names, so only their
-            number is checked.
+        path: File as for :func:`load`. If its columns have no names, only their number is checked.
         columns: Names of the model's columns.
         left_out: Names of other columns that the file may have.
+        reading: What the user says about such files.
 
     Returns:
         Rows, float64 ``[N, D]``, in the file's order and units.
 
     Raises:
         OSError: If the file is missing.
-        ValueError: If the file cannot be read, if a value is invalid, or if a column is missing or
-            unknown.
+        ValueError: If the file cannot be read, if values are missing or invalid, or if a column is
+            missing or unknown.
     """
     path = Path(path)
-    frame = _read(path)
-    if path.suffix == ".npy":
+    reading = reading or Reading()
+    raw = read_table.read(path, reading, expected=columns)
+    frame, _ = clean_table.without_footer(raw.frame)
+    if not raw.named:
         if frame.shape[1] != len(columns):
             raise ValueError(
                 f"{path} has {frame.shape[1]} columns, but the model takes {len(columns)}: "
                 f"{', '.join(columns)}"
             )
         frame.columns = pd.Index(columns)
-    return text_files.numbers(frame[wanted(frame.columns, columns, path, left_out=left_out)], path)
+    known = [*left_out, *(n for n in frame.columns if clean_table.INDEX_NAME.fullmatch(n.lower()))]
+    names = wanted(list(frame.columns), columns, path, left_out=known)
+    return _numbers(frame, names, path, reading, raw.decimal)
+
+
+def _numbers(
+    frame: pd.DataFrame, names: Sequence[str], path: Path, reading: Reading, decimal: str | None
+) -> np.ndarray:
+    """Return columns as finite numbers ``[N, D]``.
+
+    Raises:
+        ValueError: If a value is missing, text or infinite; the message names rows and columns.
+    """
+    x = np.empty([len(frame), len(names)])
+    bad: list[tuple[int, str, str]] = []
+    count = 0
+    for place, name in enumerate(names):
+        column = cells.parse(frame[name], decimal=decimal, na=reading.na)
+        x[:, place] = np.where(column.missing, np.nan, column.numbers)
+        rows = np.flatnonzero(~np.isfinite(x[:, place]))
+        count += len(rows)
+        for row in rows[:MOST_SHOWN]:
+            what = "the value is missing" if column.missing[row] else ""
+            what = what or text_files.what_is_wrong(frame[name].iloc[row])
+            bad.append((int(frame.index[row]) + 1, name, what))
+    if bad:
+        said = [f"row {row}, column {name!r}: {what}" for row, name, what in sorted(bad)]
+        more = f" ({count} such values)" if count > MOST_SHOWN else ""
+        raise ValueError(f"{path}: {'; '.join(said[:MOST_SHOWN])}{more}")
+    return x
 
 
 def wanted(
@@ -159,61 +240,6 @@ def wanted(
     return list(columns)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """Read the whole table, with strings as column names and at least one row."""
-    text_files.require_file(path)
-    if path.suffix in SEPARATORS:
-        frame = _read_text(path, SEPARATORS[path.suffix])
-    elif path.suffix == ".parquet":
-        frame = _read_parquet(path)
-    elif path.suffix == ".npy":
-        frame = _read_npy(path)
-    else:
-        raise ValueError(
-            f"{path}: can't read {path.suffix or 'a file without an extension'}; "
-            f"use .csv, .tsv, .parquet or .npy"
-        )
-    frame.columns = frame.columns.map(str)
-    longest = max(map(len, frame.columns), default=0)
-    if longest > LONGEST_NAME:
-        raise ValueError(
-            f"{path}: a column's name has {longest} characters; is a quote in the header left open?"
-        )
-    if len(frame) == 0:
-        raise ValueError(f"{path} has a header but no rows")
-    return frame
-
-
-def _read_text(path: Path, separator: str) -> pd.DataFrame:
-    header = text_files.first_line(path)
-    if not header.strip():
-        raise ValueError(f"{path}: the first line is blank; it should name the columns")
-    names = header.split(separator)
-    if all(_is_number(name) for name in names):
-        raise ValueError(f"{path}: the first line holds numbers; it should name the columns")
-    # A blank line among the rows counts as a missing value, so that scores match the file's rows.
-    chunks = text_files.read_chunks(path, sep=separator, chunksize=CHUNK, skip_blank_lines=False)
-    frame = pd.concat(chunks)
-    frame = frame.iloc[: len(frame) - text_files.blank_lines_at_the_end(path)]
-    if frame.iloc[-1:, -1].isna().any():
-        text_files.require_whole_last_line(path, separator, frame.shape[1])
-    return frame
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path).reset_index(drop=True)
-    except ImportError:
-        raise ValueError(f"reading {path} needs pyarrow: pip install 'tfp_maf[parquet]'") from None
-    except (ValueError, OSError) as error:  # pyarrow raises errors of both types
-        raise ValueError(f"{path} is not a valid Parquet file: {error}") from None
-
-
-def _read_npy(path: Path) -> pd.DataFrame:
-    array = read_array(path)
-    return pd.DataFrame(array, columns=[f"x{i}" for i in range(1, array.shape[1] + 1)])
-
-
 def read_array(path: Path) -> np.ndarray:
     """Read the numbers ``[N, D]`` in a ``.npy`` file, without executing anything in it.
 
@@ -234,39 +260,10 @@ def read_array(path: Path) -> np.ndarray:
     return np.array(array, array.dtype.newbyteorder("="))  # older pandas needs native byte order
 
 
-def _has_numbers(column: pd.Series) -> bool:
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-        return False
-    return bool((~np.isnan(text_files.parsed(column))).any())
-
-
-def _refuse_repeats(z: np.ndarray, columns: Sequence[str], path: Path) -> None:
-    """Raise ValueError if columns are linearly dependent, because they have no joint density."""
-    correlation = z.astype(np.float64).T @ z / len(z)
-    repeats = np.argwhere(np.triu(np.abs(correlation) > 1 - 1e-6, k=1))
-    if len(repeats):
-        pairs = [f"{columns[j]!r} repeats {columns[i]!r}" for i, j in repeats]
-        raise ValueError(
-            f"{path}: {'; '.join(pairs)}: such columns have no joint density; drop one of each pair"
-        )
-    if len(z) < 2 * len(columns):
-        return  # so few rows can be linearly dependent by chance
-    sizes, directions = np.linalg.eigh(correlation)
-    if sizes[0] < LINEAR:
-        names = [repr(n) for n, d in zip(columns, directions[:, 0], strict=True) if abs(d) > 0.05]
-        raise ValueError(
-            f"{path}: columns {', '.join(names)} are linearly dependent and have no joint density; "
-            f"drop one of them"
-        )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.strip().strip('"'))
-    except ValueError:
-        return False
-    return True
+def _short(text: str) -> str:
+    return text if len(text) < 400 else text[:400] + "...)"
 
 
 def _list(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names))
+    shown = ", ".join(map(repr, names[:30]))
+    return shown if len(names) <= 30 else f"{shown} and {len(names) - 30} others"

@@ -129,11 +129,12 @@ def _tail(path: Path) -> bytes:
         return file.read()
 
 
-def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
+def read_chunks(path: Path, *, source: Any = None, **options: Any) -> Iterator[pd.DataFrame]:
     """Read a table in chunks with ``pandas.read_csv``.
 
     Args:
         path: File to read.
+        source: Stream to read instead; the path is for messages then.
         options: Arguments of ``pandas.read_csv``, with ``chunksize`` among them.
 
     Raises:
@@ -144,7 +145,7 @@ def read_chunks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             options |= {"index_col": False, "low_memory": False} | EXACT
-            with pd.read_csv(path, **options) as reader:
+            with pd.read_csv(path if source is None else source, **options) as reader:
                 yield from reader
     except pd.errors.EmptyDataError:
         raise ValueError(f"{path} has no columns") from None
@@ -178,7 +179,7 @@ def numbers(frame: pd.DataFrame, path: Path) -> np.ndarray:
         bad = np.flatnonzero(~np.isfinite(values[:, position]))
         if len(bad):
             row = int(frame.index[bad[0]]) + 1
-            what = _what_is_wrong(column.iloc[bad[0]])
+            what = what_is_wrong(column.iloc[bad[0]])
             raise ValueError(f"{path}: row {row}, column {str(name)!r}: {what}")
     return values
 
@@ -205,7 +206,8 @@ def _number(value: Any) -> float:
     return float("nan")
 
 
-def _what_is_wrong(value: Any) -> str:
+def what_is_wrong(value: Any) -> str:
+    """Say why a value is not a finite number."""
     if isinstance(value, str):
         return f"{value!r} is not a finite number"
     return "the value is missing" if pd.isna(value) else f"{value} is not finite"

@@ -1,0 +1,177 @@
+"""Cells of a table's column as numbers: signs, separators and words for missing values."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tfp_maf.data_prep import text_files
+
+# Words for a missing value, in lower case.
+MISSING = frozenset(
+    ("", "?", "-", "--", ".", "..", "na", "n/a", "n.a.", "#n/a", "#n/a n/a", "#na", "<na>", "nan")
+    + ("-nan", "none", "null", "nil", "missing", "#div/0!", "#value!")
+    + ("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan")
+)
+BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
+MOSTLY = 0.8  # fraction of the values that are numbers in a column of numbers
+CURRENCY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF)"
+SPACES = "'\u2019 \u00a0\u202f"  # between thousands, whatever the decimal sign
+DATE = re.compile(r".*\d.*[-/.:\s].*\d.*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Values of a column ``[N]``.
+
+    Attributes:
+        numbers: Numbers, float64 ``[N]``, NaN where there is none.
+        missing: Mask ``[N]`` of the cells that are empty or say that the value is missing.
+        kind: ``"numbers"``, ``"text"`` or ``"dates"``; a column of missing values is ``"numbers"``.
+        percent: Whether a cell has a percent sign.
+    """
+
+    numbers: np.ndarray
+    missing: np.ndarray
+    kind: str = "numbers"
+    percent: bool = False
+
+    @property
+    def finite(self) -> np.ndarray:
+        """The finite numbers ``[M]`` that are not missing."""
+        return self.numbers[np.isfinite(self.numbers) & ~self.missing]
+
+    @property
+    def bad(self) -> np.ndarray:
+        """Mask ``[N]`` of the cells that are neither missing nor finite numbers."""
+        return ~self.missing & ~np.isfinite(self.numbers)
+
+
+def parse(column: pd.Series, *, decimal: str | None = None, na: Sequence[str] = ()) -> Cells:
+    """Read a column's cells as numbers; true and false are 1 and 0.
+
+    Args:
+        column: Column as pandas read it.
+        decimal: ``"."`` or ``","``; by default, whichever fits the cells.
+        na: Texts or numbers that mean that a value is missing, besides :data:`MISSING`.
+    """
+    nan, none = np.full(len(column), np.nan), np.zeros(len(column), bool)
+    if pd.api.types.is_datetime64_any_dtype(column) or column.dtype.kind in "mM":
+        return Cells(nan, pd.isna(column).to_numpy(), "dates")
+    if column.dtype.kind == "c":
+        return Cells(nan, none, "text")
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        return Cells(values, np.isnan(values) | np.isin(values, _numbers(na)))
+    try:
+        cells = column.astype(object).to_numpy(object, na_value=np.nan)
+    except Exception:  # pyarrow's, for text that is not UTF-8
+        return Cells(nan, none, "text")
+    return _parsed(cells, decimal, na)
+
+
+def _parsed(cells: np.ndarray, decimal: str | None, na: Sequence[str]) -> Cells:
+    words = MISSING | {text.strip().lower() for text in na}
+    missing = np.array(
+        [c.strip().lower() in words if isinstance(c, str) else pd.api.types.is_scalar(c)
+         and pd.isna(c) for c in cells], bool
+    )  # fmt: skip
+    present = cells[~missing]
+    texts = [c for c in present if isinstance(c, str)]
+    values = np.full(len(cells), np.nan)
+    if any(isinstance(c, (datetime.date, datetime.time, datetime.timedelta)) for c in present[:50]):
+        return Cells(values, missing, "dates")
+    said = {str(c).strip().lower() for c in present[:1000]}
+    booleans = next((pair for pair in BOOLEANS if said and said <= pair), None)
+    if booleans and {str(c).strip().lower() for c in present} <= booleans:
+        values[~missing] = [str(c).strip().lower() in ("true", "yes", "t", "y") for c in present]
+        return Cells(values, missing)
+    decimal = decimal or decimal_of(texts)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values[~missing] = [_value(c, decimal) for c in present]
+    missing |= np.isin(values, _numbers(na))
+    numbers = ~np.isnan(values) & ~missing
+    kind = "numbers"
+    if numbers.sum() < MOSTLY * (~missing).sum():
+        kind = "dates" if _are_dates(texts) else "text"
+    return Cells(values, missing, kind, any("%" in text for text in texts))
+
+
+def decimal_of(texts: Iterable[str], *, unclear: str = ".") -> str:
+    """Return the decimal sign of numbers, ``"."`` or ``","``, by a vote of the cells.
+
+    Args:
+        texts: Cells, numbers or not.
+        unclear: Decimal sign if no cell tells, as ``1,234`` does not.
+    """
+    votes = {".": 0.0, ",": 0.0}
+    for text in texts:
+        digits = "".join(c for c in text if c in "0123456789.,")
+        last = max(digits.find("."), digits.find(","), digits.rfind("."), digits.rfind(","))
+        if last < 0 or not any(number(text, sign) is not None for sign in ".,"):
+            continue
+        sign, other = digits[last], ",."[digits[last] == ","]
+        if digits.count(sign) > 1:
+            votes[other] += 1
+        elif other in digits or len(digits) - last != 4 or digits[:last] in ("", "0") or last > 3:
+            votes[sign] += 1
+        elif sign == ".":
+            votes["."] += 0.01  # 1.234 is rather a decimal point
+    return unclear if votes["."] == votes[","] else max(votes, key=lambda sign: votes[sign])
+
+
+def _value(cell: Any, decimal: str) -> float:
+    if isinstance(cell, str):
+        found = number(cell, decimal)
+        return np.nan if found is None else found
+    return float(text_files.parsed(pd.Series([cell], dtype=object))[0])
+
+
+def number(text: str, decimal: str) -> float | None:
+    """Return the number that a text is, with its signs of currency or percent, or None."""
+    if decimal == "." and "_" not in text:  # Python accepts 1_000 as a number
+        with suppress(ValueError):
+            return float(text)
+    found = _pattern(decimal).fullmatch(text.strip())
+    if found is None or (found["open"] is None) != (found["close"] is None):
+        return None
+    thousands = "," if decimal == "." else "."
+    digits = "".join(c for c in found["digits"] if c != thousands and c not in SPACES)
+    value = float(digits.replace(decimal, "."))
+    negative = found["open"] is not None or {found["sign"], found["after"]} & {"-", "\u2212"}
+    return -value if negative else value
+
+
+@lru_cache
+def _pattern(decimal: str) -> re.Pattern[str]:
+    d, t = re.escape(decimal), re.escape("," if decimal == "." else ".")
+    groups = rf"\d{{1,3}}(?:[{t}{SPACES}]\d{{2,3}})*[{t}{SPACES}]\d{{3}}(?:{d}\d*)?"
+    return re.compile(
+        rf"(?P<open>\()?\s*(?P<sign>[-+\u2212]?)\s*{CURRENCY}?\s*(?P<after>[-+\u2212]?)"
+        rf"(?P<digits>(?:{groups}|\d+(?:{d}\d*)?|{d}\d+)(?:[eE][-+]?\d+)?)"
+        rf"\s*(?:%|{CURRENCY})?\s*(?P<close>\))?"
+    )
+
+
+def _numbers(na: Sequence[str]) -> list[float]:
+    found = [number(text, ".") for text in na]
+    return [value for value in found if value is not None]
+
+
+def _are_dates(texts: list[str]) -> bool:
+    sample = [text for text in texts[:50] if DATE.fullmatch(text)]
+    if not sample or len(sample) < MOSTLY * len(texts[:50]):
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dates = pd.to_datetime(pd.Series(sample), errors="coerce", format="mixed", utc=True)
+    return bool(dates.notna().mean() >= MOSTLY)

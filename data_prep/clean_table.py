@@ -1,0 +1,179 @@
+"""Choice of the columns and rows of a table that a flow can be trained on, with a report of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from tfp_maf.data_prep import cells
+from tfp_maf.data_prep.cells import Cells
+from tfp_maf.data_prep.read_table import RawTable
+from tfp_maf.data_prep.reading import Reading
+
+INDEX_NAME = re.compile(r"unnamed: 0(_level_0)?|rownames|row[ _.]?names?|index|__index_level_0__")
+SUMMARY = re.compile(r"\s*(total|sum|source|note|notes|quelle|\*)\b.*", re.IGNORECASE | re.DOTALL)
+MOST_MISSING = 0.5  # a column with at least as many missing values is left out
+SENTINELS = (-999, -9999, -99999, -99, 999, 9999, 99999)
+MOST_FOOTER = 20
+
+
+@dataclass
+class CleanTable:
+    """Numbers of a table, and what was done to get them.
+
+    Attributes:
+        x: Rows, float64 ``[N, D]``, all finite.
+        rows: Number of each row in the file, from 0.
+        columns: Names of the columns.
+        left_out: Names of the other columns.
+        notes: What was done.
+    """
+
+    x: np.ndarray
+    rows: np.ndarray
+    columns: list[str]
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def clean(table: RawTable, reading: Reading, *, aside: Collection[str] = ()) -> CleanTable:
+    """Keep the columns of numbers, and the rows that have them all.
+
+    Args:
+        table: Table as it was read.
+        reading: What the user says about it.
+        aside: Columns to ignore, such as weights.
+    """
+    frame, notes = without_footer(table.frame)
+    result = CleanTable(np.empty([0, 0]), np.empty(0, int), [], [], [*table.notes, *notes])
+    found: dict[str, Cells] = {}
+    for name in reading.columns or frame.columns:
+        if name in aside:
+            continue
+        column = cells.parse(frame[name], decimal=table.decimal, na=reading.na)
+        reason = _unfit(column)
+        if not reason and not reading.columns and is_index(name, frame, column):
+            reason = "it numbers the rows"
+        if reason:
+            result.left_out.append(name)
+            result.notes.append(f"column {name!r} left out: {reason}")
+        else:
+            found[name] = column
+            result.notes += _remarks(name, column, frame)
+    _stack(result, found, frame)
+    return result
+
+
+def without_footer(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the frame without blank rows and lines of text at its end, and notes of them."""
+    blank = _blank_at_end(frame)
+    notes = [f"{blank} blank rows at the end left out"] if blank else []
+    frame = frame.iloc[: len(frame) - blank]
+    end = len(frame)
+    while end > max(1, len(frame) - MOST_FOOTER) and _is_footer(frame, end - 1):
+        end -= 1
+    if end < len(frame):
+        count = len(frame) - end
+        texts = frame.iloc[end:, 0].dropna()
+        text = str(texts.iloc[0])[:40] if len(texts) else ""
+        rows = f"row {end + 1}" if count == 1 else f"rows {end + 1} to {len(frame)}"
+        notes.append(f"{rows} at the end left out: a footer, {text!r}")
+        frame = frame.iloc[:end]
+        more = _blank_at_end(frame)
+        frame = frame.iloc[: len(frame) - more]
+    return frame, notes
+
+
+def _blank_at_end(frame: pd.DataFrame) -> int:
+    full = frame.tail(1000).notna().any(axis=1).to_numpy()
+    return int(np.argmax(full[::-1])) if full.any() else 0
+
+
+def _is_footer(frame: pd.DataFrame, row: int) -> bool:
+    """Return whether a row has nothing but text in its first cell, or sums up the others."""
+    if frame.shape[1] < 2:
+        return False
+    first = frame.iloc[row, 0]
+    if not isinstance(first, str) or cells.number(first, ".") is not None:
+        return bool(frame.iloc[row].isna().all())
+    alone = bool(frame.iloc[row, 1:].isna().all())
+    return alone or bool(SUMMARY.fullmatch(first))
+
+
+def _unfit(column: Cells) -> str:
+    """Return why a column has to be left out, or an empty text."""
+    present = int((~column.missing).sum())
+    if column.kind == "dates":
+        return "it holds dates or times"
+    if present == 0:
+        return "it holds no numbers"
+    if column.kind == "text":
+        text = int((np.isnan(column.numbers) & ~column.missing).sum())
+        return "it holds no numbers" if text == present else f"{text} of {present} values are text"
+    numbers = column.finite
+    if len(numbers) > 1 and (numbers == numbers[0]).all():
+        return f"it is constant, {numbers[0]:g}"
+    missing = len(column.missing) - len(numbers)
+    if missing >= MOST_MISSING * len(column.missing):
+        return f"{missing} of its {len(column.missing)} values are missing"
+    return ""
+
+
+def is_index(name: str, frame: pd.DataFrame, column: Cells) -> bool:
+    """Return whether a column only numbers the rows."""
+    values = column.numbers[~column.missing]
+    if len(values) != len(frame) or len(frame) < 2:
+        return False
+    steps = np.diff(values)
+    if INDEX_NAME.fullmatch(name.lower()):
+        return bool((steps > 0).all() and (values == np.round(values)).all())
+    first = name == frame.columns[0] and frame.shape[1] > 1
+    named = re.fullmatch(r"id|no\.?|nr\.?|#|row|row ?(id|number)|obs", name.lower())
+    return bool((first or named) and values[0] in (0, 1) and (steps == 1).all())
+
+
+def _remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:
+    remarks = []
+    bad = np.flatnonzero(column.bad)
+    if len(bad):
+        cell, row = frame[name].iloc[bad[0]], int(frame.index[bad[0]]) + 1
+        what = "text" if isinstance(cell, str) else "infinite"
+        counted = "1 value counts" if len(bad) == 1 else f"{len(bad)} values count"
+        remarks.append(
+            f"column {name!r}: {counted} as missing: {what}, first {str(cell)[:40]!r} in row {row}"
+        )
+    if column.percent:
+        remarks.append(f"column {name!r}: percent signs left out, so that 5% is 5")
+    values = column.finite
+    for sentinel in SENTINELS:
+        count = int((values == sentinel).sum())
+        others = values[values != sentinel]
+        if count > 2 and len(others) and not others.min() <= sentinel <= others.max():
+            remarks.append(
+                f"column {name!r}: {count} values are {sentinel}; if these are missing, give "
+                f"--na {sentinel}"
+            )
+    return remarks
+
+
+def _stack(result: CleanTable, found: dict[str, Cells], frame: pd.DataFrame) -> None:
+    """Set the rows that have a number in every column."""
+    result.columns = list(found)
+    result.x = np.empty([len(frame), len(found)])
+    for place, column in enumerate(found.values()):
+        result.x[:, place] = np.where(column.missing, np.nan, column.numbers)
+    finite = np.isfinite(result.x)
+    whole = np.asarray(finite.all(axis=1))
+    result.rows = frame.index.to_numpy()[whole]
+    result.x = result.x[whole]
+    if not whole.all():
+        gaps = (~finite).sum(axis=0)
+        names = [f"{name!r} ({n})" for name, n in zip(found, gaps, strict=True) if n]
+        shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+        result.notes.append(
+            f"{(~whole).sum()} of {len(whole)} rows left out: values are missing in {shown}"
+        )

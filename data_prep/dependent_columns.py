@@ -1,0 +1,67 @@
+"""Columns that have no joint density with others: constants, repeats and linear combinations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# Columns repeat each other if they are this close to perfect correlation.
+REPEAT = 1e-6
+# Columns count as linearly dependent if a combination of them has a smaller variance than this, in
+# standard units; rounding to float32 alone gives 1e-15.
+LINEAR = 1e-10
+SHOWN = 0.05  # smallest coefficient, in standard units, of a column that is named
+MOST_NAMES = 6
+
+
+def find(z: np.ndarray, columns: Sequence[str]) -> dict[int, str]:
+    """Return the places of the columns to leave out, each with the reason.
+
+    Of each dependent set, the columns that come first are kept.
+
+    Args:
+        z: Standardised rows ``[N, D]``.
+        columns: Names of the columns.
+    """
+    x = z.astype(np.float64)
+    correlation = x.T @ x / len(x)
+    left_out: dict[int, str] = {}
+    pairs = np.argwhere(np.triu(np.abs(correlation) > 1 - REPEAT, k=1))
+    for first, second in pairs[np.lexsort(pairs.T)]:
+        if first not in left_out and second not in left_out:
+            left_out[int(second)] = f"it repeats {columns[first]!r}"
+    kept = [n for n in range(len(columns)) if n not in left_out]
+    if len(x) < 2 * len(kept):
+        return left_out  # so few rows can be linearly dependent by chance
+    for place, others in _linear(x[:, kept]).items():
+        names = [repr(columns[kept[other]]) for other in others]
+        shown = ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
+        left_out[kept[place]] = f"it is linear in {shown}"
+    return left_out
+
+
+def _linear(x: np.ndarray) -> dict[int, list[int]]:
+    """Return the columns that are linear in earlier ones, each with the columns it depends on.
+
+    This is a rank-revealing QR factorisation that pivots only where a column depends on those
+    before it: such a column is set aside, so that of each set the first ones are kept.
+    """
+    triangle = np.asarray(np.linalg.qr(x / np.sqrt(len(x)), mode="r"))
+    basis = np.zeros(triangle.shape)
+    kept: list[int] = []
+    found: dict[int, list[int]] = {}
+    for place, column in enumerate(triangle.T):
+        residual, before = column, basis[:, : len(kept)]
+        for _ in range(2):  # the second time removes the rounding of the first
+            residual = residual - before @ (before.T @ residual)
+        size = float(residual @ residual)
+        if size < LINEAR:
+            weights = np.linalg.lstsq(triangle[:, kept], column, rcond=None)[0]
+            found[place] = [
+                other for other, weight in zip(kept, weights, strict=True) if abs(weight) > SHOWN
+            ]
+        else:
+            basis[:, len(kept)] = residual / np.sqrt(size)
+            kept.append(place)
+    return found

@@ -1,0 +1,188 @@
+"""Layout of a table in text: separator, decimal sign, header and lines before it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tfp_maf.data_prep import cells
+from tfp_maf.data_prep.reading import Reading
+
+USUAL = {".csv": ",", ".tsv": "\t"}
+SAMPLE = 2**20  # characters to look at
+LINES = 100
+BEFORE = 30  # maximum number of lines before the header
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Layout of a table in text.
+
+    Attributes:
+        separator: Separator of the fields; a space is any white space.
+        decimal: Decimal sign.
+        names: Names of the columns.
+        start: Number of characters before the first row.
+        notes: What is worth telling the user.
+    """
+
+    separator: str
+    decimal: str
+    names: tuple[str, ...]
+    start: int
+    notes: tuple[str, ...]
+
+
+def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ()) -> Layout:
+    """Find the layout of a table from its first lines.
+
+    Args:
+        text: Beginning of the table.
+        reading: What the user says about it.
+        suffix: Ending of the file's name, which decides between equally good separators.
+        expected: Names of columns that the header has, if there is one.
+
+    Raises:
+        ValueError: If the text is blank.
+    """
+    sample = text[:SAMPLE]
+    whole = len(text) < SAMPLE
+    usual = USUAL.get(suffix, ",")
+    candidates = [reading.separator] if reading.separator else [usual, ",", "\t", ";", "|", " "]
+    tried = {s: records(sample, s, whole=whole) for s in dict.fromkeys(candidates)}
+    separator = max(tried, key=lambda s: _score(tried[s], s == usual, expected))
+    found = tried[separator]
+    if not any(fields for fields, _ in found):
+        raise ValueError("holds nothing but blank lines")
+    width = _width(found)
+    first = next(
+        (n for n, (fields, _) in enumerate(found[:BEFORE]) if len(fields) >= min(width, 2)
+         and (len(fields) >= width - 1 or n == 0)), 0
+    )  # fmt: skip
+    while not found[first][0]:
+        first += 1
+    head, body = found[first][0], [fields for fields, _ in found[first + 1 :] if fields]
+    decimal = reading.decimal or cells.decimal_of(
+        (f for fields in [head, *body] for f in fields), unclear="," if separator == ";" else "."
+    )
+    header = reading.header
+    if header is None:
+        header = _is_header(head, body, decimal, expected)
+    notes = []
+    if separator != usual and width > 1:
+        notes.append(f"the separator is {'white space' if separator == ' ' else repr(separator)}")
+    if decimal == ",":
+        notes.append("the decimal sign is a comma")
+    skipped = sum(bool(fields) for fields, _ in found[:first])
+    if skipped:
+        notes.append(f"{skipped} lines before the header left out")
+    width = max(width, len(head))
+    if header:
+        names = _names(head, width, body)
+        start = found[first][1]
+    else:
+        names = [f"x{n}" for n in range(1, width + 1)]
+        start = found[first - 1][1] if first else 0
+        if reading.header is None:
+            notes.append(f"no header found: the columns are called {names[0]} to {names[-1]}")
+    return Layout(separator, decimal, tuple(names), start, tuple(notes))
+
+
+def records(
+    text: str, separator: str, *, whole: bool = True, most: int = LINES
+) -> list[tuple[list[str], int]]:
+    """Return the first records of a text, each with the number of characters up to its end.
+
+    Args:
+        text: Text to split.
+        separator: Separator of the fields; a space is any white space.
+        whole: Whether the text is complete, so that its last record counts.
+        most: Maximum number of records.
+    """
+    lines = list(io.StringIO(text, newline=""))
+    ends = [0]
+    for line in lines:
+        ends.append(ends[-1] + len(line))
+    if separator == " ":
+        lines = [" ".join(line.split(None)) + "\n" for line in lines]
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator == " ")
+    result: list[tuple[list[str], int]] = []
+    try:
+        for fields in reader:
+            blank = not any(field.strip() for field in fields)
+            result.append(([] if blank and len(fields) < 2 else fields, ends[reader.line_num]))
+            if len(result) == most:
+                return result
+    except csv.Error:  # a NUL, or a field of 128 KiB behind a quote left open
+        return result
+    return result if whole or len(result) < 2 else result[:-1]
+
+
+def _width(found: list[tuple[list[str], int]]) -> int:
+    counts = Counter(len(fields) for fields, _ in found if fields)
+    return max(counts, key=lambda n: (counts[n], n)) if counts else 0
+
+
+def _score(
+    found: list[tuple[list[str], int]], usual: bool, expected: Sequence[str]
+) -> tuple[float, ...]:
+    """Return what the best separator has most of: expected names, and even rows of numbers."""
+    rows = [fields for fields, _ in found if fields]
+    width = _width(found)
+    if not rows or not width:
+        return (0.0,)
+    known = float(bool(expected) and set(expected) <= {field.strip() for field in rows[0]})
+    even = sum(len(fields) == width for fields in rows) / len(rows)
+    body = [fields for fields in rows[1:] if len(fields) == width] or rows
+    decimal = cells.decimal_of(field for fields in body for field in fields)
+    count = sum(len(fields) for fields in body)
+    numbers = sum(_is_value(field, decimal) for fields in body for field in fields) / count
+    if len(rows[0]) == 1 < width and rows[0][0].strip():  # 1,5 below a single name
+        even *= 0.5
+    many = float(width > 1)
+    return (known, round(even * (0.1 + numbers) * (1 + 0.2 * many), 2), many, float(usual), width)
+
+
+def _is_value(field: str, decimal: str) -> bool:
+    return field.strip().lower() in cells.MISSING or cells.number(field, decimal) is not None
+
+
+def _is_header(
+    head: list[str], body: list[list[str]], decimal: str, expected: Sequence[str]
+) -> bool:
+    """Return whether the first line names the columns: text above numbers, or 0, 1, 2, ..."""
+    if expected and set(expected) & {name.strip() for name in head}:
+        return True
+    above = [cells.number(field, decimal) for field in head]
+    columns = [[row[n] for row in body if n < len(row)] for n in range(len(head))]
+    numeric = [
+        n for n, column in enumerate(columns)
+        if column and sum(_is_value(f, decimal) for f in column) >= cells.MOSTLY * len(column)
+    ]  # fmt: skip
+    if not body or not numeric:
+        return any(value is None for value in above)
+    if any(above[n] is None and head[n].strip().lower() not in cells.MISSING for n in numeric):
+        return True
+    named = [value for n, value in enumerate(above) if n in numeric and value is not None]
+    steps = {b - a for a, b in zip(named, named[1:], strict=False)}
+    return len(named) > 1 and steps == {1.0} and any("." in f for row in body for f in row)
+
+
+def _names(head: list[str], width: int, body: list[list[str]]) -> list[str]:
+    """Return one different name per column; R's row names have none."""
+    names = [name.strip() for name in head]
+    if len(names) == width - 1 and len(names) > 1 and all(row[-1].strip() for row in body[:5]):
+        names = ["rownames", *names]
+    names += [""] * (width - len(names))
+    names = [name or f"Unnamed: {n}" for n, name in enumerate(names)]
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        while name in unique:
+            seen[name] += 1
+            name = f"{name}.{seen[name]}" if f"{name}.{seen[name]}" not in names else name + "."
+        unique.append(name)
+    return unique
