@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,6 +71,36 @@ def read(path: Path, reading: Reading, *, expected: Sequence[str] = ()) -> RawTa
     if len(frame) == 0:
         raise ValueError(f"{path} has a header but no rows")
     return table
+
+
+def options_of_parts(
+    path: Path, reading: Reading, expected: Sequence[str]
+) -> tuple[dict[str, Any], str]:
+    """Return arguments of ``read_csv`` for a file too large to read at once, and its decimal sign.
+
+    Cells are read as text, so that the message about an invalid number can name its row.
+
+    Raises:
+        ValueError: If the file is not text, or is in an encoding that cannot be split.
+    """
+    with path.open("rb") as file:
+        head = file.read(raw_files.SAMPLE)
+    head = head[: head.rfind(b"\n") + 1] or head
+    text, encoding = raw_files.decoded(head, path, reading.encoding)
+    if encoding.startswith(("utf-16", "utf-32")):
+        raise ValueError(f"{path}: {encoding} cannot be read in parts; convert the file to UTF-8")
+    with text_files.named(path):
+        layout = text_layout.find(text, reading, path.suffix.lower(), expected)
+    options = {
+        "sep": r"\s+" if layout.separator == " " else layout.separator,
+        "dtype": str,
+        "encoding": encoding,
+        "skip_blank_lines": False,
+        "names": list(layout.names),
+        "header": None,
+        "skiprows": text[: layout.start].count("\n"),
+    }
+    return options, layout.decimal
 
 
 def _text(

@@ -134,7 +134,7 @@ def _weights(frame: pd.DataFrame, column: str, path: Path, decimal: str | None) 
         ValueError: If a weight is not a number of at least 0.
     """
     rows = clean_table.without_footer(frame)[0]
-    weights = _numbers(rows, [column], path, Reading(), decimal)[:, 0]
+    weights = numbers(rows, [column], path, Reading(), decimal)[:, 0]
     bad = np.flatnonzero(weights < 0)
     if len(bad):
         raise ValueError(
@@ -181,10 +181,10 @@ def read_rows(
         frame.columns = pd.Index(columns)
     known = [*left_out, *(n for n in frame.columns if clean_table.INDEX_NAME.fullmatch(n.lower()))]
     names = wanted(list(frame.columns), columns, path, left_out=known)
-    return _numbers(frame, names, path, reading, raw.decimal)
+    return numbers(frame, names, path, reading, raw.decimal)
 
 
-def _numbers(
+def numbers(
     frame: pd.DataFrame, names: Sequence[str], path: Path, reading: Reading, decimal: str | None
 ) -> np.ndarray:
     """Return columns as finite numbers ``[N, D]``.

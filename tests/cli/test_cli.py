@@ -203,10 +203,10 @@ def test_power_on_the_real_file(real_data, tmp_path, monkeypatch):
 BAD_TABLES = {
     "empty": ("", "is empty"),
     "truncated": ("a,b\n" + "1,2\n3,1\n" * 20 + "7", "last line is cut short"),
-    "text": ("a,b\n" + "1,2\n3,1\n" * 20 + "x,2\n", "row 41, column 'a': 'x' is not"),
-    "nan": ("a,b\n" + "1,2\n3,1\n" * 20 + "nan,2\n", "row 41, column 'a'"),
-    "inf": ("a,b\n" + "1,2\n3,1\n" * 20 + "2,inf\n", "row 41, column 'b'"),
-    "constant": ("a,b\n" + "1,2\n1,3\n" * 20, "column 'a' is constant"),
+    "uneven": ("a,b\n" + "1,2\n3,1\n" * 20 + "1,2,3\n" + "1,3\n" * 20, "row 41 has 3"),
+    "text": ("a,b\n" + "x,y\nz,x\n" * 20, "no column of numbers left (column 'a' left out"),
+    "missing": ("a,b\n" + "?,2\n3,NA\n" * 20 + "1,1\n", "1 rows are too few"),
+    "constant": ("a,b\n" + "1,2\n" * 20, "column 'b' left out: it is constant, 2"),
     "few rows": ("a,b\n" + "1,2\n3,3\n5,1\n4,4\n" * 5, "fewer than batch_size=100"),
 }
 

@@ -24,9 +24,12 @@ from tfp_maf.cli.options import (
     SEED,
     hidden_units_of,
     models_of,
+    names_of,
     positive,
+    reading_options,
     split_of,
 )
+from tfp_maf.data_prep.reading import Reading
 from tfp_maf.experiments.settings import GAS, STAND_IN_EPOCHS, Experiment
 from tfp_maf.utils import console
 
@@ -58,12 +61,14 @@ def cli() -> None:
 @click.option(
     "--drop",
     multiple=True,
-    metavar="COLUMN",
-    help="Leave this column out of the table; may be repeated.",
+    callback=names_of,
+    metavar="COLUMN,COLUMN",
+    help="Leave these columns out of the table; may be repeated.",
 )
 @click.option(
     "--weight", metavar="COLUMN", help="Column of a table with each row's weight in training."
 )
+@reading_options
 @click.option("--resume", is_flag=True, help="Resume the interrupted training run in --out.")
 @click.option(
     "--distribute", is_flag=True, help="Train together with the other workers listed in TF_CONFIG."
@@ -156,9 +161,18 @@ def train(
     is_quiet: bool,
     as_json: bool,
     seed: int,
+    separator: str | None,
+    decimal: str | None,
+    encoding: str | None,
+    no_header: bool,
+    na: tuple[str, ...],
+    columns: tuple[str, ...],
     **options: Any,
 ) -> int:
-    """Train a flow on TARGET: gas, power, or the path of a table (.csv, .tsv, .parquet, .npy).
+    """Train a flow on TARGET: gas, power, or the path of a table.
+
+    Tables are .csv, .tsv, .txt, .json, .jsonl, .parquet, .feather, .xlsx, .npy and .npz files, also
+    compressed; - is standard input. What is left out of a table is printed.
 
     With TARGET audio, train a detector of one spoken word on recordings named
     WORD/SPEAKER_nohash_N.wav, or on synthetic ones without --data.
@@ -169,6 +183,7 @@ def train(
     console.show(not (is_quiet or as_json))
     given = {name: value for name, value in options.items() if value is not None}
     of_audio = {name: given.pop(name) for name in AUDIO if name in given}
+    reading = Reading(separator, decimal, encoding, False if no_header else None, na, columns)
     if target != "audio":
         if of_audio:
             raise click.UsageError(
@@ -182,6 +197,7 @@ def train(
             out=out,
             drop=drop,
             weight=weight,
+            reading=reading,
             resume=resume,
             distribute=distribute,
             tensorboard=tensorboard,
@@ -190,6 +206,7 @@ def train(
             overrides=given,
         )
     unfit = [name for name in given if name in ("num_layers", "hidden_units", "activation")]
+    unfit += [n for n, value in reading.to_json().items() if value not in (None, [])]
     unfit += ["weight"] * (weight is not None)
     unfit += ["drop"] * bool(drop) + ["resume"] * resume + ["distribute"] * distribute
     unfit += ["tensorboard"] * tensorboard

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -29,6 +31,58 @@ SEED = click.option(
     type=click.IntRange(0, 2**32 - 1),
     help="Random seed; the same seed gives the same result.",
 )
+
+
+def names_of(_: Any, __: Any, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Parse ``a,b``, given once or more, as names; quotes protect a comma in a name."""
+    fields = (field.strip() for value in values for field in next(csv.reader([value]), []))
+    return tuple(dict.fromkeys(field for field in fields if field))
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of how to read a table."""
+    for option in reversed(
+        [
+            click.option(
+                "--separator",
+                metavar="SIGN",
+                help="Separator of the table's fields: one character, tab or space. "
+                "[default: found]",
+            ),
+            click.option(
+                "--decimal",
+                type=click.Choice([".", ","]),
+                help="Decimal sign of the table's numbers. [default: found]",
+            ),
+            click.option(
+                "--encoding",
+                metavar="NAME",
+                help="Encoding of the table's text, such as cp1252. [default: found]",
+            ),
+            click.option(
+                "--no-header",
+                is_flag=True,
+                help="The table's first line holds data; call the columns x1, x2, ... "
+                "[default: found]",
+            ),
+            click.option(
+                "--na",
+                multiple=True,
+                metavar="TEXT",
+                help="Text that means that a value of the table is missing, such as -999; may be "
+                "repeated.",
+            ),
+            click.option(
+                "--columns",
+                multiple=True,
+                callback=names_of,
+                metavar="COLUMN,COLUMN",
+                help="Use only these columns of the table; may be repeated. [default: all]",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
 
 
 def hidden_units_of(_: Any, __: Any, value: str | None) -> tuple[int, ...] | None:

@@ -21,6 +21,8 @@ from tfp_maf.data_prep import (
     simulate,
     table,
 )
+from tfp_maf.data_prep.raw_files import STDIN
+from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.experiments.settings import EXPERIMENTS, STAND_IN_ROWS, Experiment
 
@@ -44,7 +46,7 @@ def find_experiment(target: str) -> Experiment:
     """
     if target in EXPERIMENTS:
         return EXPERIMENTS[target]
-    if Path(target).suffix or Path(target).exists():
+    if target == STDIN or Path(target).suffix or Path(target).exists():
         return Experiment()
     raise ValueError(
         f"{target!r} is neither an experiment ({', '.join(EXPERIMENTS)}) nor the path of a table"
@@ -57,6 +59,7 @@ def load_splits(
     *,
     drop: Sequence[str] = (),
     weight: str | None = None,
+    reading: Reading | None = None,
     seed: int,
     progress: bool = True,
 ) -> Splits:
@@ -68,6 +71,7 @@ def load_splits(
             ``data``. If gas has no file there, its simulated stand-in is used.
         drop: columns to leave out of a table.
         weight: column of a table that holds each row's weight in training.
+        reading: what the user says about how to read a table.
         seed: seed of a table's shuffle and of the stand-in; the paper's data sets are always
             split as the authors did.
         progress: whether to show a progress bar while reading.
@@ -77,7 +81,13 @@ def load_splits(
         ValueError: the file has another format, or ``drop`` is given for a data set.
     """
     if experiment == "table":
-        return table.load(str(source), drop=drop, weight=weight, seed=seed)
+        options = (reading or Reading()).to_json()
+        return table.load(str(source), drop=drop, weight=weight, seed=seed, **options)
+    if reading not in (None, Reading()):
+        raise ValueError(
+            f"options of reading, such as --separator, are for tables only; the format of "
+            f"{experiment} is fixed"
+        )
     if weight is not None:
         raise ValueError(f"--weight is for tables only; {experiment} has no weights")
     if drop:
@@ -120,6 +130,10 @@ def reload_splits(config: dict[str, Any], *, progress: bool = True) -> Splits:
     data = config["data"]
     if data["simulated"]:
         splits = _stand_in(config["seed"])
+    elif data["source"] == STDIN:
+        raise FileNotFoundError(
+            "the run was trained on standard input, which cannot be read again; train on a file"
+        )
     elif not Path(data["source"]).exists():
         raise FileNotFoundError(f"{data['source']}, which the run was trained on, no longer exists")
     else:
@@ -128,6 +142,7 @@ def reload_splits(config: dict[str, Any], *, progress: bool = True) -> Splits:
             data["source"],
             drop=config["drop"],
             weight=config.get("weight"),
+            reading=Reading.from_json(config.get("reading")),
             seed=config["seed"],
             progress=progress,
         )

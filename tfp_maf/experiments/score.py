@@ -10,6 +10,7 @@ import pandas as pd
 
 from tfp_maf.data_prep import table
 from tfp_maf.data_prep.files import write_csv
+from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.splits import first_not_finite
 from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.whitening import Whitening
@@ -94,7 +95,12 @@ def sample(folder: str, n: int, seed: int | None, output: str) -> int:
 
 
 def _read(run: Run, data: str) -> np.ndarray:
-    rows = table.read_rows(data, run.scaler.columns, left_out=run.config["left_out"])
+    rows = table.read_rows(
+        data,
+        run.scaler.columns,
+        left_out=run.config["left_out"],
+        reading=Reading.from_json(run.config.get("reading")),
+    )
     return standardised(run, rows, data)
 
 

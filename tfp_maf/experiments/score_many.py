@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tfp_maf.data_prep import table, text_files
+from tfp_maf.data_prep import read_table, table, text_files
 from tfp_maf.data_prep.files import make_folder, replaced_when_whole, write_json
+from tfp_maf.data_prep.reading import Reading
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.score import finite_log_prob, standardised
 from tfp_maf.flows.flow import Flow
@@ -40,7 +41,7 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
     Args:
         folder: folder of the run. The workers of a cluster must find it, the sources and the
             output under the same paths.
-        sources: ``.parquet``, ``.csv`` or ``.tsv`` files that have the run's columns.
+        sources: ``.parquet`` or text files that have the run's columns.
         output: folder to write ``part-00000.parquet``, ... to, each with a column ``log_prob``.
         cluster: address of a Dask scheduler, such as ``tcp://HOST:8786``; None for threads of
             this process.
@@ -73,24 +74,30 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
     return 0
 
 
-def _parts(source: Path, run: Run) -> list[tuple[Any, str]]:
+def _parts(source: Path, run: Run) -> list[tuple[Any, str, str | None]]:
     """Return the parts of a file, read lazily by the workers, each with a name for messages."""
     import dask.dataframe as dd
 
     text_files.require_file(source)
-    if source.suffix == ".parquet":
+    suffix, decimal = source.suffix.lower(), None
+    reading = Reading.from_json(run.config.get("reading"))
+    if suffix == ".parquet":
         frame = dd.read_parquet(str(source), index=False, split_row_groups="adaptive")
-    elif source.suffix in table.SEPARATORS:
-        # Read as text, so that the error for an invalid number can name its row.
-        options = {"sep": table.SEPARATORS[source.suffix], "dtype": str, "skip_blank_lines": False}
+    elif suffix in read_table.TEXT:
+        options, decimal = read_table.options_of_parts(source, reading, run.scaler.columns)
         frame = dd.read_csv(str(source), **options)
     else:
-        raise ValueError(f"{source}: only .parquet, .csv and .tsv files can be scored in parts")
+        raise ValueError(
+            f"{source}: only .parquet and uncompressed text files can be scored in parts"
+        )
     columns = table.wanted(
         frame.columns, run.scaler.columns, source, left_out=run.config["left_out"]
     )
     delayed = frame[columns].to_delayed()
-    return [(part, f"{source}, part {n} of {len(delayed)}") for n, part in enumerate(delayed, 1)]
+    return [
+        (part, f"{source}, part {n} of {len(delayed)}", decimal)
+        for n, part in enumerate(delayed, 1)
+    ]
 
 
 def _identity(source: str) -> list[Any]:
@@ -151,13 +158,15 @@ def _wait_for(jobs: list[Any], names: list[str]) -> None:
             bar.update()
 
 
-def _score_part(part: pd.DataFrame, name: str, folder: str, path: str) -> None:
+def _score_part(part: pd.DataFrame, name: str, decimal: str | None, folder: str, path: str) -> None:
     """Score one part and write it, on a worker.
 
     A part that is scored again after a worker failed replaces an identical file.
     """
     run, flow = _loaded(folder)
-    rows = text_files.numbers(part.reset_index(drop=True), Path(name))
+    reading = Reading.from_json(run.config.get("reading"))
+    part = part.reset_index(drop=True)
+    rows = table.numbers(part, list(part.columns), Path(name), reading, decimal)
     z = standardised(run, rows, name)
     values = finite_log_prob(flow, z, name) + run.scaler.log_det if len(z) else np.empty(0)
     with replaced_when_whole(Path(path), binary=True) as file:

@@ -14,6 +14,8 @@ from typing import Any
 import pandas as pd
 
 from tfp_maf.data_prep.files import naming
+from tfp_maf.data_prep.raw_files import STDIN
+from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate
@@ -40,6 +42,7 @@ def train(
     out: str | None,
     drop: Sequence[str],
     weight: str | None,
+    reading: Reading,
     resume: bool,
     distribute: bool,
     tensorboard: bool,
@@ -55,6 +58,7 @@ def train(
         out: folder of the run; ``runs/`` and the target's name by default.
         drop: columns to leave out of a table.
         weight: column of a table that holds each row's weight.
+        reading: what the user says about how to read a table.
         resume: whether to resume the interrupted run in ``out``.
         distribute: whether to train with the other workers listed in ``TF_CONFIG``.
         tensorboard: whether to write TensorBoard logs.
@@ -72,7 +76,7 @@ def train(
         if data is not None:
             raise ValueError("--data is for named experiments only; give just the path of a table")
         data = target
-    folder = out or Path("runs") / Path(target).stem
+    folder = out or Path("runs") / ("stdin" if target == STDIN else Path(target).stem)
     if workers.index > 0:
         run = Run(Path(folder))
     else:
@@ -84,6 +88,7 @@ def train(
             data,
             drop=drop,
             weight=weight,
+            reading=reading,
             tensorboard=tensorboard,
             seed=seed,
             overrides=overrides,
@@ -109,6 +114,7 @@ def _train_in(
     *,
     drop: Sequence[str],
     weight: str | None,
+    reading: Reading,
     tensorboard: bool,
     seed: int,
     overrides: dict[str, Any],
@@ -116,7 +122,7 @@ def _train_in(
 ) -> int:
     """Load, build, train; the first worker also writes the run, the others only take steps."""
     experiment, splits = _load(
-        experiment, data, drop=drop, weight=weight, seed=seed, overrides=overrides
+        experiment, data, drop=drop, weight=weight, reading=reading, seed=seed, overrides=overrides
     )
     flow = _build(experiment, splits, seed)
     metrics: dict[str, Any] = {}
@@ -124,7 +130,9 @@ def _train_in(
     if workers.index > 0:
         say(f"worker {workers.index} of {workers.count}: the first one writes {run.folder}")
     else:
-        metrics = _begin(run, flow, splits, experiment, drop=drop, weight=weight, seed=seed)
+        metrics = _begin(
+            run, flow, splits, experiment, drop=drop, weight=weight, reading=reading, seed=seed
+        )
         watcher = Watcher(run.folder / runs.LOGS, flow, splits=splits) if tensorboard else None
     failure = None
     try:
@@ -148,12 +156,13 @@ def _begin(
     *,
     drop: Sequence[str],
     weight: str | None,
+    reading: Reading,
     seed: int,
 ) -> dict[str, Any]:
     """Write the run's configuration, print the baselines, and return the metrics so far."""
     for note in splits.notes:
         say(note)
-    config = _config(experiment, splits, drop=drop, weight=weight, seed=seed)
+    config = _config(experiment, splits, drop=drop, weight=weight, reading=reading, seed=seed)
     if run.checkpoint.exists():
         _check_same(run, config)
     run.write(runs.CONFIG, config)
@@ -175,11 +184,18 @@ def _load(
     *,
     drop: Sequence[str],
     weight: str | None,
+    reading: Reading,
     seed: int,
     overrides: dict[str, Any],
 ) -> tuple[Experiment, Splits]:
     splits = load_splits(
-        experiment.name, data, drop=drop, weight=weight, seed=seed, progress=shows()
+        experiment.name,
+        data,
+        drop=drop,
+        weight=weight,
+        reading=reading,
+        seed=seed,
+        progress=shows(),
     )
     if splits.simulated:
         experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
@@ -194,8 +210,9 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
         ValueError: an option or the data differ; the message names which.
     """
     ends = {"max_epochs", "patience"}
-    before = run.config
-    for name in ("experiment", "data", "drop", "weight", "seed", "model", "training", "scaler"):
+    before = {"reading": Reading().to_json()} | run.config
+    data = ("experiment", "data", "drop", "weight", "reading", "seed")
+    for name in (*data, "model", "training", "scaler"):
         old, new = json.loads(json.dumps([before.get(name), config[name]]))
         if isinstance(old, dict):
             differing = [k for k in new if k not in ends and old.get(k) != new[k]]
@@ -272,9 +289,11 @@ def _config(
     *,
     drop: Sequence[str],
     weight: str | None,
+    reading: Reading,
     seed: int,
 ) -> dict[str, Any]:
-    source = splits.source if splits.simulated else str(Path(splits.source).resolve())
+    as_given = splits.simulated or splits.source == STDIN
+    source = splits.source if as_given else str(Path(splits.source).resolve())
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         "experiment": experiment.name,
@@ -285,6 +304,7 @@ def _config(
         },
         "drop": list(drop),
         "weight": weight,
+        "reading": reading.to_json(),
         "left_out": list(splits.left_out),
         "seed": seed,
         "model": experiment.model,
