@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells, clean_table, dependent_columns, read_table, text_files
+from tfp_maf.data_prep import clean_table, dependent_columns, read_table, text_files
 from tfp_maf.data_prep.clean_table import CleanTable
 from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.splits import Splits, last_tenths
+from tfp_maf.data_prep.table_rows import listed, numbers, read_rows, wanted
+
+__all__ = ["load", "numbers", "read_array", "read_rows", "wanted"]
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-MOST_SHOWN = 5  # rows with a bad value that a message names
 
 
 def load(
@@ -124,7 +126,7 @@ def _require(found: Sequence[str], path: Path, wanted: dict[str, Any]) -> None:
         if missing:
             wrong.append(f"{path} has no column {', '.join(missing)} {purpose}")
     if wrong:
-        raise ValueError(f"{'; '.join(wrong)}; it has {_list(found)}")
+        raise ValueError(f"{'; '.join(wrong)}; it has {listed(found)}")
 
 
 def _weights(frame: pd.DataFrame, column: str, path: Path, decimal: str | None) -> np.ndarray:
@@ -141,103 +143,6 @@ def _weights(frame: pd.DataFrame, column: str, path: Path, decimal: str | None) 
             f"{path}: row {bad[0] + 1}, column {column!r}: {weights[bad[0]]:g} is a negative weight"
         )
     return weights
-
-
-def read_rows(
-    path: str | Path,
-    columns: Sequence[str],
-    *,
-    left_out: Sequence[str] = (),
-    reading: Reading | None = None,
-) -> np.ndarray:
-    """Read the rows that a trained model is to score, with its columns in its order.
-
-    Blank rows and a footer at the end are left out; every other row of the file is in the result.
-
-    Args:
-        path: File as for :func:`load`. If its columns have no names, only their number is checked.
-        columns: Names of the model's columns.
-        left_out: Names of other columns that the file may have.
-        reading: What the user says about such files.
-
-    Returns:
-        Rows, float64 ``[N, D]``, in the file's order and units.
-
-    Raises:
-        OSError: If the file is missing.
-        ValueError: If the file cannot be read, if values are missing or invalid, or if a column is
-            missing or unknown.
-    """
-    path = Path(path)
-    reading = reading or Reading()
-    raw = read_table.read(path, reading, expected=columns)
-    frame, _ = clean_table.without_footer(raw.frame)
-    if not raw.named:
-        if frame.shape[1] != len(columns):
-            raise ValueError(
-                f"{path} has {frame.shape[1]} columns, but the model takes {len(columns)}: "
-                f"{', '.join(columns)}"
-            )
-        frame.columns = pd.Index(columns)
-    known = [*left_out, *(n for n in frame.columns if clean_table.INDEX_NAME.fullmatch(n.lower()))]
-    names = wanted(list(frame.columns), columns, path, left_out=known)
-    return numbers(frame, names, path, reading, raw.decimal)
-
-
-def numbers(
-    frame: pd.DataFrame, names: Sequence[str], path: Path, reading: Reading, decimal: str | None
-) -> np.ndarray:
-    """Return columns as finite numbers ``[N, D]``.
-
-    Raises:
-        ValueError: If a value is missing, text or infinite; the message names rows and columns.
-    """
-    x = np.empty([len(frame), len(names)])
-    bad: list[tuple[int, str, str]] = []
-    count = 0
-    for place, name in enumerate(names):
-        column = cells.parse(frame[name], decimal=decimal, na=reading.na)
-        x[:, place] = np.where(column.missing, np.nan, column.numbers)
-        rows = np.flatnonzero(~np.isfinite(x[:, place]))
-        count += len(rows)
-        for row in rows[:MOST_SHOWN]:
-            what = "the value is missing" if column.missing[row] else ""
-            what = what or text_files.what_is_wrong(frame[name].iloc[row])
-            bad.append((int(frame.index[row]) + 1, name, what))
-    if bad:
-        said = [f"row {row}, column {name!r}: {what}" for row, name, what in sorted(bad)]
-        more = f" ({count} such values)" if count > MOST_SHOWN else ""
-        raise ValueError(f"{path}: {'; '.join(said[:MOST_SHOWN])}{more}")
-    return x
-
-
-def wanted(
-    found: Sequence[str], columns: Sequence[str], path: Path, *, left_out: Sequence[str]
-) -> list[str]:
-    """Return the columns that a model takes, after comparing them with those found in a file.
-
-    Args:
-        found: Names of the columns in the file.
-        columns: Names of the model's columns.
-        path: Path of the file for error messages.
-        left_out: Names of other columns that the file may have.
-
-    Raises:
-        ValueError: If a column is missing or unknown.
-    """
-    missing = [name for name in columns if name not in found]
-    if missing:
-        raise ValueError(
-            f"{path} has no column {missing[0]!r}; the model takes {', '.join(columns)}; "
-            f"the file has {_list(found)}"
-        )
-    unknown = [name for name in found if name not in columns and name not in left_out]
-    if unknown:
-        raise ValueError(
-            f"{path} has a column {unknown[0]!r} that the model does not know; the model "
-            f"takes {', '.join(columns)}"
-        )
-    return list(columns)
 
 
 def read_array(path: Path) -> np.ndarray:
@@ -262,8 +167,3 @@ def read_array(path: Path) -> np.ndarray:
 
 def _short(text: str) -> str:
     return text if len(text) < 400 else text[:400] + "...)"
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:30]))
-    return shown if len(names) <= 30 else f"{shown} and {len(names) - 30} others"

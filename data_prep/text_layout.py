@@ -13,8 +13,11 @@ from tfp_maf.data_prep.reading import Reading
 
 USUAL = {".csv": ",", ".tsv": "\t"}
 SAMPLE = 2**20  # characters to look at
-LINES = 100
-BEFORE = 30  # maximum number of lines before the header
+LINES = 200
+BEFORE = 100  # maximum number of lines before the header
+FOLLOWING = 10  # lines after the header that have as many fields as the table, mostly
+EVEN = 0.8
+MOST_NUMBERS = 0.3  # of the fields before the header
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,7 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
     if not any(fields for fields, _ in found):
         raise ValueError("holds nothing but blank lines")
     width = _width(found)
-    first = next(
-        (n for n, (fields, _) in enumerate(found[:BEFORE]) if len(fields) >= min(width, 2)
-         and (len(fields) >= width - 1 or n == 0)), 0
-    )  # fmt: skip
-    while not found[first][0]:
-        first += 1
+    first = _first(found, separator, width)
     head, body = found[first][0], [fields for fields, _ in found[first + 1 :] if fields]
     decimal = reading.decimal or cells.decimal_of(
         (f for fields in [head, *body] for f in fields), unclear="," if separator == ";" else "."
@@ -121,8 +119,23 @@ def records(
     return result if whole or len(result) < 2 else result[:-1]
 
 
+def _first(found: list[tuple[list[str], int]], separator: str, width: int) -> int:
+    """Return the place of the first record of the table itself, its header or a row."""
+    widths = [len(fields) for fields, _ in found]
+    top = next(n for n, count in enumerate(widths) if count)
+    for n, count in enumerate(widths[:BEFORE]):
+        after = [w for w in widths[n + 1 :] if w][:FOLLOWING]
+        even = sum(w == width for w in after) >= EVEN * len(after)
+        most = width if separator == " " and n else count
+        if even and count and width - 1 <= count <= most and (count > 1 or width == 1):
+            before = [field for fields, _ in found[:n] for field in fields]
+            numbers = sum(cells.number(field, ".") is not None for field in before)
+            return n if numbers <= MOST_NUMBERS * len(before) else top
+    return top
+
+
 def _width(found: list[tuple[list[str], int]]) -> int:
-    counts = Counter(len(fields) for fields, _ in found if fields)
+    counts = Counter(len(fields) for fields, _ in found[len(found) // 2 :] if fields)
     return max(counts, key=lambda n: (counts[n], n)) if counts else 0
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfp_maf.data_prep import read_table, table, text_files
+from tfp_maf.data_prep import table, text_files, text_tables
 
 N = 60
 NUMBERS = ["a", "b", "c"]
@@ -69,7 +69,7 @@ def test_all_formats_give_equal_splits(frame, write, suffix):
 
 def test_chunks_byte_order_mark_and_windows_line_ends_change_nothing(frame, write, monkeypatch):
     expected = table.load(write(frame))
-    monkeypatch.setattr(read_table, "CHUNK", 7)
+    monkeypatch.setattr(text_tables, "CHUNK", 7)
     windows = ("\ufeff" + "\r\n".join(csv_lines(frame)) + "\r\n").encode()
     np.testing.assert_array_equal(table.load(write(windows)).test, expected.test)
 
@@ -182,7 +182,7 @@ def test_unreadable(write, content, name, message):
 )
 @pytest.mark.parametrize("chunk", [8, 1000])  # rows are counted across chunks
 def test_a_bad_row_is_named(frame, write, monkeypatch, line, message, chunk):
-    monkeypatch.setattr(read_table, "CHUNK", chunk)
+    monkeypatch.setattr(text_tables, "CHUNK", chunk)
     lines = csv_lines(frame)
     path = write([*lines[:21], line, *lines[21:]])
     with pytest.raises(ValueError, match=message):
@@ -201,7 +201,7 @@ def test_a_bad_row_is_named(frame, write, monkeypatch, line, message, chunk):
 )
 @pytest.mark.parametrize("chunk", [8, 1000])
 def test_uneven_rows_are_named(frame, write, monkeypatch, line, message, chunk):
-    monkeypatch.setattr(read_table, "CHUNK", chunk)
+    monkeypatch.setattr(text_tables, "CHUNK", chunk)
     lines = csv_lines(frame)
     with pytest.raises(ValueError, match=message):
         table.load(write([*lines[:21], line, *lines[21:]]))

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tfp_maf.data_prep import read_table, table, text_files
+from tfp_maf.data_prep import table, text_files, text_tables
 from tfp_maf.data_prep.files import make_folder, replaced_when_whole, write_json
 from tfp_maf.data_prep.reading import Reading
 from tfp_maf.experiments.run import Run
@@ -83,8 +83,8 @@ def _parts(source: Path, run: Run) -> list[tuple[Any, str, str | None]]:
     reading = Reading.from_json(run.config.get("reading"))
     if suffix == ".parquet":
         frame = dd.read_parquet(str(source), index=False, split_row_groups="adaptive")
-    elif suffix in read_table.TEXT:
-        options, decimal = read_table.options_of_parts(source, reading, run.scaler.columns)
+    elif suffix in text_tables.ENDINGS:
+        options, decimal = text_tables.options_of_parts(source, reading, run.scaler.columns)
         frame = dd.read_csv(str(source), **options)
     else:
         raise ValueError(

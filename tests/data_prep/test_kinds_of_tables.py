@@ -1,0 +1,316 @@
+"""Tables as people have them: each kind ends in rows to train on, with notes, or in one message."""
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfp_maf.data_prep import raw_files, table
+from tfp_maf.data_prep.reading import Reading
+
+N = 80
+X = np.random.default_rng(1).normal([2.0, -1200.0], [1.0, 300.0], [N, 2]).round(3)
+FRAME = pd.DataFrame(X, columns=["a", "b"])
+
+
+def text(frame=FRAME, **options):
+    return frame.to_csv(index=False, **options)
+
+
+def with_cell(row, column, value):
+    frame = FRAME.astype(object)
+    frame.loc[row, column] = value
+    return text(frame)
+
+
+def zipped(name, content):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def binary(write, *arguments):
+    stream = io.BytesIO()
+    write(stream, *arguments)
+    return stream.getvalue()
+
+
+def npz(**arrays):
+    return binary(lambda stream: np.savez(stream, **arrays))
+
+
+def european(value):
+    whole, part = f"{value:,.3f}".split(".")
+    return whole.replace(",", ".") + "," + part
+
+
+def assign(**columns):
+    return text(FRAME.assign(**columns))
+
+
+LONG = "How often, on an average day, do you " * 9
+ROW = np.arange(N)
+# name of the file, content, names of the columns read, number of rows, notes
+KINDS = {
+    "semicolons": ("t.csv", text(sep=";"), "ab", N, ["the separator is ';'"]),
+    "tabs in .csv": ("t.csv", text(sep="\t"), "ab", N, ["the separator is '\\t'"]),
+    "pipes": ("t.txt", text(sep="|"), "ab", N, ["the separator is '|'"]),
+    "white space": ("t.txt", FRAME.to_string(index=False), "ab", N, ["is white space"]),
+    "commas in .data": ("t.data", text(header=False), ["x1", "x2"], N, ["no header found"]),
+    "no ending": ("t", text(), "ab", N, []),
+    "upper-case ending": ("T.CSV", text(), "ab", N, []),
+    "decimal commas": ("t.csv", text(sep=";", decimal=","), "ab", N, ["sign is a comma"]),
+    "decimal commas, tabs": ("t.tsv", text(sep="\t", decimal=","), "ab", N, ["is a comma"]),
+    "decimal commas, quoted": (
+        "t.csv", text(FRAME.map(lambda v: f"{v:.3f}".replace(".", ","))), "ab", N, ["is a comma"]),
+    "European thousands": (
+        "t.csv", text(FRAME.map(european), sep=";"), "ab", N, ["is a comma"]),
+    "thousands": ("t.csv", text(FRAME.map("{:,.3f}".format)), "ab", N, []),
+    "percent": (
+        "t.csv", text(FRAME.map("{:.3f}%".format)), "ab", N, ["column 'a': percent signs"]),
+    "dollars": ("t.csv", text(FRAME.map("${:,.3f}".format)), "ab", N, []),
+    "negative in brackets": (
+        "t.csv", text(FRAME.map(lambda v: f"({-v:.3f})" if v < 0 else f"{v:.3f}")), "ab", N, []),
+    "euros behind": ("t.csv", text(FRAME.map("{:.3f} €".format)), "ab", N, []),
+    "UTF-16": ("t.csv", text().encode("utf-16"), "ab", N, ["encoded in utf-16"]),
+    "UTF-16 without a mark": ("t.csv", text().encode("utf-16-le"), "ab", N, ["in utf-16-le"]),
+    "byte order mark": ("t.csv", text().encode("utf-8-sig"), "ab", N, []),
+    "Windows-1252": (
+        "t.csv", text(FRAME.rename(columns={"a": "Größe", "b": "Straße"})).encode("cp1252"),
+        ["Größe", "Straße"], N, ["the text is encoded in cp1252"]),
+    "old line ends": ("t.csv", text().replace("\n", "\r"), "ab", N, []),
+    "no header": ("t.csv", text(header=False), ["x1", "x2"], N, ["no header found"]),
+    "numbers as header": (
+        "t.csv", text(FRAME.set_axis([2019, 2020], axis=1)), ["2019", "2020"], N, []),
+    "no header, text at the end": (
+        "t.csv", FRAME.assign(c="x").to_csv(index=False, header=False), ["x1", "x2"], N,
+        ["no header found", "column 'x3' left out: it holds no numbers"]),
+    "long names": ("t.csv", text(FRAME.rename(columns={"a": LONG})), [LONG.strip(), "b"], N, []),
+    "names twice": ("t.csv", "a,a\n" + text(header=False), ["a", "a.1"], N, []),
+    "lines before the header": (
+        "t.csv", "Measurements of 2020\n\n" + text(), "ab", N, ["1 lines before the header"]),
+    "many lines before the header": (
+        "t.dat", "".join(f"Line {n} of text\n" * (n % 3) for n in range(30)) + "\n"
+        + text(sep=" "), "ab", N, ["30 lines before the header left out", "white space"]),
+    "a separator at the end": ("t.csv", text().replace("\n", ",\n"), "ab", N, ["Unnamed: 2"]),
+    "R's row names": (
+        "t.txt", FRAME.to_csv(sep=" ", index_label=False), "ab", N, ["'rownames' left out"]),
+    "an index": ("t.csv", FRAME.to_csv(), "ab", N, ["'Unnamed: 0' left out: it numbers the rows"]),
+    "a row number": ("t.csv", assign(id=ROW + 1), "ab", N, ["'id' left out: it numbers the rows"]),
+    "a footer": ("t.csv", text() + "\nSource: the agency\n", "ab", N, ["footer, 'Source: the"]),
+    "a footer with commas": (
+        "t.csv", text() + '"Source: A, B"\nSee x, y, z\n', "ab", N, ["they are a footer"]),
+    "a total": ("t.csv", text() + "Total,3.5\n", "ab", N, ["a footer, 'Total'"]),
+    "blank rows at the end": ("t.csv", text() + ",\n,\n", "ab", N, ["2 blank rows at the end"]),
+    "an empty cell": ("t.csv", with_cell(5, "a", ""), "ab", N - 1, ["missing in 'a' (1)"]),
+    "a question mark": ("t.csv", with_cell(5, "b", "?"), "ab", N - 1, ["missing in 'b' (1)"]),
+    "a dash": ("t.csv", with_cell(5, "a", "-"), "ab", N - 1, ["1 of 80 rows left out"]),
+    "n/a": ("t.csv", with_cell(5, "a", " n/a "), "ab", N - 1, ["1 of 80 rows left out"]),
+    "infinity": ("t.csv", with_cell(5, "a", "inf"), "ab", N - 1, ["1 value counts as missing"]),
+    "a word among numbers": (
+        "t.csv", with_cell(5, "a", "broken"), "ab", N - 1,
+        ["column 'a': 1 value counts as missing: text, first 'broken' in row 6", "1 of 80 rows"]),
+    "mostly text": (
+        "t.csv", assign(c=["12"] + ["flat"] * (N - 1)), "ab", N, ["79 of 80 values are text"]),
+    "mostly missing": (
+        "t.csv", assign(c=np.where(ROW % 4, np.nan, ROW)), "ab", N,
+        ["column 'c' left out: 60 of its 80 values are missing"]),
+    "missing code": (
+        "t.csv", assign(c=np.where(ROW % 4, ROW**2, -999)), "abc", N,
+        ["20 values are -999; if these are missing, give --na -999"]),
+    "true and false": ("t.csv", assign(c=ROW % 3 == 0), "abc", N, []),
+    "true, false and missing": (
+        "t.csv", assign(c=np.array([True, False, None] * N)[:N]), "abc", N - 26, ["in 'c' (26)"]),
+    "yes and no": ("t.csv", assign(c=np.where(ROW % 3, "yes", "No")), "abc", N, []),
+    "dates": (
+        "t.csv", assign(c=pd.date_range("2020", periods=N)), "ab", N, ["it holds dates"]),
+    "German dates": (
+        "t.csv", assign(c=[f"{1 + n % 28:02}.03.2020" for n in ROW]), "ab", N, ["holds dates"]),
+    "a constant": ("t.csv", assign(c=2020), "ab", N, ["column 'c' left out: it is constant, 2020"]),
+    "a repeat": ("t.csv", assign(c=FRAME["a"] * 2), "ab", N, ["'c' left out: it repeats 'a'"]),
+    "linear columns": (
+        "t.csv", assign(c=FRAME["a"] + FRAME["b"] / 300), "ab", N, ["it is linear in 'a', 'b'"]),
+    "JSON": ("t.json", FRAME.to_json(orient="records"), "ab", N, []),
+    "JSON by columns": ("t.json", FRAME.to_json(), "ab", N, []),
+    "JSON lines": ("t.jsonl", FRAME.to_json(orient="records", lines=True), "ab", N, []),
+    "JSON lines in .json": ("t.json", FRAME.to_json(orient="records", lines=True), "ab", N, []),
+    "Feather": ("t.feather", binary(FRAME.to_feather), "ab", N, []),
+    "Parquet": ("t.PARQUET", binary(FRAME.to_parquet), "ab", N, []),
+    "Parquet with dates": (
+        "t.parquet", binary(FRAME.assign(c=pd.date_range("2020", periods=N)).to_parquet), "ab", N,
+        ["'c' left out: it holds dates"]),
+    "Parquet with lists": (
+        "t.parquet", binary(FRAME.assign(c=[[1, 2]] * N).to_parquet), "ab", N, ["'c' left out"]),
+    "Parquet with categories": (
+        "t.parquet", binary(FRAME.assign(c=pd.Categorical(ROW % 3)).to_parquet), "abc", N, []),
+    "npy": ("t.npy", binary(np.save, X), ["x1", "x2"], N, []),
+    "npz with a table": ("t.npz", npz(rows=X), ["x1", "x2"], N, []),
+    "npz with columns": ("t.npz", npz(a=X[:, 0], b=X[:, 1]), "ab", N, []),
+    "gzip": ("t.csv.gz", gzip.compress(text().encode()), "ab", N, []),
+    "bzip2": ("t.tsv.bz2", bz2.compress(text(sep="\t").encode()), "ab", N, []),
+    "xz": ("t.txt.XZ", lzma.compress(text(sep=";").encode()), "ab", N, ["the separator is ';'"]),
+    "zip": ("t.zip", zipped("inner.tsv", text(sep="\t")), "ab", N, []),
+    "gzipped Parquet": ("t.parquet.gz", gzip.compress(binary(FRAME.to_parquet)), "ab", N, []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_table_is_read(kind, tmp_path):
+    name, content, columns, rows, notes = KINDS[kind]
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    splits = table.load(path)
+    assert splits.scaler.columns == tuple(columns)
+    z = np.concatenate([splits.train, splits.validation, splits.test])
+    assert len(z) == rows
+    said = "\n".join(splits.notes)
+    assert all(note in said for note in notes), said
+    assert bool(said) == bool(notes), said
+    x = splits.scaler.unstandardise(z)[:, :2]
+    np.testing.assert_allclose(sorted(set(x[:, 0].round(3)) - set(X[:, 0])), [], err_msg=said)
+    np.testing.assert_allclose(x[:, 1].max(), X[:, 1].max(), rtol=0.2)
+    if rows == N:  # read for scoring, every row is there, in order
+        np.testing.assert_array_equal(
+            table.read_rows(path, splits.scaler.columns, left_out=splits.left_out)[:, :2], X
+        )
+
+
+BAD = {
+    "several files": ("t.zip", None, "should hold one file, but holds 2 \\(a.csv, b.csv\\)"),
+    "a truncated gzip file": (
+        "t.csv.gz", gzip.compress(text().encode())[:-40], "damaged or truncated .gz file"),
+    "not gzip": ("t.csv.gz", b"a,b\n1,2\n", "damaged or truncated .gz file"),
+    "npz of two tables": ("t.npz", npz(a=X, b=X), r"holds a \[80, 2\], b \[80, 2\]"),
+    "a picture": ("t.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "not a text file"),
+    "not JSON": ("t.json", b"{]", "is not a table in JSON"),
+    "broken Feather": ("t.feather", b"x", "is not a valid Feather file"),
+    "nothing but text": ("t.csv", b"a\nx\ny\n", "no column of numbers left"),
+    "too few whole rows": (
+        "t.csv", b"a,b\n" + b"1,2\n2,NA\n5,3\n" * 5, "10 rows are too few.*5 of 15 rows left out"),
+    "uneven rows": (
+        "t.csv", text().replace("\n", ",1\n", 9).replace(",1", "", 1).encode(),
+        "row 1 has 3, row 2 has 3.*instead of 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_kind_ends_in_one_message(kind, tmp_path):
+    name, content, message = BAD[kind]
+    path = tmp_path / name
+    if content is None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.csv", text())
+            archive.writestr("b.csv", text())
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        table.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_files, "ALWAYS_FINE", 1000)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"1,2\n" * 100_000))
+    with pytest.raises(ValueError, match="unpacks to more than"):
+        table.load(tmp_path / "t.csv.gz")
+
+
+def test_excel_without_openpyxl_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    (tmp_path / "t.xlsx").write_bytes(zipped("[Content_Types].xml", ""))
+    with pytest.raises(ValueError, match="needs openpyxl: pip install"):
+        table.load(tmp_path / "t.xlsx")
+
+
+def test_excel(tmp_path):
+    pytest.importorskip("openpyxl")
+    FRAME.to_excel(tmp_path / "t.xlsx", index=False)
+    assert table.load(tmp_path / "t.xlsx").scaler.columns == ("a", "b")
+
+
+def test_standard_input(monkeypatch):
+    for content in (text().encode(), binary(FRAME.to_parquet), gzip.compress(text().encode())):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert table.load("-").scaler.columns == ("a", "b")
+
+
+def test_text_that_is_not_utf8_in_parquet_is_left_out(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    names = pa.array([b"Ren\xe9"] * N, pa.binary())
+    names = pa.StringArray.from_buffers(N, names.buffers()[1], names.buffers()[2])
+    columns = {"name": names, "a": X[:, 0], "b": X[:, 1]}
+    pyarrow.parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
+    assert table.load(tmp_path / "t.parquet").left_out == ("name",)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        (tmp_path / "t.csv").write_bytes(
+            content if isinstance(content, bytes) else content.encode()
+        )
+        return tmp_path / "t.csv"
+
+    return write
+
+
+def test_options_go_before_what_is_found(write):
+    path = write(FRAME.to_csv(sep="!", decimal=",", header=False).encode("utf-16-be"))
+    splits = table.load(path, separator="!", decimal=",", encoding="utf-16-be", header=False)
+    assert splits.scaler.columns == ("x2", "x3")
+    assert splits.left_out == ("x1",)
+    path = write(assign(c=np.where(ROW % 4, ROW**2, -999.0)))
+    splits = table.load(path, na=["-999"], columns=["c", "a"])
+    assert splits.scaler.columns == ("c", "a")
+    assert splits.left_out == ("b",)
+    assert splits.notes == ("20 of 80 rows left out: values are missing in 'c' (20)",)
+    with pytest.raises(ValueError, match="row 1, column 'c': the value is missing.*20 such values"):
+        table.read_rows(path, ["c"], left_out=["a", "b"], reading=Reading(na=("-999",)))
+    assert table.load(write(assign(id=ROW)), columns=["id", "a"]).scaler.columns == ("id", "a")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"separator": "ab"}, "separator 'ab' is not one character"),
+        ({"separator": ",", "decimal": ","}, "separator and decimal are both ','"),
+        ({"decimal": "x"}, "decimal 'x' is neither"),
+        ({"encoding": "utf-99"}, "no encoding 'utf-99'"),
+        ({"encoding": "ascii"}, "is not ascii: .* give another encoding"),
+        (
+            {"drop": ["p", "q"], "columns": ["r"]},
+            "no column 'p', 'q' to drop; .*'r' to use; it has",
+        ),
+    ],
+)
+def test_wrong_options_are_named(write, options, message):
+    path = write(text(FRAME.rename(columns={"a": "ä"})))
+    with pytest.raises(ValueError, match=message):
+        table.load(path, **options)
+
+
+def test_a_short_file_to_score_is_read_as_the_long_one(write):
+    expected = [[1.5, 2.0]]
+    for content in ("a;b\n1,5;2", "b a\n2 1.5\n", "\ufeffa\tb\n1,5\t2,0\n", "1.5,2\n"):
+        path = write(content)
+        columns = ["a", "b"] if content[0] != "1" else ["x1", "x2"]
+        np.testing.assert_array_equal(table.read_rows(path, columns), expected)
+
+
+def test_all_bad_values_are_named_at_once(write):
+    path = write("a,b\n1,x\n,2\n3,inf\n")
+    with pytest.raises(ValueError) as caught:
+        table.read_rows(path, ["a", "b"])
+    assert str(caught.value) == (
+        f"{path}: row 1, column 'b': 'x' is not a finite number; row 2, column 'a': the value is "
+        f"missing; row 3, column 'b': 'inf' is not a finite number"
+    )
