@@ -238,6 +238,38 @@ def test_rows_are_weighted_by_a_column(tmp_path, capsys):
     assert "row 1, column 'w': -1 is a negative weight" in line
 
 
+def test_options_of_reading_are_kept_for_new_files(tmp_path, capsys):
+    x, _ = chain_rows(600, 2, seed=0)
+    frame = pd.DataFrame(x.round(4), columns=["a", "b"]).assign(c=1.0, day="Monday")
+    frame.loc[3, "a"] = -999
+    frame.to_csv(tmp_path / "x.txt", sep="!", decimal=",", index=False, encoding="utf-16")
+    reading = ["--separator", "!", "--decimal", ",", "--na", "-999", "--drop", "c,day"]
+    train = ["train", tmp_path / "x.txt", "--out", tmp_path / "r", *reading, *QUICK]
+    assert tfp_maf_command(*train) == 0
+    assert "1 of 600 rows left out: values are missing in 'a' (1)" in capsys.readouterr().out
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert config["scaler"]["columns"] == ["a", "b"]
+    assert config["reading"]["separator"] == "!"
+    assert config["reading"]["na"] == ["-999"]
+    assert tfp_maf_command("evaluate", tmp_path / "r") == 0
+    score = ["score", tmp_path / "r", tmp_path / "x.txt", "-o", tmp_path / "s.csv"]
+    assert "row 4, column 'a': the value is missing" in fails(capsys, *score)
+    (tmp_path / "new.csv").write_text("b!a\n1,5!2\n")
+    score[2] = tmp_path / "new.csv"
+    assert tfp_maf_command(*score) == 0
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 1
+    line = fails(capsys, *train, "--resume", "--na", "-1")
+    assert "was trained with reading {'na': ['-999']}, not {'na': ['-999', '-1']}" in line
+
+
+def test_wrong_options_of_reading_are_one_line(table, tmp_path, capsys):
+    out = ["--out", tmp_path / "r"]
+    assert "separator 'ab' is not" in fails(capsys, "train", table, *out, "--separator", "ab")
+    assert "no column 'x', 'y' to use" in fails(capsys, "train", table, *out, "--columns", "x,y")
+    assert "are for tables only" in fails(capsys, "train", "gas", *out, "--na", "0")
+    assert "--encoding does not apply" in fails(capsys, "train", "audio", "--encoding", "utf-8")
+
+
 def test_missing_file(tmp_path, capsys):
     assert "no such file" in fails(capsys, "train", tmp_path / "no.csv", "--out", tmp_path / "r")
     assert not (tmp_path / "r").exists()

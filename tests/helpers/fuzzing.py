@@ -6,6 +6,7 @@ the file. Anything else is a bug: :func:`outcome` lets it through.
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import pickle
@@ -222,6 +223,23 @@ READERS = {
         "rows.csv",
         (_csv(), _csv().replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + _csv()),
         _parts(table.load),
+    ),
+    "semicolons": Reader(
+        "rows.txt", (_csv().replace(b",", b";").replace(b".", b","),), _parts(table.load)
+    ),
+    "white space": Reader("rows", (_csv().replace(b",", b"  "),), _parts(table.load)),
+    "UTF-16": Reader("rows.csv", (_csv().decode().encode("utf-16"),), _parts(table.load)),
+    "JSON": Reader(
+        "rows.json",
+        (FRAME.to_json().encode(), FRAME.to_json(orient="records", lines=True).encode()),
+        _parts(table.load),
+    ),
+    "Feather": Reader(
+        "rows.feather", (_bytes_of(FRAME.to_feather, "x.feather"),), _parts(table.load)
+    ),
+    "gzip": Reader("rows.csv.gz", (gzip.compress(_csv(), mtime=0),), _parts(table.load)),
+    "npz": Reader(
+        "rows.npz", (_bytes_of(lambda path: np.savez(path, x=ROWS), "x.npz"),), _parts(table.load)
     ),
     "TSV": Reader("rows.tsv", (_csv().replace(b",", b"\t"),), _parts(table.load)),
     "Parquet": Reader(
