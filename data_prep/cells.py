@@ -6,7 +6,6 @@ import datetime
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,10 +21,18 @@ MISSING = frozenset(
     + ("-nan", "none", "null", "nil", "missing", "#div/0!", "#value!")
     + ("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan")
 )
+TRUE = ("true", "yes", "t", "y")
+MOST_WORDS = 20  # spellings of true and false
+LONGEST = 60  # characters of a number
+SAMPLE = 1000  # cells to find dates and the decimal sign from
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 MOSTLY = 0.8  # fraction of the values that are numbers in a column of numbers
 CURRENCY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF)"
 SPACES = "'\u2019 \u00a0\u202f"  # between thousands, whatever the decimal sign
+PLAIN = {  # what makes digits readable for Python
+    ".": str.maketrans("", "", SPACES + ","),
+    ",": str.maketrans(",", ".", SPACES + "."),
+}
 DATE = re.compile(r".*\d.*[-/.:\s].*\d.*", re.DOTALL)
 
 
@@ -80,30 +87,37 @@ def parse(column: pd.Series, *, decimal: str | None = None, na: Sequence[str] = 
 
 
 def _parsed(cells: np.ndarray, decimal: str | None, na: Sequence[str]) -> Cells:
+    try:  # few of a column's cells differ, as a rule
+        codes, distinct = pd.factorize(cells, use_na_sentinel=False)
+    except TypeError:  # lists
+        codes, distinct = np.arange(len(cells)), cells
     words = MISSING | {text.strip().lower() for text in na}
-    missing = np.array(
-        [c.strip().lower() in words if isinstance(c, str) else pd.api.types.is_scalar(c)
-         and pd.isna(c) for c in cells], bool
-    )  # fmt: skip
-    present = cells[~missing]
-    texts = [c for c in present if isinstance(c, str)]
-    values = np.full(len(cells), np.nan)
-    if any(isinstance(c, (datetime.date, datetime.time, datetime.timedelta)) for c in present[:50]):
-        return Cells(values, missing, "dates")
-    said = {str(c).strip().lower() for c in present[:1000]}
-    booleans = next((pair for pair in BOOLEANS if said and said <= pair), None)
-    if booleans and {str(c).strip().lower() for c in present} <= booleans:
-        values[~missing] = [str(c).strip().lower() in ("true", "yes", "t", "y") for c in present]
-        return Cells(values, missing)
-    decimal = decimal or decimal_of(texts)
+    missing = np.array([_is_missing(cell, words) for cell in distinct], bool)[codes]
+    present = np.unique(codes[~missing])
+    values = np.full(len(distinct), np.nan)
+    sample = distinct[present[:SAMPLE]]
+    if any(isinstance(c, (datetime.date, datetime.time, datetime.timedelta)) for c in sample):
+        return Cells(values[codes], missing, "dates")
+    said = [str(cell).strip().lower() for cell in distinct[present[:MOST_WORDS]]]
+    if len(present) < MOST_WORDS and any(said and set(said) <= pair for pair in BOOLEANS):
+        values[present] = [word in TRUE for word in said]
+        return Cells(values[codes], missing)
+    texts = [cell for cell in distinct[present] if isinstance(cell, str)]
+    decimal = decimal or decimal_of(texts[:SAMPLE])
     with np.errstate(over="ignore", invalid="ignore"):
-        values[~missing] = [_value(c, decimal) for c in present]
-    missing |= np.isin(values, _numbers(na))
-    numbers = ~np.isnan(values) & ~missing
+        values[present] = [_value(cell, decimal) for cell in distinct[present]]
+    numbers = values[codes]
+    missing |= np.isin(numbers, _numbers(na))
     kind = "numbers"
-    if numbers.sum() < MOSTLY * (~missing).sum():
+    if (~np.isnan(numbers) & ~missing).sum() < MOSTLY * (~missing).sum():
         kind = "dates" if _are_dates(texts) else "text"
-    return Cells(values, missing, kind, any("%" in text for text in texts))
+    return Cells(numbers, missing, kind, any("%" in text for text in texts))
+
+
+def _is_missing(cell: Any, words: frozenset[str]) -> bool:
+    if isinstance(cell, str):
+        return cell.strip().lower() in words
+    return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
 
 
 def decimal_of(texts: Iterable[str], *, unclear: str = ".") -> str:
@@ -139,15 +153,20 @@ def _value(cell: Any, decimal: str) -> float:
 def number(text: str, decimal: str) -> float | None:
     """Return the number that a text is, with its signs of currency or percent, or None."""
     if decimal == "." and "_" not in text:  # Python accepts 1_000 as a number
-        with suppress(ValueError):
+        try:
             return float(text)
-    found = _pattern(decimal).fullmatch(text.strip())
-    if found is None or (found["open"] is None) != (found["close"] is None):
+        except ValueError:
+            pass
+    if len(text) > LONGEST:
         return None
-    thousands = "," if decimal == "." else "."
-    digits = "".join(c for c in found["digits"] if c != thousands and c not in SPACES)
-    value = float(digits.replace(decimal, "."))
-    negative = found["open"] is not None or {found["sign"], found["after"]} & {"-", "\u2212"}
+    found = _pattern(decimal).fullmatch(text.strip())
+    if found is None:
+        return None
+    opened, sign, after, digits, closed = found.groups()
+    if (opened is None) != (closed is None):
+        return None
+    value = float(digits.translate(PLAIN[decimal]))
+    negative = opened is not None or "-" in (sign, after) or "\u2212" in (sign, after)
     return -value if negative else value
 
 
@@ -156,9 +175,9 @@ def _pattern(decimal: str) -> re.Pattern[str]:
     d, t = re.escape(decimal), re.escape("," if decimal == "." else ".")
     groups = rf"\d{{1,3}}(?:[{t}{SPACES}]\d{{2,3}})*[{t}{SPACES}]\d{{3}}(?:{d}\d*)?"
     return re.compile(
-        rf"(?P<open>\()?\s*(?P<sign>[-+\u2212]?)\s*{CURRENCY}?\s*(?P<after>[-+\u2212]?)"
-        rf"(?P<digits>(?:{groups}|\d+(?:{d}\d*)?|{d}\d+)(?:[eE][-+]?\d+)?)"
-        rf"\s*(?:%|{CURRENCY})?\s*(?P<close>\))?"
+        rf"(\()?\s*([-+\u2212]?)\s*{CURRENCY}?\s*([-+\u2212]?)"
+        rf"((?:{groups}|\d+(?:{d}\d*)?|{d}\d+)(?:[eE][-+]?\d+)?)"
+        rf"\s*(?:%|{CURRENCY})?\s*(\))?"
     )
 
 
