@@ -126,14 +126,15 @@ def _unfit(column: Cells) -> str:
 def is_index(name: str, frame: pd.DataFrame, column: Cells) -> bool:
     """Return whether a column only numbers the rows."""
     values = column.numbers[~column.missing]
-    if len(values) != len(frame) or len(frame) < 2:
+    named = INDEX_NAME.fullmatch(name.lower()) is not None
+    if len(frame) < 2 or len(values) < (cells.MOSTLY if named else 1) * len(frame):
         return False
     steps = np.diff(values)
-    if INDEX_NAME.fullmatch(name.lower()):
+    if named:
         return bool((steps > 0).all() and (values == np.round(values)).all())
     first = name == frame.columns[0] and frame.shape[1] > 1
-    named = re.fullmatch(r"id|no\.?|nr\.?|#|row|row ?(id|number)|obs", name.lower())
-    return bool((first or named) and values[0] in (0, 1) and (steps == 1).all())
+    numbered = re.fullmatch(r"id|no\.?|nr\.?|#|row|row ?(id|number)|obs", name.lower())
+    return bool((first or numbered) and values[0] in (0, 1) and (steps == 1).all())
 
 
 def _remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:

@@ -30,6 +30,7 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 DETECTED = ["cp1252", "latin_1", "utf_8", "cp1250", "cp1251", "mac_roman"]
+DETECTED += ["shift_jis", "gb18030", "big5", "euc_kr"]
 SAMPLE = 2**18  # bytes to find an encoding from
 
 

@@ -85,7 +85,8 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
         names = [f"x{n}" for n in range(1, width + 1)]
         start = found[first - 1][1] if first else 0
         if reading.header is None:
-            notes.append(f"no header found: the columns are called {names[0]} to {names[-1]}")
+            called = names[0] if width == 1 else f"{names[0]} to {names[-1]}"
+            notes.append(f"no header found: the columns are called {called}")
     return Layout(separator, decimal, tuple(names), start, tuple(notes))
 
 
@@ -123,15 +124,26 @@ def _first(found: list[tuple[list[str], int]], separator: str, width: int) -> in
     """Return the place of the first record of the table itself, its header or a row."""
     widths = [len(fields) for fields, _ in found]
     top = next(n for n, count in enumerate(widths) if count)
+    while _is_comment(found, top):
+        top += 1
     for n, count in enumerate(widths[:BEFORE]):
         after = [w for w in widths[n + 1 :] if w][:FOLLOWING]
         even = sum(w == width for w in after) >= EVEN * len(after)
         most = width if separator == " " and n else count
-        if even and count and width - 1 <= count <= most and (count > 1 or width == 1):
+        if n >= top and even and count and width - 1 <= count <= most and (count > 1 or width == 1):
             before = [field for fields, _ in found[:n] for field in fields]
             numbers = sum(cells.number(field, ".") is not None for field in before)
             return n if numbers <= MOST_NUMBERS * len(before) else top
     return top
+
+
+def _is_comment(found: list[tuple[list[str], int]], n: int) -> bool:
+    """Return whether a record is a comment, unlike a header that begins with #."""
+    fields, following = found[n][0], next((f for f, _ in found[n + 1 :] if f), [])
+    if not fields:
+        return bool(following)
+    numbers = any(cells.number(field, ".") is not None for field in following)
+    return fields[0].lstrip().startswith("#") and bool(following) and not numbers
 
 
 def _width(found: list[tuple[list[str], int]]) -> int:
@@ -181,12 +193,13 @@ def _is_header(
         return True
     named = [value for n, value in enumerate(above) if n in numeric and value is not None]
     steps = {b - a for a, b in zip(named, named[1:], strict=False)}
-    return len(named) > 1 and steps == {1.0} and any("." in f for row in body for f in row)
+    counted = steps == {1.0} and len(named) > 2 and named[0] == 0  # as pandas names columns
+    return counted or (steps == {1.0} and any(decimal in f for row in body for f in row))
 
 
 def _names(head: list[str], width: int, body: list[list[str]]) -> list[str]:
     """Return one different name per column; R's row names have none."""
-    names = [name.strip() for name in head]
+    names = [name.strip() for name in [head[0].lstrip("# "), *head[1:]]]
     if len(names) == width - 1 and len(names) > 1 and all(row[-1].strip() for row in body[:5]):
         names = ["rownames", *names]
     names += [""] * (width - len(names))

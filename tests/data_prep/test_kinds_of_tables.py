@@ -96,6 +96,17 @@ KINDS = {
     "names twice": ("t.csv", "a,a\n" + text(header=False), ["a", "a.1"], N, []),
     "lines before the header": (
         "t.csv", "Measurements of 2020\n\n" + text(), "ab", N, ["1 lines before the header"]),
+    "comments": (
+        "t.csv", "# made by hand, twice\n# last of all\n" + text(), "ab", N,
+        ["2 lines before the header left out"]),
+    "a header behind #": ("t.csv", "# " + text(), "ab", N, []),
+    "pandas' numbers as header": (
+        "t.csv", FRAME.assign(c=ROW % 7).round().astype(int).set_axis([0, 1, 2], axis=1)
+        .assign(**{"0": X[:, 0], "1": X[:, 1]})[["0", "1", 2]].to_csv(index=False),
+        "012", N, []),
+    "Cyrillic": (
+        "t.csv", text(FRAME.rename(columns={"a": "значение", "b": "возраст"})).encode("cp1251"),
+        ["значение", "возраст"], N, ["the text is encoded in cp1251"]),
     "many lines before the header": (
         "t.dat", "".join(f"Line {n} of text\n" * (n % 3) for n in range(30)) + "\n"
         + text(sep=" "), "ab", N, ["30 lines before the header left out", "white space"]),
