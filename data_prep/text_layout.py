@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfp_maf.data_prep import cells
+from tfp_maf.data_prep import cells, table_header
 from tfp_maf.data_prep.reading import Reading
 
 USUAL = {".csv": ",", ".tsv": "\t"}
@@ -68,7 +68,7 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
     )
     header = reading.header
     if header is None:
-        header = _is_header(head, body, decimal, expected)
+        header = table_header.is_header(head, body, decimal, expected)
     notes = []
     if separator != usual and width > 1:
         notes.append(f"the separator is {'white space' if separator == ' ' else repr(separator)}")
@@ -79,7 +79,7 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
         notes.append(f"{skipped} lines before the header left out")
     width = max(width, len(head))
     if header:
-        names = _names(head, width, body)
+        names = table_header.names_of(head, width, body)
         start = found[first][1]
     else:
         names = [f"x{n}" for n in range(1, width + 1)]
@@ -164,51 +164,10 @@ def _score(
     body = [fields for fields in rows[1:] if len(fields) == width] or rows
     decimal = cells.decimal_of(field for fields in body for field in fields)
     count = sum(len(fields) for fields in body)
-    numbers = sum(_is_value(field, decimal) for fields in body for field in fields) / count
+    numbers = (
+        sum(table_header.is_value(field, decimal) for fields in body for field in fields) / count
+    )
     if len(rows[0]) == 1 < width and rows[0][0].strip():  # 1,5 below a single name
         even *= 0.5
     many = float(width > 1)
     return (known, round(even * (0.1 + numbers) * (1 + 0.2 * many), 2), many, float(usual), width)
-
-
-def _is_value(field: str, decimal: str) -> bool:
-    return field.strip().lower() in cells.MISSING or cells.number(field, decimal) is not None
-
-
-def _is_header(
-    head: list[str], body: list[list[str]], decimal: str, expected: Sequence[str]
-) -> bool:
-    """Return whether the first line names the columns: text above numbers, or 0, 1, 2, ..."""
-    if expected and set(expected) & {name.strip() for name in head}:
-        return True
-    above = [cells.number(field, decimal) for field in head]
-    columns = [[row[n] for row in body if n < len(row)] for n in range(len(head))]
-    numeric = [
-        n for n, column in enumerate(columns)
-        if column and sum(_is_value(f, decimal) for f in column) >= cells.MOSTLY * len(column)
-    ]  # fmt: skip
-    if not body or not numeric:
-        return any(value is None for value in above)
-    if any(above[n] is None and head[n].strip().lower() not in cells.MISSING for n in numeric):
-        return True
-    named = [value for n, value in enumerate(above) if n in numeric and value is not None]
-    steps = {b - a for a, b in zip(named, named[1:], strict=False)}
-    counted = steps == {1.0} and len(named) > 2 and named[0] == 0  # as pandas names columns
-    return counted or (steps == {1.0} and any(decimal in f for row in body for f in row))
-
-
-def _names(head: list[str], width: int, body: list[list[str]]) -> list[str]:
-    """Return one different name per column; R's row names have none."""
-    names = [name.strip() for name in [head[0].lstrip("# "), *head[1:]]]
-    if len(names) == width - 1 and len(names) > 1 and all(row[-1].strip() for row in body[:5]):
-        names = ["rownames", *names]
-    names += [""] * (width - len(names))
-    names = [name or f"Unnamed: {n}" for n, name in enumerate(names)]
-    seen: Counter[str] = Counter()
-    unique = []
-    for name in names:
-        while name in unique:
-            seen[name] += 1
-            name = f"{name}.{seen[name]}" if f"{name}.{seen[name]}" not in names else name + "."
-        unique.append(name)
-    return unique
