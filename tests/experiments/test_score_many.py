@@ -69,10 +69,18 @@ def test_every_row_once_and_in_order(run, tables, tmp_path):
     np.testing.assert_array_equal(pd.read_parquet(tmp_path / "out")["log_prob"], scores)
 
 
-def test_text_in_blocks(run, tables, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("rows.tsv", {"sep": "\t"}),
+        ("rows.TXT", {"sep": ";", "decimal": ",", "encoding": "cp1252"}),
+        ("rows", {"sep": " "}),
+    ],
+)
+def test_text_in_blocks(run, tables, tmp_path, name, options):
     _, whole = tables
-    pd.read_parquet(whole).to_csv(tmp_path / "rows.tsv", sep="\t", index=False)
-    assert command("score", run, tmp_path / "rows.tsv", "-o", f"{tmp_path}/out/") == 0
+    pd.read_parquet(whole).to_csv(tmp_path / name, index=False, **options)
+    assert command("score", run, tmp_path / name, "-o", f"{tmp_path}/out/") == 0
     scores = pd.read_parquet(tmp_path / "out")["log_prob"]
     np.testing.assert_allclose(scores, expected(run, whole, tmp_path), atol=1e-5)
 
@@ -114,7 +122,9 @@ def test_bad_input(run, tables, tmp_path, capsys, monkeypatch):
     assert "none.parquet: no such file" in fails(
         capsys, "score", run, tmp_path / "none.parquet", *out
     )
-    assert "only .parquet, .csv and .tsv files" in fails(capsys, "score", run, __file__, *out)
+    assert "only .parquet and uncompressed text files" in fails(
+        capsys, "score", run, __file__, *out
+    )
     frame = pd.read_parquet(whole)
     frame.drop(columns="b").to_parquet(tmp_path / "narrow.parquet")
     assert "has no column 'b'" in fails(capsys, "score", run, tmp_path / "narrow.parquet", *out)
