@@ -27,7 +27,7 @@ def rows():
     return np.stack(columns, axis=1)
 
 
-@given(st.lists(st.floats(-30, 30), min_size=5, max_size=5))
+@given(st.lists(st.floats(-14, 14), min_size=5, max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_round_trip_and_log_det(z):
     bijector = InSupport(ALL, dtype="float64")
@@ -40,8 +40,7 @@ def test_round_trip_and_log_det(z):
         bijector.forward_log_det_jacobian(z, 0), np.log(np.abs(slopes)), rtol=1e-6, atol=1e-6
     )
     inside = tf.identity(x)
-    near = np.abs(z) < 12  # beyond, 1 - x has few digits left
-    np.testing.assert_allclose(bijector.inverse(inside).numpy()[near], z.numpy()[near], atol=1e-3)
+    np.testing.assert_allclose(bijector.inverse(inside), z, atol=1e-6)
 
 
 def test_numpys_way_is_tensorflows(rows):

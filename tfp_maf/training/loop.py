@@ -255,9 +255,6 @@ def _prepare(
             train, train_condition, sample_weight, validation, validation_condition = _hold_out(
                 train, train_condition, sample_weight, share=validation, seed=seed
             )
-        flow.joined_rows(validation, validation_condition, name="validation")
-        if len(validation) == 0:
-            raise ValueError("validation has no rows")
         if not is_dataset(train):
             weights = checked_weights(sample_weight, np.shape(train)[0], name="sample_weight")
             joined = flow.joined_rows(train, train_condition, name="train")
@@ -268,6 +265,9 @@ def _prepare(
                 )
         elif train_condition is not None or sample_weight is not None:
             raise ValueError("a dataset holds its conditions in its elements, and takes no weights")
+        flow.joined_rows(validation, validation_condition, name="validation")
+        if len(validation) == 0:
+            raise ValueError("validation has no rows")
     except ValueError:
         flow.columns = columns
         raise
