@@ -98,7 +98,8 @@ def test_a_lost_worker_ends_the_rest_and_resume_goes_on(tmp_path):
     subprocess.run(alone, cwd=tmp_path, check=True, capture_output=True)
     curves = [pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "alone")]
     for name in ("train", "validation"):
-        np.testing.assert_allclose(*(curve[name] for curve in curves), atol=1e-4)
+        # Two programs in float32: one loops over layers and is compiled, the other is neither.
+        np.testing.assert_allclose(*(curve[name] for curve in curves), rtol=5e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize(
