@@ -8,7 +8,7 @@ triangular (Huang et al. 2018, arXiv 1804.00779, call it the transformer).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -25,7 +25,6 @@ class Elementwise(MaskedParameters):
         bijector: from raw outputs ``[..., params]`` to a ``tfb.Bijector`` of ``[...]``, noise to
             data, a pure function of its argument.
         params: raw outputs per feature.
-        signature: equal for equal functions; the function itself by default.
         options: of :class:`MaskedParameters`.
     """
 
@@ -35,12 +34,10 @@ class Elementwise(MaskedParameters):
         *,
         bijector: Callable[[tf.Tensor], Any],
         params: int,
-        signature: Hashable = None,
         **options: Any,
     ):
         super().__init__(event_size, params=params, **options)
         self.bijector = bijector
-        self.signature = bijector if signature is None else signature
 
     def __call__(self, y: tf.Tensor, condition: tf.Tensor | None = None) -> Any:
         """Return a bijector of ``[..., D]`` for ``[..., D]``."""

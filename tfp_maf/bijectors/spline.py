@@ -103,7 +103,6 @@ class CouplingSplines(tf.Module):
         super().__init__()
         self.n_out, self.bijector = n_out, bijector
         self.condition_size = options["condition_size"]
-        self.signature = bijector
         self.network = DenseNetwork(n_in, n_out * bijector.params, **options)
 
     def __call__(self, x: tf.Tensor, output_units: int, condition: tf.Tensor | None = None) -> Any:

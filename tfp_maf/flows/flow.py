@@ -340,8 +340,7 @@ class Flow(tf.Module):
     def _tfp_noise(self, rows: tf.Tensor) -> tf.Tensor:
         u, condition = self.split(rows)
         keywords = self._keywords(condition).get("bijector_kwargs", {})
-        for bijector in self.bijectors:
-            u = bijector.inverse(u, **keywords.get(bijector.name, {}))
+        u = self._inner.bijector.inverse(u, **keywords)
         return self.base.normal_scores(u, condition) if isinstance(self.base, MixtureMade) else u
 
     def _tfp_data(self, rows: tf.Tensor) -> tf.Tensor:
@@ -349,9 +348,7 @@ class Flow(tf.Module):
         if isinstance(self.base, MixtureMade):
             x = self.base.from_noise(tf.reshape(x, [-1, self.event_size, 2]), condition)
         keywords = self._keywords(condition).get("bijector_kwargs", {})
-        for bijector in reversed(self.bijectors):
-            x = bijector.forward(x, **keywords.get(bijector.name, {}))
-        return x
+        return self._inner.bijector.forward(x, **keywords)
 
     def layer_noise(self, i: int, rows: np.ndarray) -> np.ndarray:
         """Return layer ``i``'s noise ``[N, D]`` for its data and condition ``[N, D + C]``."""

@@ -70,7 +70,7 @@ def checked_events(
     """
     array = plain_array(x, columns=columns, name=name)
     try:
-        array = np.asarray(array).astype(np.float64)
+        array = np.asarray(array).astype(np.float64, copy=False)  # check_rows copies
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if array.ndim == 0 or array.shape[-1] != event_size:

@@ -175,10 +175,10 @@ class StandardRows(tf.Module):
     def tensors(self, x: Any, condition: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return rows, batch shape and log-determinants, through which gradients pass."""
         self.conditioning.check_presence(condition)
-        if not is_symbolic(x):  # checked, though the rows are made from the tensor itself
-            checked_events(x, self.event_size, columns=self.columns)
-        if not tf.is_tensor(x):
-            x = checked_events(x, self.event_size, columns=self.columns)
+        if not is_symbolic(x):
+            events = checked_events(x, self.event_size, columns=self.columns)
+            # Rows are made from a tensor itself, for its gradient.
+            x = x if tf.is_tensor(x) else events
         x = tf.cast(x, self.dtype)
         if x.shape.rank == 0 or x.shape[-1:] not in ([self.event_size], [None], None):
             raise ValueError(f"x must have shape [..., {self.event_size}], got {x.shape}")

@@ -34,7 +34,7 @@ from tfp_maf.training.data import (
 )
 from tfp_maf.training.distributed import Workers
 from tfp_maf.training.history import History
-from tfp_maf.training.objective import StepSettings
+from tfp_maf.training.objective import StepSettings, is_schedule, schedule_of
 from tfp_maf.training.state import TrainingState, fingerprint
 from tfp_maf.training.steps import Steps, make_steps
 from tfp_maf.utils.checks import check_positive, check_positive_integer
@@ -306,7 +306,6 @@ def _optimizer(
     Raises:
         ValueError: If it is not of tf_keras, or options contradict each other.
     """
-    schedules = tf_keras.optimizers.schedules.LearningRateSchedule
     if clip_norm is not None:
         check_positive("clip_norm", clip_norm)
     if optimizer is not None:
@@ -317,13 +316,13 @@ def _optimizer(
             )
         if clip_norm is not None:
             raise ValueError("clip_norm is for Adam: give the optimizer global_clipnorm itself")
-    elif not isinstance(learning_rate, schedules):
+    elif not is_schedule(learning_rate):
         check_positive("learning_rate", learning_rate)
     if optimizer is None:
         optimizer = tf_keras.optimizers.Adam(
             learning_rate, global_clipnorm=clip_norm, jit_compile=False
         )
-    if halve_after is not None and isinstance(optimizer._learning_rate, schedules):
+    if halve_after is not None and schedule_of(optimizer) is not None:
         raise ValueError("halve_after can't be used with a learning-rate schedule: drop one")
     return optimizer
 
@@ -335,7 +334,7 @@ def optimizer_is_ours(optimizer: Any) -> bool:
 
 def _described(learning_rate: Any) -> Any:
     """Return a learning rate, or its schedule, as plain values."""
-    if isinstance(learning_rate, tf_keras.optimizers.schedules.LearningRateSchedule):
+    if is_schedule(learning_rate):
         return tf_keras.optimizers.schedules.serialize(learning_rate)
     return learning_rate
 

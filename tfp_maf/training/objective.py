@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+import tf_keras
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,13 @@ def penalised(gradient: tf.Tensor, weight: Any, mask: Any, *, l2: Any, is_gamma:
     if mask is not None:
         gradient = tf.cast(mask, gradient.dtype) * gradient
     return gradient + l2 * weight
+
+
+def is_schedule(rate: Any) -> bool:
+    """Return whether a learning rate is a schedule of tf_keras."""
+    return isinstance(rate, tf_keras.optimizers.schedules.LearningRateSchedule)
+
+
+def schedule_of(optimizer: tf_keras.optimizers.Optimizer) -> Any:
+    """Return the learning-rate schedule of an optimizer, or None for a plain rate."""
+    return optimizer._learning_rate if is_schedule(optimizer._learning_rate) else None

@@ -14,7 +14,13 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_maf.training.distributed import Workers
-from tfp_maf.training.objective import StepSettings, mean, penalised, split_weights
+from tfp_maf.training.objective import (
+    StepSettings,
+    mean,
+    penalised,
+    schedule_of,
+    split_weights,
+)
 from tfp_maf.utils.garbage import paused_collector
 from tfp_maf.xla.packing import Packing
 
@@ -86,13 +92,6 @@ class PackedSteps:
         for home, packed in zip(self.homes, self.state, strict=True):
             for variable, value in zip(home, self.packing.unpack(packed), strict=True):
                 variable.assign(value)
-
-
-def schedule_of(optimizer: tf_keras.optimizers.Optimizer) -> Any:
-    """Return the learning-rate schedule of an optimizer, or None for a plain rate."""
-    rate = optimizer._learning_rate
-    schedules = tf_keras.optimizers.schedules.LearningRateSchedule
-    return rate if isinstance(rate, schedules) else None
 
 
 def adams_key(optimizer: tf_keras.optimizers.Adam) -> str:

@@ -15,8 +15,8 @@ import tf_keras
 from tfp_maf.flows.flow import Flow
 from tfp_maf.training import checkpoints
 from tfp_maf.training.history import History
+from tfp_maf.training.objective import schedule_of
 
-SCHEDULE = tf_keras.optimizers.schedules.LearningRateSchedule
 KEEP_EVERY = 10.0  # seconds between checkpoints: not every short epoch is worth a file
 
 
@@ -80,9 +80,9 @@ class TrainingState:
     @property
     def rate(self) -> float:
         """Learning rate at this step."""
-        rate = self.optimizer._learning_rate
-        if isinstance(rate, SCHEDULE):
-            return float(rate(self.optimizer.iterations))
+        schedule = schedule_of(self.optimizer)
+        if schedule is not None:
+            return float(schedule(self.optimizer.iterations))
         return float(self.optimizer.learning_rate.numpy())
 
     def is_due(self, path: str | Path | None) -> bool:
@@ -149,7 +149,7 @@ class TrainingState:
             self.flow.set_weights(arrays["weights"])
             self.history = history
             self.halved_at = int(values["halved_at"])
-            if not isinstance(self.optimizer._learning_rate, SCHEDULE):
+            if schedule_of(self.optimizer) is None:
                 self.optimizer.learning_rate.assign(float(values["learning_rate"]))
             self.step, self.total = int(values["step"]), float(values["total"])
             self.rng.bit_generator.state = self._shuffles = values["shuffles"]

@@ -13,10 +13,10 @@ import tf_keras
 from tfp_maf.data_prep.splits import first_not_finite
 
 
-def check_rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int = 0) -> Any:
+def check_rows(
+    x: Any, event_size: int, *, dtype: str, name: str = "x", first_row: int = 0
+) -> np.ndarray:
     """Convert ``x`` to ``dtype``, and check that it has shape ``[N, event_size]`` and is finite.
-
-    A symbolic tensor, inside a ``tf.function``, is converted but not checked.
 
     Args:
         x: array or tensor of rows.
@@ -26,14 +26,12 @@ def check_rows(x: Any, event_size: int, *, dtype: str, name: str = "x", first_ro
         first_row: number of the first row, for error messages.
 
     Returns:
-        An array, or a tensor if ``x`` is symbolic.
+        An array.
 
     Raises:
         ValueError: ``x`` has another shape, is not numeric, or has a value that is not finite in
             ``dtype``.
     """
-    if tf.is_tensor(x) and not isinstance(x, tf.__internal__.EagerTensor):
-        return tf.cast(x, dtype)
     try:
         with np.errstate(over="ignore"):  # overflow is reported below, as infinity
             array = np.asarray(x).astype(dtype)

@@ -160,7 +160,7 @@ class ElementwiseLayer(MaskedNetwork):
     def __init__(self, parameters: Any, masks: dict[Any, np.ndarray]):
         super().__init__(parameters, masks)
         self.bijector = parameters.bijector
-        self.signature = (self.signature, parameters.signature)
+        self.signature = (self.signature, self.bijector)
 
     def inverse(
         self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
@@ -268,7 +268,7 @@ class ElementwiseCoupling(CouplingLayer):
     def __init__(self, bijector: Any, network: CouplingSplines):
         super().__init__(bijector, [network.network])
         self.bijector, self.n_out = network.bijector, network.n_out
-        self.signature = (self.signature, network.signature)
+        self.signature = (self.signature, self.bijector)
 
     def to_noise(self, moved: tf.Tensor, outputs: Sequence[tf.Tensor]) -> Noise:
         """See :class:`CouplingLayer`."""
