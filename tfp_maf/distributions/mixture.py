@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_maf.distributions.autoregressive import Autoregressive
 from tfp_maf.networks.dense import bounded
 from tfp_maf.networks.made import MaskedParameters
 
@@ -54,7 +55,7 @@ class MixtureParameters(MaskedParameters):
         return logits, means, bounded(log_scales, self.bound)
 
 
-class MixtureMade(tfp.distributions.Distribution):
+class MixtureMade(Autoregressive):
     """MADE MoG as a ``tfd.Distribution`` of events ``[D]``, sampled feature by feature.
 
     Args:
@@ -63,14 +64,8 @@ class MixtureMade(tfp.distributions.Distribution):
     """
 
     def __init__(self, parameters: MixtureParameters, event_size: int, *, dtype: str):
-        self.mixtures, self.event_size = parameters, event_size
-        super().__init__(
-            dtype=tf.as_dtype(dtype),
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=False,
-            name="mixture_made",
-        )
+        self.mixtures = parameters
+        super().__init__(event_size, dtype=dtype, name="mixture_made")
 
     def conditionals(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> Any:
         """Return ``p(x_i | x_1..x_{i-1})`` for all i, a batch ``[..., D]`` of ``tfd`` mixtures."""
@@ -79,18 +74,8 @@ class MixtureMade(tfp.distributions.Distribution):
             tfd.Categorical(logits=logits), tfd.Normal(means, tf.exp(log_scales))
         )
 
-    def given(self, condition: tf.Tensor) -> GivenMixtureMade:
-        """Return the same density with its condition ``[..., C]`` filled in."""
-        return GivenMixtureMade(self, condition)
-
     def _log_prob(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return tf.reduce_sum(self.conditionals(x, condition).log_prob(x), axis=-1)
-
-    def _sample_n(self, n: Any, seed: Any = None, condition: tf.Tensor | None = None) -> tf.Tensor:
-        noise = tf.random.stateless_normal(
-            [n, self.event_size, 2], tfp.random.sanitize_seed(seed), dtype=self.dtype
-        )
-        return self.from_noise(noise, condition)
 
     def from_noise(self, noise: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Return samples ``[..., D]`` for standard normal ``[..., D, 2]``, in D passes.
@@ -120,65 +105,6 @@ class MixtureMade(tfp.distributions.Distribution):
         tiny = tf.constant(np.finfo(x.dtype.as_numpy_dtype).tiny, x.dtype)
         score = tf.math.ndtri(tf.maximum(tf.minimum(below, above), tiny))
         return tf.where(below < above, score, -score)
-
-    def _batch_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([])
-
-    def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([], tf.int32)
-
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([self.event_size])
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([self.event_size])
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict[str, Any]:
-        return {}
-
-
-class GivenMixtureMade(tfp.distributions.Distribution):
-    """MADE MoG with its condition filled in; its batch shape is that of the condition.
-
-    Args:
-        made: the conditional density.
-        condition: ``[..., C]``.
-    """
-
-    def __init__(self, made: MixtureMade, condition: tf.Tensor):
-        self.made, self.condition = made, condition
-        super().__init__(
-            dtype=made.dtype,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=False,
-            name="given_mixture_made",
-        )
-
-    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        return self.made.log_prob(x, condition=self.condition)
-
-    def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
-        shape = tf.concat([[n], tf.shape(self.condition)[:-1], [self.made.event_size, 2]], axis=0)
-        noise = tf.random.stateless_normal(shape, tfp.random.sanitize_seed(seed), dtype=self.dtype)
-        return self.made.from_noise(noise, self.condition)
-
-    def _batch_shape(self) -> tf.TensorShape:
-        return self.condition.shape[:-1]
-
-    def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.shape(self.condition)[:-1]
-
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([self.made.event_size])
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([self.made.event_size])
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict[str, Any]:
-        return {}
 
 
 def uniform(normal: tf.Tensor) -> tf.Tensor:

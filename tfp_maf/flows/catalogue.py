@@ -17,7 +17,9 @@ from typing import Any
 
 # Module of each builder.
 BUILDERS = {
+    "build_categories": "categories",
     "build_gaussian": "gaussian",
+    "build_gaussian_mixture": "gaussian_mixture",
     "build_made": "maf",
     "build_made_mog": "maf",
     "build_maf": "maf",

@@ -21,7 +21,7 @@ from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.standardise import Standardise
 from tfp_maf.bijectors.support import Support
 from tfp_maf.data_prep.splits import Scaler
-from tfp_maf.distributions.mixture import MixtureMade
+from tfp_maf.distributions.autoregressive import Autoregressive
 from tfp_maf.flows import contexts
 from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.conditioning import Conditioning
@@ -235,7 +235,7 @@ class Flow(tf.Module):
     @property
     def noise_size(self) -> int:
         """Number of standard normal numbers per sample; a mixture also picks components by them."""
-        return self.event_size * (2 if isinstance(self.base, MixtureMade) else 1)
+        return self.event_size * (2 if isinstance(self.base, Autoregressive) else 1)
 
     def given(self, condition: Any) -> Any:
         """Return the ``tfd.Distribution`` of events given a condition.
@@ -328,7 +328,7 @@ class Flow(tf.Module):
             return {}
         given = {"condition": condition}
         bijectors = {b.name: given for b in self.bijectors if _is_conditional(b)}
-        base = given if isinstance(self.base, MixtureMade) else {}
+        base = given if isinstance(self.base, Autoregressive) else {}
         return {"bijector_kwargs": bijectors, "distribution_kwargs": base}
 
     def tfp_log_prob(self, rows: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -341,11 +341,11 @@ class Flow(tf.Module):
         u, condition = self.split(rows)
         keywords = self._keywords(condition).get("bijector_kwargs", {})
         u = self._inner.bijector.inverse(u, **keywords)
-        return self.base.normal_scores(u, condition) if isinstance(self.base, MixtureMade) else u
+        return self.base.normal_scores(u, condition) if isinstance(self.base, Autoregressive) else u
 
     def _tfp_data(self, rows: tf.Tensor) -> tf.Tensor:
         x, condition = self.split(rows, size=self.noise_size)
-        if isinstance(self.base, MixtureMade):
+        if isinstance(self.base, Autoregressive):
             x = self.base.from_noise(tf.reshape(x, [-1, self.event_size, 2]), condition)
         keywords = self._keywords(condition).get("bijector_kwargs", {})
         return self._inner.bijector.forward(x, **keywords)

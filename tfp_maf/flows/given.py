@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_maf.bijectors.coupling import real_nvp
-from tfp_maf.distributions.mixture import MixtureMade
+from tfp_maf.distributions.autoregressive import Autoregressive
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -42,7 +42,7 @@ def given_condition(
         condition: the networks' input.
         event_size: D.
     """
-    if isinstance(base, MixtureMade):
+    if isinstance(base, Autoregressive):
         base = base.given(condition)
     else:
         shape = tf.concat([tf.shape(condition)[:-1], [event_size]], axis=0)
