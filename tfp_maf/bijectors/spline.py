@@ -45,7 +45,9 @@ class Spline(tfp.bijectors.RationalQuadraticSpline):
         first = -2 * c / tf.where(rising & (b + r > 0), b + r, one)
         second = (r - b) / tf.where(rising, one, 2 * a)
         t = tf.clip_by_value(tf.where(rising, first, second), 0, 1)
-        return tf.where(inside.out_of_bounds, y, t * inside.w_k + inside.x_k)
+        x = tf.where(inside.out_of_bounds, y, t * inside.w_k + inside.x_k)
+        # With one feature, TFP loses track of the shape, which its loop over features needs.
+        return tf.ensure_shape(x, tf.broadcast_static_shape(y.shape, self.bin_widths.shape[:-1]))
 
 
 def spline(outputs: tf.Tensor, *, bins: int, bound: float) -> Any:

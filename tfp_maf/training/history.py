@@ -18,7 +18,8 @@ class History:
         seconds: time since the run began, validation included.
         untrained: the validation log-likelihood before the first step.
         best_epoch: number of the epoch whose weights the flow now has; 0 is the untrained flow.
-        stopped: ``"patience"``, ``"max_epochs"``, ``"interrupted"`` or ``"diverged"``.
+        stopped: ``"patience"``, ``"max_epochs"``, ``"max_seconds"``, ``"interrupted"`` or
+            ``"diverged"``.
         milliseconds_per_step: median over the calls, without compilation and validation;
             NaN before the second call.
     """

@@ -62,6 +62,7 @@ def fit(
     batch_size: int = 100,
     max_epochs: int = 1000,
     patience: int = 30,
+    max_seconds: float | None = None,
     halve_after: int | None = None,
     l2: float = 1e-6,
     clip_norm: float | None = None,
@@ -99,6 +100,8 @@ def fit(
             after the last full batch wait for the next epoch's shuffle.
         max_epochs: maximum number of epochs.
         patience: epochs without a better validation score before stopping.
+        max_seconds: training stops after the epoch that reaches this time; None is no limit. How
+            many epochs that is depends on the machine.
         halve_after: epochs without a better validation score, counted from the best or
             the last halving, after which the learning rate is halved; None, as in the
             paper, keeps it.
@@ -136,6 +139,8 @@ def fit(
     if halve_after is not None:
         check_positive_integer("halve_after", halve_after)
     optimizer = _optimizer(optimizer, learning_rate, clip_norm, halve_after)
+    if max_seconds is not None:
+        check_positive("max_seconds", max_seconds)
     check_positive("l2", l2, or_zero=True)
     check_positive("input_noise", input_noise, or_zero=True)
     if batch_size == 1 and flow.has_batch_norm:
@@ -196,6 +201,9 @@ def fit(
     history.stopped = "max_epochs"
     try:
         while history.epochs < max_epochs and history.waited < patience:
+            if max_seconds is not None and history.seconds and history.seconds[-1] >= max_seconds:
+                history.stopped = "max_seconds"
+                break
             with workers.needed():
                 mean = _epoch(steps, state, rows, bar=bar, calls=calls, checkpoint=checkpoint)
             set_joined_statistics(flow, rows.sample, weights=rows.weights)
