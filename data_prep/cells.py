@@ -45,12 +45,14 @@ class Cells:
         missing: Mask ``[N]`` of the cells that are empty or say that the value is missing.
         kind: ``"numbers"``, ``"text"`` or ``"dates"``; a column of missing values is ``"numbers"``.
         percent: Whether a cell has a percent sign.
+        unreadable: Whether the cells have no text, such as bytes that are no UTF-8.
     """
 
     numbers: np.ndarray
     missing: np.ndarray
     kind: str = "numbers"
     percent: bool = False
+    unreadable: bool = False
 
     @property
     def finite(self) -> np.ndarray:
@@ -75,14 +77,14 @@ def parse(column: pd.Series, *, decimal: str | None = None, na: Sequence[str] = 
     if pd.api.types.is_datetime64_any_dtype(column) or column.dtype.kind in "mM":
         return Cells(nan, pd.isna(column).to_numpy(), "dates")
     if column.dtype.kind == "c":
-        return Cells(nan, none, "text")
+        return Cells(nan, none, "text", unreadable=True)
     if pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(np.float64, na_value=np.nan)
         return Cells(values, np.isnan(values) | np.isin(values, _numbers(na)))
     try:
         cells = column.astype(object).to_numpy(object, na_value=np.nan)
     except Exception:  # pyarrow's, for text that is not UTF-8
-        return Cells(nan, none, "text")
+        return Cells(nan, none, "text", unreadable=True)
     return _parsed(cells, decimal, na)
 
 

@@ -1,4 +1,4 @@
-"""Choice of the columns and rows of a table that a flow can be trained on, with a report of it."""
+"""Choice of the columns and rows of a table that a model can be trained on, with a report."""
 
 from __future__ import annotations
 
@@ -16,32 +16,36 @@ from tfp_maf.data_prep.reading import Reading
 
 INDEX_NAME = re.compile(r"unnamed: 0(_level_0)?|rownames|row[ _.]?names?|index|__index_level_0__")
 SUMMARY = re.compile(r"\s*(total|sum|source|note|notes|quelle|\*)\b.*", re.IGNORECASE | re.DOTALL)
-MOST_MISSING = 0.5  # a column with at least as many missing values is left out
 SENTINELS = (-999, -9999, -99999, -99, 999, 9999, 99999)
 MOST_FOOTER = 20
 
 
 @dataclass
-class CleanTable:
-    """Numbers of a table, and what was done to get them.
+class Candidates:
+    """Columns of a table that may be modelled, and what was done to get them.
 
     Attributes:
-        x: Rows, float64 ``[N, D]``, all finite.
-        rows: Number of each row in the file, from 0.
-        columns: Names of the columns.
+        frame: Cells without footer and blank rows; its index counts the rows of the file from 0.
+        cells: Parsed cells of each candidate.
         left_out: Names of the other columns.
         notes: What was done.
     """
 
-    x: np.ndarray
-    rows: np.ndarray
-    columns: list[str]
+    frame: pd.DataFrame
+    cells: dict[str, Cells] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def leave_out(self, reasons: dict[str, str]) -> None:
+        """Leave out columns, and note why."""
+        for name, reason in reasons.items():
+            self.cells.pop(name, None)
+            self.left_out.append(name)
+            self.notes.append(f"column {name!r} left out: {reason}")
 
-def clean(table: RawTable, reading: Reading, *, aside: Collection[str] = ()) -> CleanTable:
-    """Keep the columns of numbers, and the rows that have them all.
+
+def candidates(table: RawTable, reading: Reading, *, aside: Collection[str] = ()) -> Candidates:
+    """Parse the columns of a table, and leave out those that number the rows or hold no values.
 
     Args:
         table: Table as it was read.
@@ -49,22 +53,19 @@ def clean(table: RawTable, reading: Reading, *, aside: Collection[str] = ()) -> 
         aside: Columns to ignore, such as weights.
     """
     frame, notes = without_footer(table.frame)
-    result = CleanTable(np.empty([0, 0]), np.empty(0, int), [], [], [*table.notes, *notes])
-    found: dict[str, Cells] = {}
+    result = Candidates(frame, notes=[*table.notes, *notes])
     for name in reading.columns or frame.columns:
         if name in aside:
             continue
         column = cells.parse(frame[name], decimal=table.decimal, na=reading.na)
-        reason = _unfit(column)
-        if not reason and not reading.columns and is_index(name, frame, column):
-            reason = "it numbers the rows"
-        if reason:
-            result.left_out.append(name)
-            result.notes.append(f"column {name!r} left out: {reason}")
+        is_list = any(isinstance(cell, (list, np.ndarray, dict)) for cell in frame[name].head(20))
+        if is_list or column.unreadable:
+            result.leave_out({name: "its cells are no numbers, texts or dates"})
+        elif not reading.columns and is_index(name, frame, column):
+            result.leave_out({name: "it numbers the rows"})
         else:
-            found[name] = column
+            result.cells[name] = column
             result.notes += _remarks(name, column, frame)
-    _stack(result, found, frame)
     return result
 
 
@@ -104,25 +105,6 @@ def _is_footer(frame: pd.DataFrame, row: int) -> bool:
     return alone or bool(SUMMARY.fullmatch(first))
 
 
-def _unfit(column: Cells) -> str:
-    """Return why a column has to be left out, or an empty text."""
-    present = int((~column.missing).sum())
-    if column.kind == "dates":
-        return "it holds dates or times"
-    if present == 0:
-        return "it holds no numbers"
-    if column.kind == "text":
-        text = int((np.isnan(column.numbers) & ~column.missing).sum())
-        return "it holds no numbers" if text == present else f"{text} of {present} values are text"
-    numbers = column.finite
-    if len(numbers) > 1 and (numbers == numbers[0]).all():
-        return f"it is constant, {numbers[0]:g}"
-    missing = len(column.missing) - len(numbers)
-    if missing >= MOST_MISSING * len(column.missing):
-        return f"{missing} of its {len(column.missing)} values are missing"
-    return ""
-
-
 def is_index(name: str, frame: pd.DataFrame, column: Cells) -> bool:
     """Return whether a column only numbers the rows."""
     values = column.numbers[~column.missing]
@@ -138,7 +120,9 @@ def is_index(name: str, frame: pd.DataFrame, column: Cells) -> bool:
 
 
 def _remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:
-    remarks = []
+    remarks: list[str] = []
+    if column.kind != "numbers":
+        return remarks
     bad = np.flatnonzero(column.bad)
     if len(bad):
         cell, row = frame[name].iloc[bad[0]], int(frame.index[bad[0]]) + 1
@@ -159,22 +143,3 @@ def _remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:
                 f"--na {sentinel}"
             )
     return remarks
-
-
-def _stack(result: CleanTable, found: dict[str, Cells], frame: pd.DataFrame) -> None:
-    """Set the rows that have a number in every column."""
-    result.columns = list(found)
-    result.x = np.empty([len(frame), len(found)])
-    for place, column in enumerate(found.values()):
-        result.x[:, place] = np.where(column.missing, np.nan, column.numbers)
-    finite = np.isfinite(result.x)
-    whole = np.asarray(finite.all(axis=1))
-    result.rows = frame.index.to_numpy()[whole]
-    result.x = result.x[whole]
-    if not whole.all():
-        gaps = (~finite).sum(axis=0)
-        names = [f"{name!r} ({n})" for name, n in zip(found, gaps, strict=True) if n]
-        shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-        result.notes.append(
-            f"{(~whole).sum()} of {len(whole)} rows left out: values are missing in {shown}"
-        )

@@ -15,8 +15,8 @@ SHOWN = 0.05  # smallest coefficient, in standard units, of a column that is nam
 MOST_NAMES = 6
 
 
-def find(z: np.ndarray, columns: Sequence[str]) -> dict[int, str]:
-    """Return the places of the columns to leave out, each with the reason.
+def find(z: np.ndarray, columns: Sequence[str]) -> dict[int, tuple[str, list[int]]]:
+    """Return the places of the columns to leave out, with the reason and the others' places.
 
     Of each dependent set, the columns that come first are kept.
 
@@ -26,18 +26,18 @@ def find(z: np.ndarray, columns: Sequence[str]) -> dict[int, str]:
     """
     x = z.astype(np.float64)
     correlation = x.T @ x / len(x)
-    left_out: dict[int, str] = {}
+    left_out: dict[int, tuple[str, list[int]]] = {}
     pairs = np.argwhere(np.triu(np.abs(correlation) > 1 - REPEAT, k=1))
     for first, second in pairs[np.lexsort(pairs.T)]:
         if first not in left_out and second not in left_out:
-            left_out[int(second)] = f"it repeats {columns[first]!r}"
+            left_out[int(second)] = (f"it repeats {columns[first]!r}", [int(first)])
     kept = [n for n in range(len(columns)) if n not in left_out]
     if len(x) < 2 * len(kept):
         return left_out  # so few rows can be linearly dependent by chance
     for place, others in _linear(x[:, kept]).items():
         names = [repr(columns[kept[other]]) for other in others]
         shown = ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
-        left_out[kept[place]] = f"it is linear in {shown}"
+        left_out[kept[place]] = (f"it is linear in {shown}", [kept[other] for other in others])
     return left_out
 
 

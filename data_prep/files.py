@@ -131,6 +131,23 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
         raise PermissionError(f"can't write {path}: permission denied") from None
 
 
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table to a ``.parquet`` file, or else to a CSV file, completely or not at all.
+
+    Raises:
+        OSError: If the file cannot be written.
+        ValueError: If pyarrow is missing for Parquet.
+    """
+    if path.suffix.lower() != ".parquet":
+        write_csv(path, frame)
+        return
+    try:
+        with replaced_when_whole(path, binary=True) as file:
+            frame.to_parquet(file, index=False)
+    except ImportError:
+        raise ValueError(f"{path}: Parquet needs pip install 'tfp_maf[parquet]'") from None
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

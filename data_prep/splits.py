@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,29 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows of a table as a model sees them.
+
+    Attributes:
+        z: Standardised numbers, float32 ``[N, D]``.
+        codes: Categories, int64 ``[N, C]``.
+        log_det: What is added to a model's log-likelihood for the one in standard units, ``[N]``.
+        to_units: What is then added for the one in the columns' own units, ``[N]``.
+    """
+
+    z: np.ndarray
+    codes: np.ndarray
+    log_det: np.ndarray
+    to_units: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def __getitem__(self, rows: Any) -> Rows:
+        return Rows(self.z[rows], self.codes[rows], self.log_det[rows], self.to_units[rows])
+
+
+@dataclass(frozen=True)
 class Splits:
     """Prepared data set.
 
@@ -156,6 +179,9 @@ class Splits:
         labels: Classes of the rows, if the source has any.
         weights: Weights of the training rows, float64 ``[N]``, if the source has any.
         space: Mapping to pixels, if the rows are images in logit space.
+        schema: Description of the columns, a :class:`~tfp_maf.data_prep.schema.Schema`, if they
+            are those of a table.
+        parts: Rows of a described table, by ``"train"``, ``"validation"`` and ``"test"``.
     """
 
     train: np.ndarray
@@ -169,6 +195,16 @@ class Splits:
     labels: Labels | None = None
     weights: np.ndarray | None = None
     space: ImageSpace | None = None
+    schema: Any = None
+    parts: Mapping[str, Rows] = field(default_factory=dict)
+
+    def rows(self, part: str) -> Rows:
+        """Return the rows of ``"train"``, ``"validation"`` or ``"test"``, with their categories."""
+        if part in self.parts:
+            return self.parts[part]
+        z = getattr(self, part)
+        zeros = np.zeros(len(z))
+        return Rows(z, np.empty([len(z), 0], np.int64), zeros, zeros + self.scaler.log_det)
 
     @classmethod
     def in_tenths(

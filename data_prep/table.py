@@ -1,24 +1,22 @@
-"""Tables supplied by the user: their number columns, split and standardised."""
+"""Tables supplied by the user: described, split and standardised."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import clean_table, dependent_columns, read_table, text_files
-from tfp_maf.data_prep.clean_table import CleanTable
+from tfp_maf.data_prep import clean_table, describe_table, read_table, text_files
+from tfp_maf.data_prep.missing_values import Missing
 from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.splits import Splits, last_tenths
-from tfp_maf.data_prep.table_rows import listed, numbers, read_rows, wanted
+from tfp_maf.data_prep.table_rows import listed, numbers, read_frame, wanted
 
-__all__ = ["load", "numbers", "read_array", "read_rows", "wanted"]
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
+__all__ = ["load", "numbers", "read_array", "read_frame", "wanted"]
 
 
 def load(
@@ -26,6 +24,10 @@ def load(
     *,
     drop: Collection[str] = (),
     weight: str | None = None,
+    given: Sequence[str] = (),
+    missing: Missing = "auto",
+    continuous: bool = False,
+    schema: Mapping[str, Any] | None = None,
     seed: int = 0,
     separator: str | None = None,
     decimal: str | None = None,
@@ -34,12 +36,14 @@ def load(
     na: Collection[str] = (),
     columns: Sequence[str] = (),
 ) -> Splits:
-    """Load a table's number columns, shuffled, split and standardised.
+    """Load a table, describe its columns, and shuffle, split and standardise its rows.
 
-    Columns of text or dates, constants, row numbers, and columns that repeat others or are linear
-    in them are left out, as are rows with missing values; ``notes`` lists all of it. The last tenth
-    of the shuffled rows is the test set, the last tenth of the rest the validation set. Mean and
-    deviation are those of the training rows.
+    Numbers, few whole numbers, categories, dates and times are modelled, each in its own way.
+    Constants and columns that repeat others or are linear in them follow from the others, and are
+    restored in samples. Texts that hardly repeat and row numbers are left out. ``notes`` lists all
+    of it, and ``schema`` describes the columns. The last tenth of the shuffled rows is the test
+    set, the last tenth of the rest the validation set. What is inferred is inferred from the
+    training rows.
 
     Args:
         path: Table in text (``.csv``, ``.tsv``, ``.txt``, ``.data``), ``.json``, ``.jsonl``,
@@ -47,70 +51,55 @@ def load(
             ``.gz``, ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
         drop: Names of columns to leave out.
         weight: Name of the column that holds each row's weight in training.
+        given: Names of the columns that the density is conditional on.
+        missing: What is done about missing values: ``"drop"`` their rows, ``"fill"`` the median
+            or the most frequent category in, or ``"model"`` that they are missing. ``"auto"``
+            drops up to a twentieth of the rows, and models what is missing in more.
+        continuous: Whether to take only numbers, as they are, as draws from a density.
+        schema: Attributes of columns that are not to be inferred, by name.
         seed: Seed of the shuffle.
         separator, decimal, encoding, header, na, columns: See :class:`Reading`.
 
     Raises:
         OSError: If the file is missing.
-        ValueError: If the file cannot be read, has no columns of numbers or too few rows, or lacks
+        ValueError: If the file cannot be read, has no columns to model or too few rows, or lacks
             a column. The message names all that is wrong.
     """
     path = Path(path)
     reading = Reading(separator, decimal, encoding, header, tuple(na), tuple(columns))
     raw = read_table.read(path, reading)
-    _require(raw.frame.columns, path, {"to drop": drop, "to use": columns, "of weights": weight})
-    given = [name for name in raw.frame.columns if name in drop]
-    raw = dataclasses.replace(raw, frame=raw.frame.drop(columns=given))
+    _require(
+        raw.frame.columns,
+        path,
+        {
+            "to drop": drop,
+            "to use": columns,
+            "of weights": weight,
+            "that is given": given,
+            "to describe": tuple(schema or ()),
+        },
+    )
+    there = [name for name in raw.frame.columns if name in drop]
+    raw = dataclasses.replace(raw, frame=raw.frame.drop(columns=there))
     aside = () if weight is None else (weight,)
-    clean = clean_table.clean(raw, reading, aside=aside)
-    clean.left_out += [*drop, *aside]
+    found = clean_table.candidates(raw, reading, aside=aside)
+    found.left_out += [*drop, *aside]
     if columns:
-        clean.left_out += [n for n in raw.frame.columns if n not in (*columns, *clean.left_out)]
-    clean.notes += [f"column {name!r} left out as requested" for name in drop]
+        found.left_out += [n for n in raw.frame.columns if n not in (*columns, *found.left_out)]
+    found.notes += [f"column {name!r} left out as requested" for name in drop]
     if weight is not None:
-        clean.notes.append(f"column {weight!r} weighs the training rows; scores do not use it")
-    if not clean.columns:
-        why = f" ({'; '.join(clean.notes)})" if clean.notes else ""
-        raise ValueError(f"{path} has no column of numbers left{_short(why)}")
-    order = np.random.default_rng(seed).permutation(len(clean.x))
-    splits = _split(clean, order, path)
+        found.notes.append(f"column {weight!r} weighs the training rows; scores do not use it")
+    wanted = describe_table.Wanted(
+        given=tuple(given), missing=missing, continuous=continuous, columns=dict(schema or {})
+    )
+    with text_files.named(path):
+        described = describe_table.describe(found, wanted, raw.decimal, reading.na, seed=seed)
+        splits = described.splits(str(path))
     if weight is None:
         return splits
-    weights = _weights(raw.frame, weight, path, raw.decimal)[clean.rows]
-    of_train, _, _ = last_tenths(weights[order])
+    weights = _weights(raw.frame, weight, path, raw.decimal)[described.rows]
+    of_train, _, _ = last_tenths(weights)
     return dataclasses.replace(splits, weights=of_train)
-
-
-def _split(clean: CleanTable, order: np.ndarray, path: Path) -> Splits:
-    """Split shuffled rows, and leave out the columns that have no joint density in training."""
-    x, columns = clean.x[order], np.array(clean.columns, object)
-    gaps = [note for note in clean.notes if "rows left out" in note]
-    with text_files.named(path):
-        try:
-            train, _, _ = last_tenths(x)
-        except ValueError as error:
-            raise ValueError("; ".join([str(error), *gaps])) from None
-        constant = (train == train[:1]).all(axis=0)
-        _leave_out(
-            clean, {columns[n]: "it is constant in training" for n in np.flatnonzero(constant)}
-        )
-        x, columns = x[:, ~constant], columns[~constant]
-        if not len(columns):
-            raise ValueError(f"no column of numbers left; {'; '.join(clean.notes)}")
-        splits = Splits.in_tenths(x, list(columns), fit_validation=False, source=str(path))
-        dependent = dependent_columns.find(splits.train, list(columns))
-        if dependent:
-            _leave_out(clean, {columns[n]: why for n, why in sorted(dependent.items())})
-            kept = [n for n in range(len(columns)) if n not in dependent]
-            splits = Splits.in_tenths(
-                x[:, kept], list(columns[kept]), fit_validation=False, source=str(path)
-            )
-    return dataclasses.replace(splits, left_out=tuple(clean.left_out), notes=tuple(clean.notes))
-
-
-def _leave_out(clean: CleanTable, reasons: dict[str, str]) -> None:
-    clean.left_out += reasons
-    clean.notes += [f"column {name!r} left out: {why}" for name, why in reasons.items()]
 
 
 def _require(found: Sequence[str], path: Path, wanted: dict[str, Any]) -> None:
@@ -163,7 +152,3 @@ def read_array(path: Path) -> np.ndarray:
             f"{path} should hold numbers of shape [N, D], but has {array.dtype} {list(array.shape)}"
         )
     return np.array(array, array.dtype.newbyteorder("="))  # older pandas needs native byte order
-
-
-def _short(text: str) -> str:
-    return text if len(text) < 400 else text[:400] + "...)"

@@ -10,50 +10,50 @@ import pandas as pd
 
 from tfp_maf.data_prep import cells, clean_table, read_table, text_files
 from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.schema import Schema
 
 MOST_SHOWN = 5  # bad values that a message names
 MOST_NAMES = 30
 
 
-def read_rows(
+def read_frame(
     path: str | Path,
-    columns: Sequence[str],
+    schema: Schema,
     *,
     left_out: Sequence[str] = (),
     reading: Reading | None = None,
-) -> np.ndarray:
-    """Read the rows that a trained model is to score, with its columns in its order.
+) -> tuple[pd.DataFrame, list[str]]:
+    """Read the rows that a trained model is to score: its columns, and those that follow from them.
 
     Blank rows and a footer at the end are left out; every other row of the file is in the result.
 
     Args:
         path: File as for :func:`load`. If its columns have no names, only their number is checked.
-        columns: Names of the model's columns.
+        schema: Description of the model's columns.
         left_out: Names of other columns that the file may have.
         reading: What the user says about such files.
 
     Returns:
-        Rows, float64 ``[N, D]``, in the file's order and units.
+        Cells as they were read, and notes of what was ignored.
 
     Raises:
         OSError: If the file is missing.
-        ValueError: If the file cannot be read, if values are missing or invalid, or if a column is
-            missing or unknown.
+        ValueError: If the file cannot be read, or a column is missing.
     """
     path = Path(path)
-    reading = reading or Reading()
-    raw = read_table.read(path, reading, expected=columns)
-    frame, _ = clean_table.without_footer(raw.frame)
-    if not raw.named:
-        if frame.shape[1] != len(columns):
+    names = [column.name for column in schema.columns]
+    raw = read_table.read(path, reading or Reading(), expected=names)
+    frame, notes = clean_table.without_footer(raw.frame)
+    if not raw.named and not set(names) <= set(frame.columns):
+        fitting = [n for n in (list(schema.order), names) if len(n) == frame.shape[1]]
+        if not fitting:
             raise ValueError(
-                f"{path} has {frame.shape[1]} columns, but the model takes {len(columns)}: "
-                f"{', '.join(columns)}"
+                f"{path} has {frame.shape[1]} columns, but the model takes {len(names)}: "
+                f"{listed(names)}"
             )
-        frame.columns = pd.Index(columns)
-    known = [*left_out, *(n for n in frame.columns if clean_table.INDEX_NAME.fullmatch(n.lower()))]
-    names = wanted(list(frame.columns), columns, path, left_out=known)
-    return numbers(frame, names, path, reading, raw.decimal)
+        frame.columns = pd.Index(fitting[0])
+    kept, more = wanted(list(frame.columns), schema, path, left_out=left_out)
+    return frame[kept], notes + more
 
 
 def numbers(
@@ -84,32 +84,35 @@ def numbers(
 
 
 def wanted(
-    found: Sequence[str], columns: Sequence[str], path: Path, *, left_out: Sequence[str]
-) -> list[str]:
-    """Return the columns that a model takes, after comparing them with those found in a file.
+    found: Sequence[str], schema: Schema, path: Path, *, left_out: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Return the columns of a file that a model reads, and notes of those it ignores.
 
     Args:
         found: Names of the columns in the file.
-        columns: Names of the model's columns.
+        schema: Description of the model's columns.
         path: Path of the file for error messages.
         left_out: Names of other columns that the file may have.
 
     Raises:
-        ValueError: If a column is missing or unknown.
+        ValueError: If a column is missing; the message names all of them.
     """
-    missing = [name for name in columns if name not in found]
+    needed = [column.name for column in schema.columns]
+    missing = [name for name in needed if name not in found]
     if missing:
         raise ValueError(
-            f"{path} has no column {missing[0]!r}; the model takes {', '.join(columns)}; "
+            f"{path} has no column {listed(missing)}; the model takes {', '.join(needed)}; "
             f"the file has {listed(found)}"
         )
-    unknown = [name for name in found if name not in columns and name not in left_out]
-    if unknown:
-        raise ValueError(
-            f"{path} has a column {unknown[0]!r} that the model does not know; the model "
-            f"takes {', '.join(columns)}"
-        )
-    return list(columns)
+    names = [name for name in schema.names if name in found]
+    known = {*names, *left_out}
+    ignored = [
+        name
+        for name in found
+        if name not in known and not clean_table.INDEX_NAME.fullmatch(name.lower())
+    ]
+    notes = [f"ignored columns that the model does not know: {listed(ignored)}"] if ignored else []
+    return names, notes
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,0 +1,166 @@
+"""Inference of a column description: what kind each column of a table is, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tfp_maf.data_prep import category_columns
+from tfp_maf.data_prep.category_columns import CategoryColumn
+from tfp_maf.data_prep.number_columns import NumberColumn
+
+MOST_CATEGORIES = 100  # of text
+MOST_NUMBERS = 24  # distinct whole numbers that are categories
+MOST_FRACTIONS = 8  # distinct numbers that are not whole
+ROWS_PER_CATEGORY = 5  # on average, of text
+ROWS_PER_NUMBER = 20  # on average, of whole numbers
+MOST_DECIMALS = 9
+ROUNDED = 0.9  # a column with a larger fraction of distinct values is continuous
+SPECIAL = 0.05  # smallest fraction of the rows with a special value
+SPECIAL_ROWS = 10  # smallest number of such rows
+STANDS_OUT = 4  # times as frequent as the values next to it
+NEIGHBOURS = 2  # on each side
+MOST_SPECIAL = 3
+FEWEST_OTHERS = 5  # distinct values beside the special ones
+BETTER = 0.1  # nats per row by which a transformation must win on validation rows
+
+
+def numbers(
+    name: str,
+    train: np.ndarray,
+    validation: np.ndarray,
+    rest: np.ndarray,
+    *,
+    has_missing: bool = False,
+    continuous: bool = False,
+    few: bool = True,
+) -> NumberColumn | CategoryColumn:
+    """Return the description of a column of numbers.
+
+    Args:
+        name: Name of the column.
+        train: Finite values in the training rows; they decide, and there is at least one.
+        validation: Values in the validation rows, which choose the transformation.
+        rest: All other values of the column, for its limits and categories.
+        has_missing: Whether missing values are a category of their own.
+        continuous: Whether numbers are taken as they are, as draws from a density: without
+            categories, steps, special values and transformations.
+        few: Whether a few distinct numbers may be categories.
+    """
+    seen = np.concatenate([train, validation, rest])
+    values, counts = np.unique(train, return_counts=True)
+    all_values = np.unique(seen)
+    low, high = float(all_values[0]), float(all_values[-1])
+    decimals = decimals_of(all_values)
+    if continuous:
+        return NumberColumn(name, low, high, decimals=decimals, has_missing=has_missing)
+    if few and _are_few(all_values, len(train)):
+        plain = tuple(category_columns.plain(value) for value in all_values)
+        return CategoryColumn(name, plain, has_missing)
+    step = step_of(all_values, decimals) if len(values) < ROUNDED * len(train) else None
+    special = _special(values, counts)
+    transform, parameters = _transform(
+        *(part[~np.isin(part, special)] for part in (train, validation, seen)), step
+    )
+    return NumberColumn(
+        name, low, high, step, decimals, transform, parameters, special, has_missing
+    )
+
+
+def texts(name: str, column: pd.Series, *, has_missing: bool) -> CategoryColumn | str:
+    """Return the description of a column of text, or why it has none.
+
+    Args:
+        name: Name of the column.
+        column: Cells of the training rows that are not missing.
+        has_missing: Whether missing values are a category of their own.
+    """
+    distinct: dict[str, Any] = {}
+    for cell in category_columns.factorised(column)[1]:
+        distinct.setdefault(category_columns.key(cell), category_columns.plain(cell))
+    count = len(distinct)
+    if count > MOST_CATEGORIES or count * ROWS_PER_CATEGORY > max(len(column), 10):
+        return f"it has {count} different texts in {len(column)} rows, too many for categories"
+    return CategoryColumn(name, tuple(distinct[k] for k in sorted(distinct)), has_missing)
+
+
+def _are_few(distinct: np.ndarray, count: int) -> bool:
+    if len(distinct) <= 2:
+        return True
+    whole = bool((distinct == np.round(distinct)).all())
+    most = MOST_NUMBERS if whole else MOST_FRACTIONS
+    return len(distinct) <= most and len(distinct) * ROWS_PER_NUMBER <= count
+
+
+def decimals_of(distinct: np.ndarray) -> int | None:
+    """Return how many digits after the point the values have; None if more than nine."""
+    size = max(float(np.abs(distinct).max()), 1e-300)
+    for decimals in range(MOST_DECIMALS + 1):
+        if size * 10.0**decimals > 1e15:
+            return None
+        if np.abs(distinct - np.round(distinct, decimals)).max() <= 1e-12 * size:
+            return decimals
+    return None
+
+
+def step_of(distinct: np.ndarray, decimals: int | None) -> float | None:
+    """Return the distance that divides all differences of the values, or None."""
+    if decimals is None or len(distinct) < 2:
+        return None
+    whole = np.round((distinct - distinct[0]) * 10.0**decimals).astype(np.int64)
+    return float(np.gcd.reduce(np.diff(whole))) / 10.0**decimals
+
+
+def _special(distinct: np.ndarray, counts: np.ndarray) -> tuple[float, ...]:
+    """Return the values that are far more frequent than their neighbours, at most three."""
+    if len(distinct) < FEWEST_OTHERS + MOST_SPECIAL:
+        return ()
+    total = counts.sum()
+    found = []
+    for place in np.argsort(counts)[::-1][:MOST_SPECIAL]:
+        first = max(place - NEIGHBOURS, 0)
+        around = np.append(counts[first:place], counts[place + 1 : place + 1 + NEIGHBOURS])
+        if counts[place] >= max(SPECIAL * total, SPECIAL_ROWS, STANDS_OUT * around.max()):
+            found.append(float(distinct[place]))
+    return tuple(sorted(found))
+
+
+def _transform(
+    train: np.ndarray, validation: np.ndarray, seen: np.ndarray, step: float | None
+) -> tuple[str, tuple[float, float]]:
+    """Return the transformation under which a Gaussian fits validation rows best."""
+    margin = 0.0 if step is None else step / 2
+    plain = (0.0, 1.0)
+    if len(validation) < 2 or len(train) < 2 or train.std() == 0:
+        return "none", plain
+    candidates: dict[str, tuple[float, float]] = {"none": plain}
+    if seen.min() > -margin:
+        candidates["log"] = (0.0 - margin, 1.0)
+        for top in (1.0, 100.0):
+            if 0.9 * top < seen.max() < top + margin and seen.min() < 0.1 * top:
+                candidates["logit"] = (0.0 - margin, top + margin)
+    quartiles = np.quantile(train, [0.25, 0.5, 0.75])
+    if quartiles[0] < quartiles[2]:
+        candidates["asinh"] = (float(quartiles[1]), float(quartiles[2] - quartiles[0]))
+    scores = {
+        name: _gaussian(
+            NumberColumn("x", 0, 1, transform=name, parameters=parameters), train, validation
+        )
+        for name, parameters in candidates.items()
+    }
+    best = max(scores, key=lambda name: scores[name])
+    if not scores[best] > scores["none"] + BETTER:
+        best = "none"
+    return best, candidates[best]
+
+
+def _gaussian(column: NumberColumn, train: np.ndarray, validation: np.ndarray) -> float:
+    """Return the mean log-likelihood of values under a Gaussian of the transformed values."""
+    z, _ = column.transformed(train)
+    mean, scale = z.mean(), z.std()
+    if not scale > 0:
+        return -np.inf
+    z, log_det = column.transformed(validation)
+    return float((log_det - np.log(scale) - 0.5 * ((z - mean) / scale) ** 2).mean())
