@@ -28,9 +28,12 @@ from tfp_maf.cli.options import (
     positive,
     reading_options,
     split_of,
+    table_options,
+    values_of,
 )
 from tfp_maf.data_prep.reading import Reading
 from tfp_maf.experiments.settings import GAS, STAND_IN_EPOCHS, Experiment
+from tfp_maf.experiments.table_options import TableOptions, read_schema
 from tfp_maf.utils import console
 
 TABLE = Experiment()  # its defaults are those of tables, which the help texts quote
@@ -68,6 +71,7 @@ def cli() -> None:
 @click.option(
     "--weight", metavar="COLUMN", help="Column of a table with each row's weight in training."
 )
+@table_options
 @reading_options
 @click.option("--resume", is_flag=True, help="Resume the interrupted training run in --out.")
 @click.option(
@@ -167,9 +171,15 @@ def train(
     no_header: bool,
     na: tuple[str, ...],
     columns: tuple[str, ...],
+    given: tuple[str, ...],
+    missing: str,
+    schema: str | None,
+    continuous: bool,
+    models: tuple[str, ...],
+    budget: float | None,
     **options: Any,
 ) -> int:
-    """Train a flow on TARGET: gas, power, or the path of a table.
+    """Train a model on TARGET: gas, power, or the path of a table.
 
     Tables are .csv, .tsv, .txt, .json, .jsonl, .parquet, .feather, .xlsx, .npy and .npz files, also
     compressed; - is standard input. What is left out of a table is printed.
@@ -181,8 +191,8 @@ def train(
     seconds of training are lost.
     """
     console.show(not (is_quiet or as_json))
-    given = {name: value for name, value in options.items() if value is not None}
-    of_audio = {name: given.pop(name) for name in AUDIO if name in given}
+    settings = {name: value for name, value in options.items() if value is not None}
+    of_audio = {name: settings.pop(name) for name in AUDIO if name in settings}
     reading = Reading(separator, decimal, encoding, False if no_header else None, na, columns)
     if target != "audio":
         if of_audio:
@@ -191,30 +201,48 @@ def train(
             )
         if tensorboard:
             _need("tensorboard", "tensorboard")
+        of_table = TableOptions(
+            drop,
+            weight,
+            given,
+            missing,  # type: ignore[arg-type]
+            continuous,
+            {} if schema is None else read_schema(schema),
+            reading,
+        )
         return _commands().train(
             target,
             data=data,
             out=out,
-            drop=drop,
-            weight=weight,
-            reading=reading,
+            options=of_table,
+            models=models,
+            budget=budget,
             resume=resume,
             distribute=distribute,
             tensorboard=tensorboard,
             as_json=as_json,
             seed=seed,
-            overrides=given,
+            overrides=settings,
         )
-    unfit = [name for name in given if name in ("num_layers", "hidden_units", "activation")]
+    unfit = [name for name in settings if name in ("num_layers", "hidden_units", "activation")]
     unfit += [n for n, value in reading.to_json().items() if value not in (None, [])]
-    unfit += ["weight"] * (weight is not None)
+    of_tables = {
+        "weight": weight is not None,
+        "given": bool(given),
+        "missing": missing != "auto",
+        "schema": schema is not None,
+        "continuous": continuous,
+        "model": bool(models),
+        "budget": budget is not None,
+    }
+    unfit += [name for name, is_given in of_tables.items() if is_given]
     unfit += ["drop"] * bool(drop) + ["resume"] * resume + ["distribute"] * distribute
     unfit += ["tensorboard"] * tensorboard
     if unfit:
         name = unfit[0].replace("_", "-")
         raise click.UsageError(f"--{name} does not apply to `train audio`")
     return _spoken().train_audio(
-        **(AUDIO | of_audio), data=data, out=out, as_json=as_json, seed=seed, options=given
+        **(AUDIO | of_audio), data=data, out=out, as_json=as_json, seed=seed, options=settings
     )
 
 
@@ -360,15 +388,21 @@ def _spoken() -> Any:
 @cli.command()
 @RUN
 @click.argument("data", required=False)
-def evaluate(run: str, data: str | None) -> int:
+@click.option(
+    "--labels",
+    metavar="COLUMN",
+    help="Column of DATA that is 1 for anomalies: print how well they are found, by this model and "
+    "by other detectors.",
+)
+def evaluate(run: str, data: str | None, labels: str | None) -> int:
     """Print the mean log-likelihood of RUN's test rows, or of the table DATA."""
-    return _scoring().evaluate_run(run, data)
+    return _scoring().evaluate_run(run, data, labels=labels)
 
 
 @cli.command()
 @RUN
 @click.argument("data", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, help="CSV file or FOLDER/ to write.")
+@click.option("-o", "--output", required=True, help="CSV or .parquet file, or FOLDER/, to write.")
 @click.option(
     "--cluster",
     metavar="ADDRESS",
@@ -400,18 +434,23 @@ def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> 
 @cli.command()
 @RUN
 @click.argument("data")
-@click.option("-o", "--output", help="CSV file to write: log_prob, and anomaly (1 or 0).")
+@click.option(
+    "-o",
+    "--output",
+    help="CSV or .parquet file to write: log_prob, anomaly (1 or 0), and how surprising each "
+    "column's value is given the others.",
+)
 @click.option(
     "--false-alarms",
     default=0.01,
     show_default=True,
     type=click.FloatRange(0.0001, 0.5),
-    help="Fraction of RUN's validation rows that the threshold flags.",
+    help="Fraction of RUN's held-out rows that the threshold flags.",
 )
 def anomalies(run: str, data: str, output: str | None, false_alarms: float) -> int:
     """Find the rows of the table DATA that are unlikely under RUN's flow.
 
-    The threshold is set on RUN's validation rows, so the data it was trained on must still exist.
+    The threshold is set on RUN's held-out rows: those of validation and test.
     """
     return _scoring().anomalies(run, data, output, false_alarms=false_alarms)
 
@@ -422,10 +461,30 @@ def anomalies(run: str, data: str, output: str | None, false_alarms: float) -> i
     "-n", "n", default=1000, show_default=True, type=click.IntRange(1), help="Number of rows."
 )
 @SEED
-@click.option("-o", "--output", required=True, help="CSV file to write.")
-def sample(run: str, n: int, seed: int, output: str) -> int:
-    """Draw rows from RUN's flow, in the columns and units of its data."""
-    return _scoring().sample(run, n, seed, output)
+@click.option(
+    "--given",
+    multiple=True,
+    callback=values_of,
+    metavar="COLUMN=VALUE,...",
+    help="Values of the columns that RUN was trained to be given; may be repeated.",
+)
+@click.option("-o", "--output", required=True, help="CSV or .parquet file to write.")
+def sample(run: str, n: int, seed: int, given: dict[str, str] | None, output: str) -> int:
+    """Draw rows from RUN's model, in the columns, units and categories of its data."""
+    return _scoring().sample(run, n, seed, output, given=given)
+
+
+@cli.command()
+@RUN
+@click.argument("data")
+@click.option(
+    "--draws", default=1, show_default=True, type=click.IntRange(1), help="Fillings of each row."
+)
+@SEED
+@click.option("-o", "--output", required=True, help="CSV or .parquet file to write.")
+def fill(run: str, data: str, draws: int, seed: int, output: str) -> int:
+    """Draw the missing cells of the table DATA from RUN's model, given the cells that are there."""
+    return _scoring().fill(run, data, output, seed=seed, draws=draws)
 
 
 @cli.command()

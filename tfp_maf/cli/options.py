@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tfp_maf.data_prep.missing_values import WAYS
 from tfp_maf.flows.catalogue import UNCONDITIONAL
 from tfp_maf.paper import published
 
@@ -24,6 +25,8 @@ AUDIO = {
 DATASETS = tuple(published.DATASETS)
 RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
 MODELS = tuple(UNCONDITIONAL)
+# Names of tfp_maf.estimators.candidates, which imports TensorFlow; a test compares them.
+TABLE_MODELS = ("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "gaussian_mixture")
 SEED = click.option(
     "--seed",
     default=0,
@@ -37,6 +40,81 @@ def names_of(_: Any, __: Any, values: tuple[str, ...]) -> tuple[str, ...]:
     """Parse ``a,b``, given once or more, as names; quotes protect a comma in a name."""
     fields = (field.strip() for value in values for field in next(csv.reader([value]), []))
     return tuple(dict.fromkeys(field for field in fields if field))
+
+
+def values_of(_: Any, __: Any, values: tuple[str, ...]) -> dict[str, str] | None:
+    """Parse ``a=1,b=x``, given once or more, as values by name; quotes protect a comma."""
+    found: dict[str, str] = {}
+    for pair in names_of(_, __, values):
+        name, sign, value = pair.partition("=")
+        if not sign or not name.strip():
+            raise click.BadParameter(f"{pair!r} is not like COLUMN=VALUE")
+        found[name.strip()] = value.strip()
+    return found or None
+
+
+def candidates_of(_: Any, __: Any, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Parse ``maf,nsf`` as names of densities for tables; ``auto`` is none of them."""
+    names = names_of(_, __, values)
+    for name in names:
+        if name not in TABLE_MODELS:
+            raise click.BadParameter(f"no model {name!r}; choose from {', '.join(TABLE_MODELS)}")
+    if "auto" in names and len(names) > 1:
+        raise click.BadParameter("auto chooses by itself: name no other model beside it")
+    return tuple(name for name in names if name != "auto")
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what is made of a table."""
+    for option in reversed(
+        [
+            click.option(
+                "--model",
+                "models",
+                multiple=True,
+                callback=candidates_of,
+                metavar="NAME,NAME",
+                help=f"Models of the table's numbers: {', '.join(TABLE_MODELS)}. Several are "
+                "averaged by their validation likelihood. [default: auto, all that suit the table]",
+            ),
+            click.option(
+                "--budget",
+                type=float,
+                callback=positive,
+                metavar="SECONDS",
+                help="Time for training all models together. [default: until they stop improving]",
+            ),
+            click.option(
+                "--given",
+                multiple=True,
+                callback=names_of,
+                metavar="COLUMN,COLUMN",
+                help="Model the other columns given these; may be repeated.",
+            ),
+            click.option(
+                "--missing",
+                type=click.Choice(WAYS),
+                default="auto",
+                help="What is done about missing values: drop their rows, fill in the median, or "
+                "model that they are missing. [default: auto, drop up to 5% of the rows, else "
+                "model]",
+            ),
+            click.option(
+                "--schema",
+                metavar="FILE",
+                help="JSON file with attributes of columns that are not to be inferred, such as "
+                '{"zip": {"kind": "category"}}, or a run\'s config.json.',
+            ),
+            click.option(
+                "--continuous",
+                is_flag=True,
+                help="Use only numbers, and take them as they are, as draws from a density: no "
+                "categories, steps or transformations.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,28 +6,33 @@ The full-covariance Gaussian is the first row of table 1 of Papamakarios et al. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tfp_maf.evaluation.likelihood import Evaluation
+from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.gaussian import moments
+from tfp_maf.flows.gaussian_mixture import COMPONENTS, FLOORS, fit_gaussian_mixture
 
-MIXTURE_ROWS = 50_000  # maximum number of rows to fit the mixture to; EM's time is proportional
 
-
-def standard_normal(x: np.ndarray) -> Evaluation:
-    """Evaluate ``N(0, I)``, the base distribution of the flows, on rows ``[N, D]``."""
+def standard_normal(x: np.ndarray) -> np.ndarray:
+    """Return the log-densities ``[N]`` of rows ``[N, D]`` under ``N(0, I)``, the flows' base."""
     x = np.asarray(x, np.float64)
-    return Evaluation.of(-0.5 * (x**2).sum(axis=1) - 0.5 * x.shape[1] * np.log(2 * np.pi))
+    return -0.5 * (x**2).sum(axis=1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
 
 
-def gaussian(train: np.ndarray, x: np.ndarray) -> Evaluation:
-    """Fit a full-covariance Gaussian to ``train`` by maximum likelihood, and evaluate it on ``x``.
+def gaussian(train: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Fit a full-covariance Gaussian to ``train`` by maximum likelihood, and score ``x``.
 
     ``log p(x) = -1/2 (x - m)' S^-1 (x - m) - 1/2 log |2 pi S|``.
 
     Args:
         train: rows ``[M, D]`` to fit to.
-        x: rows ``[N, D]`` to evaluate on.
+        x: rows ``[N, D]`` to score.
+
+    Returns:
+        Log-densities ``[N]``.
 
     Raises:
         ValueError: the covariance is singular, as some columns are linear combinations of others.
@@ -37,30 +42,38 @@ def gaussian(train: np.ndarray, x: np.ndarray) -> Evaluation:
     whitened = np.linalg.solve(factor, (x - mean).T)
     log_det = np.log(np.diag(factor)).sum()
     constant = 0.5 * x.shape[1] * np.log(2 * np.pi)
-    return Evaluation.of(-0.5 * (whitened**2).sum(axis=0) - log_det - constant)
+    return -0.5 * (whitened**2).sum(axis=0) - log_det - constant
 
 
 def gaussian_mixture(
-    train: np.ndarray, x: np.ndarray, *, components: int, seed: int = 0
-) -> Evaluation | None:
-    """Fit scikit-learn's full-covariance Gaussian mixture, and evaluate it on ``x``.
+    train: np.ndarray, validation: np.ndarray, *, components: Sequence[int] = (), seed: int = 0
+) -> Flow:
+    """Fit Gaussian mixtures, and return the one that is best on ``validation`` as a flow.
 
     Args:
-        train: rows ``[M, D]``; the mixture is fitted to at most 50,000 of them.
-        x: rows ``[N, D]`` to evaluate on.
-        components: number of components, fewer if there are fewer than ten rows for each.
-        seed: seed of the choice of rows and of the fit.
+        train, validation: rows ``[M, D]`` and ``[N, D]``.
+        components: numbers of components to try; :data:`COMPONENTS` by default.
+        seed: of the fits.
 
-    Returns:
-        The evaluation, or None if scikit-learn is not installed.
+    Raises:
+        ValueError: no mixture can be fitted.
     """
-    try:
-        from sklearn.mixture import GaussianMixture
-    except ImportError:
-        return None
-    rng = np.random.default_rng(seed)
-    rows = train[rng.permutation(len(train))[:MIXTURE_ROWS]].astype(np.float64)
-    mixture = GaussianMixture(
-        min(components, len(rows) // 10 + 1), random_state=seed, reg_covar=1e-6
+    return fit_gaussian_mixture(
+        train, validation, components=tuple(components) or COMPONENTS, floors=FLOORS, seed=seed
     )
-    return Evaluation.of(mixture.fit(rows).score_samples(np.asarray(x, np.float64)))
+
+
+def independent_categories(train: np.ndarray, x: np.ndarray, *, sizes: Sequence[int]) -> Evaluation:
+    """Evaluate the columns' own frequencies, as if they were independent.
+
+    Args:
+        train: codes ``[M, C]`` to count; each category counts once more, so that none has
+            probability zero.
+        x: codes ``[N, C]`` to evaluate on.
+        sizes: number of categories of each column.
+    """
+    log_prob = np.zeros(len(x))
+    for place, size in enumerate(sizes):
+        counts = np.bincount(train[:, place].astype(int), minlength=size) + 1
+        log_prob += np.log(counts / counts.sum())[x[:, place].astype(int)]
+    return Evaluation.of(log_prob)

@@ -25,11 +25,15 @@ class Evaluation:
         two_standard_errors: ``2 * sd / sqrt(rows)``, as in section 4 of the paper; NaN for a
             single row.
         rows: number of rows.
+        median: median over the rows, which a few extreme rows do not move.
+        lowest: that of the least likely row.
     """
 
     mean: float
     two_standard_errors: float
     rows: int
+    median: float = float("nan")
+    lowest: float = float("nan")
 
     @classmethod
     def of(cls, log_prob: np.ndarray) -> Evaluation:
@@ -37,7 +41,13 @@ class Evaluation:
         log_prob = np.asarray(log_prob, np.float64)
         n = len(log_prob)
         error = 2 * log_prob.std(ddof=1) / np.sqrt(n) if n > 1 else float("nan")
-        return cls(float(log_prob.mean()), float(error), n)
+        return cls(
+            float(log_prob.mean()),
+            float(error),
+            n,
+            float(np.median(log_prob)),
+            float(log_prob.min()),
+        )
 
     def __str__(self) -> str:
         return f"{self.mean:.2f} ± {self.two_standard_errors:.2f} nats"

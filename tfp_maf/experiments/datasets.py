@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ from tfp_maf.data_prep import (
     table,
 )
 from tfp_maf.data_prep.raw_files import STDIN
-from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.experiments.settings import EXPERIMENTS, STAND_IN_ROWS, Experiment
+from tfp_maf.experiments.table_options import TableOptions
 
 DATA_FOLDER = Path("data")
 FILES = {"power": (power.FILE, power.PREPARED), "gas": (gas.FILE, gas.PREPARED)}
@@ -57,9 +57,7 @@ def load_splits(
     experiment: str,
     source: str | None,
     *,
-    drop: Sequence[str] = (),
-    weight: str | None = None,
-    reading: Reading | None = None,
+    options: TableOptions | None = None,
     seed: int,
     progress: bool = True,
 ) -> Splits:
@@ -69,29 +67,28 @@ def load_splits(
         experiment: ``"table"``, or the name of one of the paper's data sets.
         source: the raw file or the folder that contains it; by default ``data/EXPERIMENT`` or
             ``data``. If gas has no file there, its simulated stand-in is used.
-        drop: columns to leave out of a table.
-        weight: column of a table that holds each row's weight in training.
-        reading: what the user says about how to read a table.
+        options: what the user says about a table.
         seed: seed of a table's shuffle and of the stand-in; the paper's data sets are always
             split as the authors did.
         progress: whether to show a progress bar while reading.
 
     Raises:
         OSError: the file does not exist or cannot be read.
-        ValueError: the file has another format, or ``drop`` is given for a data set.
+        ValueError: the file has another format, or has options of tables.
     """
+    options = options or TableOptions()
     if experiment == "table":
-        options = (reading or Reading()).to_json()
-        return table.load(str(source), drop=drop, weight=weight, seed=seed, **options)
-    if reading not in (None, Reading()):
+        return table.load(str(source), seed=seed, **options.keywords)
+    changed = options.changed()
+    if "reading" in changed:
         raise ValueError(
             f"options of reading, such as --separator, are for tables only; the format of "
             f"{experiment} is fixed"
         )
-    if weight is not None:
-        raise ValueError(f"--weight is for tables only; {experiment} has no weights")
-    if drop:
-        raise ValueError(f"--drop is for tables only; the columns of {experiment} are fixed")
+    if changed:
+        raise ValueError(
+            f"--{changed[0]} is for tables only; the columns of {experiment} are fixed"
+        )
     folder = source or _folder(experiment)
     if experiment != "gas":
         return LOADERS[experiment](folder or DATA_FOLDER / experiment)
@@ -140,9 +137,7 @@ def reload_splits(config: dict[str, Any], *, progress: bool = True) -> Splits:
         splits = load_splits(
             config["experiment"],
             data["source"],
-            drop=config["drop"],
-            weight=config.get("weight"),
-            reading=Reading.from_json(config.get("reading")),
+            options=TableOptions.from_json(config),
             seed=config["seed"],
             progress=progress,
         )

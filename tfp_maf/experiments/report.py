@@ -14,6 +14,9 @@ UNITS = "nats per event, columns standardised"
 
 def report(name: str, evaluation: Evaluation) -> dict[str, Any]:
     """Print an evaluation, and return it as a dictionary of JSON values (None for NaN)."""
-    say(f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}")
+    say(
+        f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}, median "
+        f"{evaluation.median:.3f}, lowest {evaluation.lowest:.3f}"
+    )
     values = dataclasses.asdict(evaluation)
     return {k: v if math.isfinite(v) else None for k, v in values.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +18,7 @@ from tfp_maf.data_prep.files import make_folder, write_csv, write_json
 from tfp_maf.data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
-CHECKPOINTS, TRAINING, LOGS = "checkpoints", "training.npz", "tensorboard"
+CHECKPOINTS, LOGS = "checkpoints", "tensorboard"
 PACKAGES = ("tfp_maf", "tensorflow", "tensorflow-probability", "tf_keras", "numpy")
 
 
@@ -53,9 +54,9 @@ class Run:
             OSError: there is no such run, or it has no checkpoint.
         """
         run = cls.open(folder)
-        if not run.checkpoint.is_file():
+        if not run.has_checkpoint:
             raise FileNotFoundError(
-                f"--resume: {folder} has no {CHECKPOINTS}/{TRAINING}: no checkpoint was written "
+                f"--resume: {folder} has nothing in {CHECKPOINTS}: no checkpoint was written "
                 f"before the run stopped; delete the folder and start again"
             )
         make_folder(folder)
@@ -74,9 +75,14 @@ class Run:
         return cls(folder)
 
     @property
-    def checkpoint(self) -> Path:
-        """Path of the training checkpoint."""
-        return self.folder / CHECKPOINTS / TRAINING
+    def checkpoints(self) -> Path:
+        """Folder of the training checkpoints, one file per model."""
+        return self.folder / CHECKPOINTS
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint to resume from."""
+        return any(self.checkpoints.glob("*.npz"))
 
     def write(self, name: str, values: dict[str, Any]) -> None:
         """Write ``values`` to the JSON file ``name``."""
@@ -124,9 +130,18 @@ class Run:
         path = self.folder / HISTORY
         try:
             frame = pd.read_csv(path, **text_files.EXACT)
-            return frame[["epoch", "train", "validation", "seconds"]].astype(float)
+            numbers = frame[["epoch", "train", "validation", "seconds"]].astype(float)
+            # A release wrote the curve of its one model without a name.
+            return numbers.assign(model=frame["model"] if "model" in frame else "maf")
         except (ValueError, KeyError) as error:
             raise ValueError(f"{path} is damaged ({error})") from None
+
+
+def joined(histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return learning curves under each other, with a column of the models' names."""
+    frames = [frame.assign(model=name) for name, frame in histories.items()]
+    columns = ["epoch", "train", "validation", "seconds", "model"]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
 def versions() -> dict[str, str]:

@@ -1,144 +1,258 @@
-"""Commands that use a trained run: evaluate, score, anomalies, sample."""
+"""Commands that use a trained run: evaluate, score, anomalies, sample, fill."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import table
-from tfp_maf.data_prep.files import write_csv
-from tfp_maf.data_prep.reading import Reading
-from tfp_maf.data_prep.splits import first_not_finite
-from tfp_maf.estimators.anomaly import AnomalyDetector
-from tfp_maf.estimators.whitening import Whitening
-from tfp_maf.evaluation.likelihood import Evaluation, chunked_log_prob
+from tfp_maf.data_prep.files import write_table
+from tfp_maf.data_prep.splits import Rows
+from tfp_maf.estimators import conditionals, fill_missing
+from tfp_maf.estimators.anomaly import threshold_of
+from tfp_maf.estimators.table_model import TableModel
+from tfp_maf.evaluation import outliers
+from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.experiments.datasets import reload_splits
+from tfp_maf.experiments.held_out import HELD_OUT, read_held_out
+from tfp_maf.experiments.labels import read_labels
 from tfp_maf.experiments.report import report
 from tfp_maf.experiments.run import Run
-from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.loading import load_flow
-from tfp_maf.utils.console import say
+from tfp_maf.experiments.scoring import Scored, read_frame, score_frame
+from tfp_maf.experiments.table_options import TableOptions
+from tfp_maf.plotting import anomalies as anomaly_plots
+from tfp_maf.utils.console import say, shows
 
 SHOWN = 10  # maximum number of rows that `anomalies` prints
+MOST_EVALUATIONS = 3_000_000  # of the density, to find the columns to blame
+MOST_DRAWN = 30  # rows in the figure of the columns to blame
 
 
-def evaluate_run(folder: str, data: str | None) -> int:
-    """Print the mean log-likelihood of the run's test rows, or of the rows of a table."""
+def load(folder: str) -> tuple[Run, TableModel]:
+    """Open a run and its model.
+
+    Raises:
+        OSError: there is no such run.
+        ValueError: a file is damaged.
+    """
     run = Run.open(folder)
-    config, scaler = run.config, run.scaler
-    flow = load_flow(folder, scaler=run.scaler)
-    z = reload_splits(config).test if data is None else _read(run, data)
-    result = Evaluation.of(
-        finite_log_prob(flow, z, data or config["data"]["source"], progress=True)
-    )
-    say(f"{result.rows} rows of {data or 'the test split of ' + config['data']['source']}")
-    report("columns standardised", result)
-    in_units = dataclasses.replace(result, mean=result.mean + scaler.log_det)
-    report("columns in their own units", in_units)
+    return run, TableModel.load(folder, scaler=run.scaler)
+
+
+def evaluate_run(folder: str, data: str | None, *, labels: str | None = None) -> int:
+    """Print the mean log-likelihood of the run's test rows, or of the rows of a table.
+
+    Args:
+        folder: folder of the run.
+        data: path of the table, or None.
+        labels: column of the table that is 1 or true for anomalies; the areas under the curves of
+            the model and of other detectors are printed, too.
+    """
+    run, model = load(folder)
+    if data is None:
+        if labels is not None:
+            raise ValueError("--labels needs DATA, a table that has the column")
+        rows = reload_splits(run.config, progress=shows()).rows("test")
+        values = model.log_prob(rows, progress=shows())
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            raise ValueError(
+                f"test row {bad[0] + 1} has no finite log-likelihood: {values[bad[0]]}"
+            )
+        say(f"{len(rows)} rows of the test split of {run.config['data']['source']}")
+        _report(values, rows)
+        return 0
+    frame = read_frame(run, model, data)
+    scored = score_frame(model, frame, progress=shows())
+    scored.say_reasons(data)
+    good = scored.is_scored
+    if not good.any():
+        raise ValueError(f"{data}: no row has a score: row 1: {scored.reasons[0]}")
+    say(f"{good.sum()} rows of {data}")
+    rows = scored.rows[good]
+    _report(scored.log_prob[good] - rows.to_units, rows)
+    if labels is not None:
+        _detect(run, model, scored, data, labels)
     return 0
+
+
+def _report(values: np.ndarray, rows: Rows) -> None:
+    report("columns standardised", Evaluation.of(values))
+    report("columns in their own units", Evaluation.of(values + rows.to_units))
+
+
+def _detect(run: Run, model: TableModel, scored: Scored, data: str, labels: str) -> None:
+    """Print how well the model and other detectors, trained on the same rows, find anomalies."""
+    is_anomaly = read_labels(data, labels, TableOptions.from_json(run.config).reading)
+    is_anomaly = is_anomaly[scored.frame.index.to_numpy()]
+    good = scored.is_scored
+    train = reload_splits(run.config, progress=shows()).rows("train")
+    features = [_features(model, rows) for rows in (train, scored.rows[good])]
+    say(f"{is_anomaly[good].sum()} of {good.sum()} rows are anomalies by column {labels!r}")
+    say(f"  {'detector':35} {'ROC AUC':>10} {'average precision':>18}")
+    scores = {"this model": -scored.log_prob[good], **outliers.baselines(*features)}
+    for name, values in scores.items():
+        auc, precision = outliers.curves(is_anomaly[good], values)
+        say(f"  {name:35} {auc:10.3f} {precision:18.3f}")
+
+
+def _features(model: TableModel, rows: Rows) -> np.ndarray:
+    """Return numbers and categories of rows, for detectors that take numbers only."""
+    condition = model.number_condition(rows)
+    numbers = model.numbers(rows)
+    return numbers if condition is None else np.concatenate([numbers, condition], axis=1)
 
 
 def score(folder: str, data: str, output: str) -> int:
     """Write ``log p(x)`` of each row of a table, in the user's units."""
-    run = Run.open(folder)
-    flow = load_flow(folder, scaler=run.scaler)
-    z = _read(run, data)
-    values = finite_log_prob(flow, z, data, progress=True) + run.scaler.log_det
-    write_csv(Path(output), pd.DataFrame({"log_prob": values}))
-    say(f"{len(values)} scores, mean {values.mean():.4f} nats, written to {output}")
+    run, model = load(folder)
+    scored = score_frame(model, read_frame(run, model, data), progress=shows())
+    frame = pd.DataFrame({"log_prob": scored.log_prob})
+    if not scored.is_scored.all():
+        frame["reason"] = scored.reasons
+    write_table(Path(output), frame)
+    scored.say_reasons(data)
+    values = scored.log_prob[scored.is_scored]
+    mean = f"mean {values.mean():.4f} nats, " if len(values) else ""
+    say(f"{len(values)} scores, {mean}written to {output}")
     return 0
 
 
 def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float) -> int:
-    """Print the rows of a table that are anomalies under the run's flow, and write all scores.
+    """Print the rows of a table that are anomalies under the run's model, and write all scores.
 
-    The threshold is the one of :class:`AnomalyDetector`, calibrated on the run's validation rows.
+    The threshold is set on the run's held-out rows, those of validation and test. A row that has no
+    score, as it has a category or a value that the training rows never had, is an anomaly; one with
+    a missing value is not.
 
     Args:
         folder: folder of the run.
         data: path of the table.
-        output: CSV file to write scores and flags to, or None.
-        false_alarms: fraction of validation rows below the threshold.
+        output: file to write scores, flags and each column's surprise to, or None.
+        false_alarms: fraction of held-out rows below the threshold.
     """
-    run = Run.open(folder)
-    flow, log_det = load_flow(folder, scaler=run.scaler), run.scaler.log_det
-    z = _read(run, data)
-    detector = AnomalyDetector(Whitening.identity(z.shape[1]), [flow])
-    held_out = detector.score(reload_splits(run.config).validation)
-    threshold = detector.calibrate(held_out, false_alarms=false_alarms)
-    scores = finite_log_prob(flow, z, data, progress=True)
-    unlikely = scores < threshold
+    run, model = load(folder)
+    scored = score_frame(model, read_frame(run, model, data), progress=shows())
+    held_out = _held_out(run, model)
+    rarest = 1 / (len(held_out) + 1)
+    if false_alarms < rarest:
+        say(
+            f"{len(held_out)} held-out rows can't tell a false-alarm rate of {false_alarms:.2%}: "
+            f"the rarest that they can, {rarest:.2%}, is used"
+        )
+        false_alarms = rarest
+    threshold = threshold_of(held_out, false_alarms)
+    good = scored.is_scored
+    missing = np.array(["is missing" in reason for reason in scored.reasons])
+    unlikely = np.where(good, scored.log_prob < threshold, ~good & ~missing)
+    scored.say_reasons(data)
     say(
-        f"{unlikely.sum()} of {len(z)} rows of {data} score below {threshold + log_det:.3f} nats "
-        f"(set on {len(held_out)} validation rows, false-alarm rate {false_alarms:.2%})"
+        f"{unlikely.sum()} of {len(unlikely)} rows of {data} score below {threshold:.3f} nats "
+        f"(set on {len(held_out)} held-out rows, false-alarm rate {false_alarms:.2%})"
     )
-    for row in np.argsort(scores)[: min(SHOWN, unlikely.sum())]:
-        say(f"row {row + 1:8}  {scores[row] + log_det:12.3f}")
+    order = np.argsort(np.where(good, scored.log_prob, np.inf))
+    blamed, places = _blamed(model, scored, order[: good.sum()], every=output is not None)
+    for row in order[: min(SHOWN, (unlikely & good).sum())]:
+        because = _because(blamed, np.flatnonzero(places == row))
+        say(f"row {scored.frame.index[row] + 1:8}  {scored.log_prob[row]:12.3f}{because}")
     if output is not None:
-        frame = pd.DataFrame({"log_prob": scores + log_det, "anomaly": unlikely.astype(int)})
-        write_csv(Path(output), frame)
+        frame = pd.DataFrame({"log_prob": scored.log_prob, "anomaly": unlikely.astype(int)})
+        if not good.all():
+            frame["reason"] = scored.reasons
+        for name, values in blamed.items():
+            of_rows = np.full(len(frame), np.nan)
+            of_rows[places] = values
+            frame[f"surprise_{name}"] = of_rows
+        write_table(Path(output), frame)
         say(f"written to {output}")
+        shown = [row for row in order if unlikely[row] and good[row]][:MOST_DRAWN]
+        if blamed and shown:
+            at = [int(np.flatnonzero(places == row)[0]) for row in shown if row in places]
+            values = np.array([[of[place] for of in blamed.values()] for place in at])
+            figure = anomaly_plots.plot_surprises(
+                values,
+                rows=[int(scored.frame.index[row]) + 1 for row in shown],
+                columns=list(blamed),
+            )
+            path = Path(output).with_suffix(".png")
+            figure.savefig(path, dpi=120)
+            say(f"the columns to blame are drawn in {path}")
     return 0
 
 
-def sample(folder: str, n: int, seed: int | None, output: str) -> int:
-    """Write rows drawn from the run's flow, in the user's units."""
-    run = Run.open(folder)
-    flow = load_flow(folder, scaler=run.scaler)
-    x = run.scaler.unstandardise(flow.sample(n, seed=seed).numpy())
-    write_csv(Path(output), pd.DataFrame(x, columns=list(run.scaler.columns)))
+def _held_out(run: Run, model: TableModel) -> np.ndarray:
+    """Return the log-likelihoods of held-out rows in their own units."""
+    if (run.folder / HELD_OUT).is_file():
+        return read_held_out(run.folder)
+    rows = reload_splits(run.config).rows("validation")  # a release kept no scores
+    return model.log_prob(rows) + rows.to_units
+
+
+def _blamed(
+    model: TableModel, scored: Scored, order: np.ndarray, *, every: bool
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return each column's surprise in the least likely rows, and the places of these rows.
+
+    Args:
+        model: the model.
+        scored: the rows.
+        order: places of the rows that have a score, the least likely first.
+        every: whether all rows are wanted, as far as they can be had in reasonable time.
+    """
+    if model.schema.given or len(model.schema.columns) < 2 or not len(order):
+        return {}, np.empty(0, int)
+    parts = conditionals.parts_of(model)
+    costs = sum(len(part.values) for part in parts)
+    most = max(SHOWN, MOST_EVALUATIONS // costs) if every else SHOWN
+    if every and most < len(order):
+        say(f"the columns to blame are found for the {most} least likely rows only")
+    places = order[:most]
+    return conditionals.surprises(model, scored.rows[places], parts), places
+
+
+def _because(blamed: dict[str, np.ndarray], place: np.ndarray) -> str:
+    """Return the columns to blame for a row, in words."""
+    if not blamed or not len(place):
+        return ""
+    of_row = sorted((float(values[place[0]]), name) for name, values in blamed.items())
+    worst = [f"{name} ({value:.1f})" for value, name in of_row[:3] if value < -2]
+    return f"  {', '.join(worst)}" if worst else ""
+
+
+def sample(folder: str, n: int, seed: int | None, output: str, *, given: Any = None) -> int:
+    """Write rows drawn from the run's model, in the user's columns, units and categories.
+
+    Args:
+        folder: folder of the run.
+        n: number of rows.
+        seed: of the draws.
+        output: file to write.
+        given: values of the given columns, by name, or None.
+    """
+    _, model = load(folder)
+    frame = None if given is None else pd.DataFrame([given])
+    drawn = model.sample(n, given=frame, seed=seed)
+    write_table(Path(output), drawn)
     say(f"{n} samples written to {output}")
     return 0
 
 
-def _read(run: Run, data: str) -> np.ndarray:
-    rows = table.read_rows(
-        data,
-        run.scaler.columns,
-        left_out=run.config["left_out"],
-        reading=Reading.from_json(run.config.get("reading")),
-    )
-    return standardised(run, rows, data)
-
-
-def standardised(run: Run, rows: np.ndarray, data: str) -> np.ndarray:
-    """Standardise rows ``[N, D]`` as the run's training rows were.
-
-    Raises:
-        ValueError: a value overflows float32; the message names its row and column.
-    """
-    scaler = run.scaler
-    z = scaler.standardise(rows)
-    bad = first_not_finite(z)
-    if bad is not None:
-        row, column = bad
-        raise ValueError(
-            f"{data}: row {row + 1}, column {scaler.columns[column]!r}: {rows[row, column]} is too "
-            f"far from the training data for float32"
-        )
-    return z
-
-
-def finite_log_prob(flow: Flow, z: np.ndarray, data: str, *, progress: bool = False) -> np.ndarray:
-    """Return ``log p(z)`` of standardised rows ``[N, D]``, all of them finite.
+def fill(folder: str, data: str, output: str, *, seed: int, draws: int) -> int:
+    """Write a table with its missing cells drawn given the cells that are there.
 
     Args:
-        flow: the flow to score with.
-        z: the rows.
-        data: name of their source, for the error message.
-        progress: whether to show a progress bar.
-
-    Raises:
-        ValueError: a log-likelihood is not finite; the message names the row.
+        folder: folder of the run.
+        data: path of the table.
+        output: file to write; with several draws, a column ``draw`` counts them.
+        seed: of the draws.
+        draws: how often each row is filled.
     """
-    values = chunked_log_prob(flow, z, progress=progress)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise ValueError(
-            f"{data}: row {bad[0] + 1} is too far from the training data: its log_prob is "
-            f"{values[bad[0]]} in float32"
-        )
-    return values
+    run, model = load(folder)
+    frame = read_frame(run, model, data)
+    result = fill_missing.fill(model, frame, draws=draws, seed=seed, progress=shows())
+    write_table(Path(output), result.frame)
+    say(result.describe())
+    say(f"written to {output}")
+    return 0

@@ -23,6 +23,10 @@ class Experiment:
         learning_rate, batch_size, max_epochs, patience, halve_after, l2, clip_norm: see
             :func:`tfp_maf.fit`.
         mixture_components: number of components of the Gaussian mixture baseline.
+        models: names of the densities that are tried, of
+            :data:`tfp_maf.estimators.candidates.CANDIDATES`; ``()`` chooses those that suit the
+            table.
+        changed: names of the settings that the user gave.
     """
 
     name: str = "table"
@@ -37,6 +41,8 @@ class Experiment:
     l2: float = 1e-6
     clip_norm: float | None = 5.0
     mixture_components: int = 20
+    models: tuple[str, ...] = ("maf",)
+    changed: tuple[str, ...] = ()
 
     @property
     def model(self) -> dict[str, Any]:

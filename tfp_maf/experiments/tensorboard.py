@@ -37,9 +37,15 @@ class Watcher:
             tf.summary.scalar("log-likelihood/validation", history.validation[-1])
             tf.summary.scalar("log-likelihood/best", history.best_validation)
             tf.summary.scalar("seconds", history.seconds[-1])
-            if epoch == 1 or epoch % FIGURE_EVERY == 0:
+            if self._is_drawn and (epoch == 1 or epoch % FIGURE_EVERY == 0):
                 tf.summary.image("samples", _picture(self._samples()))
         self.writer.flush()
+
+    @property
+    def _is_drawn(self) -> bool:
+        """Whether the flow's columns are all of the table's numbers."""
+        size = self.flow.event_size
+        return not self.flow.conditioning.size and size == len(self.splits.scaler.columns)
 
     def _samples(self) -> Figure:
         scaler = self.splits.scaler

@@ -11,28 +11,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tfp_maf.data_prep.files import naming
+from tfp_maf.data_prep.number_columns import NumberColumn
 from tfp_maf.data_prep.raw_files import STDIN
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Splits
+from tfp_maf.estimators.candidates import CANDIDATES, MIXTURE, Candidate, names_for
+from tfp_maf.estimators.fit_table import FittedTable, fit_table
+from tfp_maf.estimators.table_model import Member, TableModel
 from tfp_maf.evaluation import baselines
-from tfp_maf.evaluation.likelihood import Evaluation, evaluate
+from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.experiments import run as runs
 from tfp_maf.experiments.datasets import find_experiment, load_splits, reload_splits
+from tfp_maf.experiments.held_out import write_held_out
 from tfp_maf.experiments.report import UNITS, report
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.settings import STAND_IN_EPOCHS, Experiment
+from tfp_maf.experiments.table_options import TableOptions
 from tfp_maf.experiments.tensorboard import Watcher
 from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.loading import load_flow
-from tfp_maf.flows.maf import build_maf
 from tfp_maf.plotting import figures
 from tfp_maf.training.distributed import Workers, strategy_here
 from tfp_maf.training.history import History
-from tfp_maf.training.loop import TrainingDiverged, fit
+from tfp_maf.training.loop import TrainingDiverged
 from tfp_maf.utils.console import say, shows
+
+MOST_NOTES = 40  # lines about a table that are printed
+NETWORK = ("num_layers", "hidden_units", "activation")
 
 
 def train(
@@ -40,9 +48,9 @@ def train(
     *,
     data: str | None,
     out: str | None,
-    drop: Sequence[str],
-    weight: str | None,
-    reading: Reading,
+    options: TableOptions,
+    models: Sequence[str] = (),
+    budget: float | None = None,
     resume: bool,
     distribute: bool,
     tensorboard: bool,
@@ -56,9 +64,9 @@ def train(
         target: name of an experiment, or path of a table.
         data: raw file of a named experiment, or its folder.
         out: folder of the run; ``runs/`` and the target's name by default.
-        drop: columns to leave out of a table.
-        weight: column of a table that holds each row's weight.
-        reading: what the user says about how to read a table.
+        options: what the user says about a table.
+        models: densities to try; those that suit the table by default.
+        budget: seconds for all of them together.
         resume: whether to resume the interrupted run in ``out``.
         distribute: whether to train with the other workers listed in ``TF_CONFIG``.
         tensorboard: whether to write TensorBoard logs.
@@ -76,6 +84,10 @@ def train(
         if data is not None:
             raise ValueError("--data is for named experiments only; give just the path of a table")
         data = target
+        experiment = dataclasses.replace(experiment, models=_models(models, overrides, distribute))
+    elif models:
+        raise ValueError(f"--model is for tables only; {experiment.name} trains the paper's MAF")
+    experiment = dataclasses.replace(experiment, **overrides, changed=tuple(overrides))
     folder = out or Path("runs") / ("stdin" if target == STDIN else Path(target).stem)
     if workers.index > 0:
         run = Run(Path(folder))
@@ -86,12 +98,10 @@ def train(
             run,
             experiment,
             data,
-            drop=drop,
-            weight=weight,
-            reading=reading,
+            options=options,
+            budget=budget,
             tensorboard=tensorboard,
             seed=seed,
-            overrides=overrides,
             workers=workers,
         )
         if as_json:
@@ -100,11 +110,20 @@ def train(
     except BaseException as error:
         if workers.index > 0:
             raise
-        if not run.checkpoint.exists():  # no training to lose
+        if not run.has_checkpoint:  # no training to lose
             shutil.rmtree(run.folder)
         elif isinstance(error, OSError) and "--resume" not in str(error):
             raise OSError(f"{error}; --resume continues from the last checkpoint") from error
         raise
+
+
+def _models(models: Sequence[str], overrides: dict[str, Any], distribute: bool) -> tuple[str, ...]:
+    """Return the names of the densities to try; ``()`` stands for those that suit the table."""
+    if not models and ("num_layers" in overrides or distribute):
+        option = "--num-layers" if "num_layers" in overrides else "--distribute"
+        say(f"{option}: training a MAF only; name others with --model")
+        return ("maf",)
+    return tuple(name for name in models if name != "auto")
 
 
 def _train_in(
@@ -112,58 +131,95 @@ def _train_in(
     experiment: Experiment,
     data: str | None,
     *,
-    drop: Sequence[str],
-    weight: str | None,
-    reading: Reading,
+    options: TableOptions,
+    budget: float | None,
     tensorboard: bool,
     seed: int,
-    overrides: dict[str, Any],
     workers: Workers,
 ) -> int:
     """Load, build, train; the first worker also writes the run, the others only take steps."""
-    experiment, splits = _load(
-        experiment, data, drop=drop, weight=weight, reading=reading, seed=seed, overrides=overrides
-    )
-    flow = _build(experiment, splits, seed)
+    experiment, splits = _load(experiment, data, options=options, seed=seed)
+    bare = TableModel(splits.schema or Schema.of_numbers(splits.scaler), splits.scaler, None, [])
+    candidates = _candidates(experiment, bare, splits)
     metrics: dict[str, Any] = {}
-    watcher = None
+    fitted: dict[str, Flow] = {}
     if workers.index > 0:
         say(f"worker {workers.index} of {workers.count}: the first one writes {run.folder}")
     else:
-        metrics = _begin(
-            run, flow, splits, experiment, drop=drop, weight=weight, reading=reading, seed=seed
-        )
-        watcher = Watcher(run.folder / runs.LOGS, flow, splits=splits) if tensorboard else None
+        metrics, fitted = _begin(run, bare, splits, experiment, candidates, options, seed)
+
+    def watch(name: str, flow: Flow) -> Any:
+        if workers.index > 0:
+            return None
+        if len(candidates) > 1:
+            say(f"training {name}")
+        elif name in [candidate.name for candidate in candidates]:
+            metrics["untrained"] = report("untrained flow, test", _untrained(flow, bare, splits))
+        return Watcher(run.folder / runs.LOGS / name, flow, splits=splits) if tensorboard else None
+
     failure = None
     try:
-        history = _fit(run, flow, splits, experiment, seed, watcher=watcher, workers=workers)
+        result = fit_table(
+            splits,
+            candidates,
+            seed=seed,
+            budget=budget,
+            checkpoints=run.checkpoints,
+            fitted=fitted,
+            progress=shows() and workers.index == 0,
+            on_begin=watch,
+            strategy=workers.strategy,
+        )
     except TrainingDiverged as error:
-        failure, history = error, error.history
+        failure, result = error, error.fitted
     if workers.index > 0:
-        say(f"{history.epochs} epochs, stopped: {history.stopped}")
+        for name, history in result.histories.items():
+            say(f"{name}: {history.epochs} epochs, stopped: {history.stopped}")
     else:
-        _finish(run, flow, splits, history, metrics, seed)
+        _finish(run, splits, result, metrics, seed)
     if failure is not None:
         raise failure
-    return 130 if history.stopped == "interrupted" else 0
+    return 130 if result.stopped == "interrupted" else 0
+
+
+def _candidates(experiment: Experiment, bare: TableModel, splits: Splits) -> list[Candidate]:
+    """Return the densities to try, with the user's settings."""
+    if experiment.name != "table":
+        return [Candidate("maf", "build_maf", experiment.model, experiment.training)]
+    condition = bare.number_condition(splits.rows("validation"))
+    size = 0 if condition is None else condition.shape[1]
+    names = list(experiment.models) or names_for(
+        int((~bare.given_numbers).sum()), condition_size=size
+    )
+    if MIXTURE in names and size:
+        raise ValueError(
+            f"--model {MIXTURE} takes no condition, and this table has categories or given columns"
+        )
+    network = {n: getattr(experiment, n) for n in NETWORK if n in experiment.changed}
+    training = {n: v for n, v in experiment.training.items() if n in experiment.changed}
+    return [CANDIDATES[name].replaced(network, training) for name in names]
 
 
 def _begin(
     run: Run,
-    flow: Flow,
+    bare: TableModel,
     splits: Splits,
     experiment: Experiment,
-    *,
-    drop: Sequence[str],
-    weight: str | None,
-    reading: Reading,
+    candidates: Sequence[Candidate],
+    options: TableOptions,
     seed: int,
-) -> dict[str, Any]:
-    """Write the run's configuration, print the baselines, and return the metrics so far."""
-    for note in splits.notes:
+) -> tuple[dict[str, Any], dict[str, Flow]]:
+    """Write the run's configuration, print the baselines, and return them.
+
+    Returns:
+        The metrics so far, and the mixture that was fitted.
+    """
+    for note in splits.notes[:MOST_NOTES]:
         say(note)
-    config = _config(experiment, splits, drop=drop, weight=weight, reading=reading, seed=seed)
-    if run.checkpoint.exists():
+    if len(splits.notes) > MOST_NOTES:
+        say(f"and {len(splits.notes) - MOST_NOTES} lines more: see {run.folder / runs.CONFIG}")
+    config = _config(experiment, splits, candidates, options=options, seed=seed)
+    if run.has_checkpoint:
         _check_same(run, config)
     run.write(runs.CONFIG, config)
     say(
@@ -172,35 +228,20 @@ def _begin(
     )
     say(f"log-likelihoods in {UNITS}:")
     metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
-    metrics["baselines"] = _baselines(experiment, splits, seed)
-    metrics["untrained"] = report("untrained flow, test", _untrained(flow, splits))
-    run.checkpoint.parent.mkdir(exist_ok=True)
-    return metrics
+    metrics["baselines"], fitted = _baselines(experiment, bare, splits, seed)
+    run.checkpoints.mkdir(exist_ok=True)
+    return metrics, fitted
 
 
 def _load(
-    experiment: Experiment,
-    data: str | None,
-    *,
-    drop: Sequence[str],
-    weight: str | None,
-    reading: Reading,
-    seed: int,
-    overrides: dict[str, Any],
+    experiment: Experiment, data: str | None, *, options: TableOptions, seed: int
 ) -> tuple[Experiment, Splits]:
-    splits = load_splits(
-        experiment.name,
-        data,
-        drop=drop,
-        weight=weight,
-        reading=reading,
-        seed=seed,
-        progress=shows(),
-    )
+    splits = load_splits(experiment.name, data, options=options, seed=seed, progress=shows())
     if splits.simulated:
-        experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
+        if "max_epochs" not in experiment.changed:
+            experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
         say("no data/ethylene_CO.txt: training on a simulated stand-in for the gas data")
-    return dataclasses.replace(experiment, **overrides), splits
+    return experiment, splits
 
 
 def _check_same(run: Run, config: dict[str, Any]) -> None:
@@ -210,9 +251,9 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
         ValueError: an option or the data differ; the message names which.
     """
     ends = {"max_epochs", "patience"}
-    before = {"reading": Reading().to_json()} | run.config
-    data = ("experiment", "data", "drop", "weight", "reading", "seed")
-    for name in (*data, "model", "training", "scaler"):
+    before = TableOptions.from_json(run.config).to_json() | run.config
+    table = ("drop", "weight", "given", "missing", "continuous", "schema", "reading")
+    for name in ("experiment", "data", *table, "seed", "model", "training", "scaler"):
         old, new = json.loads(json.dumps([before.get(name), config[name]]))
         if isinstance(old, dict):
             differing = [k for k in new if k not in ends and old.get(k) != new[k]]
@@ -221,129 +262,148 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
             raise ValueError(f"--resume: {run.folder} was trained with {name} {old}, not {new}")
 
 
-def _build(experiment: Experiment, splits: Splits, seed: int) -> Flow:
-    return build_maf(splits.train.shape[1], seed=seed, **experiment.model)
-
-
 def _finish(
-    run: Run,
-    flow: Flow,
-    splits: Splits,
-    history: History,
-    metrics: dict[str, Any],
-    seed: int,
+    run: Run, splits: Splits, result: FittedTable, metrics: dict[str, Any], seed: int
 ) -> None:
     """Write model, history, metrics and figures of a training run, however it ended."""
-    if history.stopped == "interrupted":
+    model = result.model
+    if result.stopped == "interrupted":
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would lose the results
         say("interrupted: writing the best epoch so far; --resume continues the training run")
-    flow.save(run.folder, scaler=splits.scaler)
-    run.write_history(history.frame)
-    metrics["validation"] = report("trained flow, validation", evaluate(flow, splits.validation))
-    metrics["test"] = report("trained flow, test", evaluate(flow, splits.test))
-    metrics |= _training_metrics(history, seed)
+    for name, why in result.failures.items():
+        say(f"{name} is left out: {why}")
+    model.save(run.folder)
+    history = runs.joined({name: each.frame for name, each in result.histories.items()})
+    run.write_history(history)
+    metrics["models"] = _members(result)
+    scores = {part: model.log_prob(splits.rows(part)) for part in ("validation", "test")}
+    for part, values in scores.items():
+        metrics[part] = report(f"trained model, {part}", Evaluation.of(values))
+    if model.categories is not None:
+        test = splits.rows("test")
+        metrics["test_parts"] = {
+            "categories, log-probability": report(
+                "  of it categories", Evaluation.of(model.category_log_prob(test))
+            ),
+            "numbers given the categories, log-density": report(
+                "  of it numbers", Evaluation.of(model.number_log_prob(test))
+            ),
+        }
+    write_held_out(run.folder, scores, {part: splits.rows(part) for part in scores})
+    metrics |= _training_metrics(result, seed)
     run.write(runs.METRICS, metrics)
-    _write_plots(run, flow, splits, history.frame, metrics["baselines"])
+    _write_plots(run, model, splits, history, metrics["baselines"])
     say(
-        f"{history.epochs} epochs in {metrics['train_seconds']:.0f} s, best epoch "
-        f"{history.best_epoch}, stopped: {history.stopped}; written to {run.folder}"
+        f"{metrics['epochs']} epochs in {metrics['train_seconds']:.0f} s, best epoch "
+        f"{metrics['best_epoch']}, stopped: {metrics['stopped']}; written to {run.folder}"
     )
 
 
-def _fit(
-    run: Run,
-    flow: Flow,
-    splits: Splits,
-    experiment: Experiment,
-    seed: int,
-    *,
-    watcher: Watcher | None,
-    workers: Workers,
-) -> History:
-    """Train the flow, or resume from its checkpoint; only the first worker shows progress."""
-    return fit(
-        flow,
-        splits.train,
-        splits.validation,
-        sample_weight=splits.weights,
-        standardise=False,  # the splits' scaler has done it
-        seed=seed,
-        checkpoint=run.checkpoint,
-        progress=shows() and workers.index == 0,
-        on_epoch=watcher,
-        strategy=workers.strategy,
-        **experiment.training,
-    )
+def _members(result: FittedTable) -> dict[str, Any]:
+    """Print and return each candidate's validation log-likelihood and weight."""
+    weights = {member.name: member.weight for member in result.model.members}
+    values = {}
+    for name, mean in result.validation.items():
+        weight = weights.get(name, 0.0)
+        if len(result.validation) > 1:
+            say(f"  {name + ', validation':35} {mean:10.3f}, weight {weight:.2f}")
+        values[name] = {"validation": mean, "weight": weight}
+    return values | {name: {"failed": why} for name, why in result.failures.items()}
 
 
-def _untrained(flow: Flow, splits: Splits) -> Evaluation:
+def _untrained(flow: Flow, bare: TableModel, splits: Splits) -> Evaluation:
     from tfp_maf.training.batch_statistics import set_batch_statistics
 
-    set_batch_statistics(flow, splits.train)
-    return evaluate(flow, splits.test)
+    train, test = splits.rows("train"), splits.rows("test")
+    set_batch_statistics(flow, bare.numbers(train), condition=bare.number_condition(train))
+    untrained = TableModel(bare.schema, bare.scaler, None, [Member("untrained", flow)])
+    return Evaluation.of(untrained.number_log_prob(test))
 
 
 def _config(
     experiment: Experiment,
     splits: Splits,
+    candidates: Sequence[Candidate],
     *,
-    drop: Sequence[str],
-    weight: str | None,
-    reading: Reading,
+    options: TableOptions,
     seed: int,
 ) -> dict[str, Any]:
     as_given = splits.simulated or splits.source == STDIN
     source = splits.source if as_given else str(Path(splits.source).resolve())
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    rows = {name: len(splits.rows(name)) for name in ("train", "validation", "test")}
+    schema = splits.schema or Schema.of_numbers(splits.scaler)
     return {
         "experiment": experiment.name,
-        "data": {
-            "source": source,
-            "simulated": splits.simulated,
-            "rows": {name: len(part) for name, part in parts.items()},
-        },
-        "drop": list(drop),
-        "weight": weight,
-        "reading": reading.to_json(),
+        "data": {"source": source, "simulated": splits.simulated, "rows": rows},
+        **options.to_json(),
         "left_out": list(splits.left_out),
+        "described": None if splits.schema is None else schema.to_json(),
+        "notes": list(splits.notes),
         "seed": seed,
-        "model": experiment.model,
-        "training": experiment.training,
+        "model": {candidate.name: candidate.arguments for candidate in candidates},
+        "training": {candidate.name: candidate.training for candidate in candidates},
         "scaler": splits.scaler.to_json(),
         "versions": runs.versions(),
         "devices": runs.devices(),
     }
 
 
-def _baselines(experiment: Experiment, splits: Splits, seed: int) -> dict[str, Any]:
-    train, test = splits.train, splits.test
-    result: dict[str, Any] = {
-        "standard_normal_train": report("base, train", baselines.standard_normal(train)),
-        "standard_normal": report("base, test", baselines.standard_normal(test)),
-        "gaussian": report("full-covariance Gaussian, test", baselines.gaussian(train, test)),
-        "gaussian_mixture": None,
-    }
-    mixture = baselines.gaussian_mixture(
-        train, test, components=experiment.mixture_components, seed=seed
-    )
-    if mixture is None:
-        say("no Gaussian mixture baseline: it needs pip install 'tfp_maf[baselines]'")
-    else:
-        name = f"mixture of {experiment.mixture_components} Gaussians, test"
-        result["gaussian_mixture"] = report(name, mixture) | {
-            "components": experiment.mixture_components
+def _baselines(
+    experiment: Experiment, bare: TableModel, splits: Splits, seed: int
+) -> tuple[dict[str, Any], dict[str, Flow]]:
+    """Print and return the baselines of the numbers, and of the categories, each on its own."""
+    train, validation, test = (splits.rows(n) for n in ("train", "validation", "test"))
+    result: dict[str, Any] = {}
+    fitted: dict[str, Flow] = {}
+    codes = [bare.codes(rows) for rows in (train, test)]
+    sizes = np.array(list(bare.schema.category_sizes.values()), int)[~bare.given_codes]
+    if len(sizes):
+        independent = baselines.independent_categories(*codes, sizes=sizes)
+        result["categories"] = report("categories, independent, test", independent)
+    z, v, t = (bare.numbers(rows) for rows in (train, validation, test))
+    if not z.shape[1]:
+        return result, fitted
+    of = " of the numbers" if len(sizes) else ""
+    for name, rows, part in (("_train", z, train), ("", t, test)):
+        value = Evaluation.of(baselines.standard_normal(rows) + part.log_det)
+        result[f"standard_normal{name}"] = report(f"base{of}, {name[1:] or 'test'}", value)
+    try:
+        gaussian = Evaluation.of(baselines.gaussian(z, t) + test.log_det)
+        result["gaussian"] = report(f"full-covariance Gaussian{of}, test", gaussian)
+    except ValueError:
+        say("no Gaussian baseline: there are too few rows for a covariance")
+        result["gaussian"] = None
+    try:
+        counts = () if experiment.name == "table" else (experiment.mixture_components,)
+        mixture = baselines.gaussian_mixture(z, v, components=counts, seed=seed)
+        bare_mixture = Member(MIXTURE, mixture)
+        value = Evaluation.of(bare_mixture.log_prob(t, None) + test.log_det)
+        components = mixture.arguments["components"]
+        result[MIXTURE] = report(f"mixture of {components} Gaussians{of}, test", value) | {
+            "components": components
         }
-    return result
+        fitted[MIXTURE] = mixture
+    except ValueError as error:
+        say(f"no Gaussian mixture: {error}")
+        result[MIXTURE] = None
+    return result, fitted
 
 
-def _training_metrics(history: History, seed: int) -> dict[str, Any]:
+def _training_metrics(result: FittedTable, seed: int) -> dict[str, Any]:
+    """Return the metrics of the training run of the heaviest member."""
+    weights = {member.name: member.weight for member in result.model.members}
+    trained = [name for name in result.histories if name in weights] or list(result.histories)
+    chosen = max(trained, key=lambda name: weights.get(name, 0.0), default=None)
+    history = History(float("nan")) if chosen is None else result.histories[chosen]
     step = history.milliseconds_per_step
+    seconds = sum(each.seconds[-1] for each in result.histories.values() if each.seconds)
+    stopped = "interrupted" if result.stopped == "interrupted" else history.stopped
     return {
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
-        "stopped": history.stopped,
+        "stopped": stopped,
         "lowest_validation": min(history.validation, default=None),
-        "train_seconds": history.seconds[-1] if history.seconds else 0.0,
+        "train_seconds": seconds,
         "milliseconds_per_step": step if math.isfinite(step) else None,
         "seed": seed,
         "versions": runs.versions(),
@@ -354,32 +414,49 @@ def plot(folder: str) -> int:
     """Redraw the run's figures, and return the exit status."""
     run = Run.open(folder)
     config, history = run.config, run.history
-    flow = load_flow(folder, scaler=run.scaler)
-    _write_plots(run, flow, reload_splits(config), history, {})
+    model = TableModel.load(folder, scaler=run.scaler)
+    _write_plots(run, model, reload_splits(config), history, {})
     say(f"figures written to {run.folder / 'plots'}")
     return 0
 
 
 def _write_plots(
-    run: Run, flow: Flow, splits: Splits, history: pd.DataFrame, references: dict[str, Any]
+    run: Run,
+    model: TableModel,
+    splits: Splits,
+    history: pd.DataFrame,
+    references: dict[str, Any],
 ) -> None:
     lines = {
         name.replace("_", " "): value["mean"]
         for name, value in references.items()
         if value is not None and name.startswith("gaussian")
     }
-    rows = splits.test[: figures.MOST_POINTS * 5]
-    samples = flow.sample(figures.MOST_POINTS, seed=0).numpy()
-    scaler = splits.scaler
-    drawn = {
-        "learning_curve": figures.plot_history(history, references=lines),
-        "samples": figures.plot_pairs(
-            scaler.unstandardise(rows), scaler.unstandardise(samples), columns=scaler.labels
-        ),
-        "noise": figures.plot_noise(flow.noise(rows).numpy(), columns=scaler.columns),
-    }
+    rows = splits.rows("test")[: figures.MOST_POINTS * 5]
+    drawn = {"learning_curve": figures.plot_history(history, references=lines)}
+    if model.members:
+        names = model.schema.number_names
+        places = np.flatnonzero(~model.given_numbers)
+        noise_names = [names[place] for place in places]
+        drawn["noise"] = figures.plot_noise(model.noise(rows), columns=noise_names)
+        if not model.schema.given:
+            drawn["samples"] = _pairs(model, splits, rows)
     folder = run.folder / "plots"
     with naming(folder):
         folder.mkdir(exist_ok=True)
         for name, figure in drawn.items():
             figure.savefig(folder / f"{name}.png", dpi=120)
+
+
+def _pairs(model: TableModel, splits: Splits, rows: Any) -> Any:
+    """Return the pairs of the numbers of held-out rows, with samples over them."""
+    columns = [column for column in model.schema.columns if isinstance(column, NumberColumn)]
+    labels = dict(zip(splits.scaler.columns, splits.scaler.labels, strict=True))
+    sampled = model.sample_standard(figures.MOST_POINTS, seed=0)
+    parts = []
+    for z, codes in ((rows.z, rows.codes), sampled):
+        frame = model.schema.decode(splits.scaler.unstandardise(z), codes)
+        values = frame[[column.name for column in columns]].astype(float).to_numpy()
+        whole = np.isfinite(values).all(axis=1)
+        parts.append(values[whole] if whole.sum() > 1 else np.nan_to_num(values))
+    return figures.plot_pairs(*parts, columns=[labels[column.name] for column in columns])

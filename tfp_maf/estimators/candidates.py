@@ -1,0 +1,92 @@
+"""Densities of a table's numbers that are tried, with their networks and training.
+
+The settings were chosen on the validation rows of public tables of 1,000 to 5,000 rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfp_maf.flows.catalogue import arguments_of, builder_of
+from tfp_maf.flows.flow import Flow
+
+MIXTURE = "gaussian_mixture"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Density to be tried.
+
+    Attributes:
+        name: by which it is asked for, and which names its files.
+        builder: name of its ``build_*`` function.
+        arguments: of the builder.
+        training: options of :func:`tfp_maf.fit`.
+        is_reversed: whether it sees the columns in reversed order.
+        follows: whether its input noise is that of the best candidate before it.
+    """
+
+    name: str
+    builder: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    is_reversed: bool = False
+    follows: bool = False
+
+    def build(self, event_size: int, *, condition_size: int, seed: int) -> Flow:
+        """Build the flow."""
+        return builder_of(self.builder)(
+            event_size, condition_size=condition_size, seed=seed, **self.arguments
+        )
+
+    def replaced(self, network: dict[str, Any], training: dict[str, Any]) -> Candidate:
+        """Return the candidate with other options, as far as its builder takes them."""
+        takes = arguments_of(self.builder)
+        known = {name: value for name, value in network.items() if name in takes}
+        return dataclasses.replace(
+            self, arguments=self.arguments | known, training=self.training | training
+        )
+
+
+TRAINING: dict[str, Any] = {
+    "learning_rate": 2e-3,
+    "max_epochs": 1000,
+    "patience": 15,
+    "halve_after": 5,
+    "l2": 1e-4,
+    "clip_norm": 5.0,
+}
+NOISE = 0.05  # against overfitting, in standard units; it would hide finer structure
+SMALL = {"num_layers": 3, "hidden_units": (64, 64)}
+CANDIDATES = {
+    candidate.name: candidate
+    for candidate in (
+        Candidate("made_mog", "build_made_mog", training=TRAINING),
+        Candidate(
+            "made_mog_noisy",
+            "build_made_mog",
+            training=TRAINING | {"input_noise": NOISE},
+            is_reversed=True,
+        ),
+        Candidate("maf_mog", "build_maf_mog", SMALL, TRAINING, follows=True),
+        Candidate("nsf", "build_nsf", SMALL, TRAINING, follows=True),
+        Candidate("maf", "build_maf", {"num_layers": 5}, TRAINING, follows=True),
+        Candidate(MIXTURE, "build_gaussian_mixture"),
+    )
+}
+AUTO = ("made_mog", "made_mog_noisy", "maf_mog", "nsf", MIXTURE)
+
+
+def names_for(event_size: int, *, condition_size: int) -> list[str]:
+    """Return the names of the candidates that make sense for so many numbers."""
+    names = [name for name in AUTO if not (condition_size and name == MIXTURE)]
+    if event_size == 1:  # there is no other order, and what is before is a Gaussian
+        names = [name for name in names if name != "maf_mog"]
+    return names
+
+
+def batch_size_for(rows: int) -> int:
+    """Return the rows per step: a thirtieth of the table, at least 16, at most 100."""
+    return max(1, min(rows, 100, max(16, rows // 30)))
