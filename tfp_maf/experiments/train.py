@@ -21,9 +21,10 @@ from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation, evaluate
 from tfp_maf.experiments import run as runs
 from tfp_maf.experiments.datasets import find_experiment, load_splits, reload_splits
+from tfp_maf.experiments.post import train_as_the_post
 from tfp_maf.experiments.report import UNITS, report
 from tfp_maf.experiments.run import Run
-from tfp_maf.experiments.settings import STAND_IN_EPOCHS, Experiment
+from tfp_maf.experiments.settings import Experiment
 from tfp_maf.experiments.tensorboard import Watcher
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
@@ -47,6 +48,7 @@ def train(
     distribute: bool,
     tensorboard: bool,
     as_json: bool,
+    recipe: str | None = None,
     seed: int,
     overrides: dict[str, Any],
 ) -> int:
@@ -63,6 +65,7 @@ def train(
         distribute: whether to train with the other workers listed in ``TF_CONFIG``.
         tensorboard: whether to write TensorBoard logs.
         as_json: whether to print the metrics as JSON at the end.
+        recipe: ``"post"`` for gas prepared and trained on as in the blog post.
         seed: seed of weights, shuffles and of a table's split.
         overrides: fields of :class:`Experiment` to replace.
 
@@ -71,7 +74,7 @@ def train(
         ValueError: the data or an option is invalid, or training diverged.
     """
     workers = Workers.of(strategy_here(say) if distribute else None)
-    experiment = find_experiment(target)
+    experiment = find_experiment(target, recipe=recipe)
     if experiment.name == "table":
         if data is not None:
             raise ValueError("--data is for named experiments only; give just the path of a table")
@@ -142,7 +145,7 @@ def _train_in(
     if workers.index > 0:
         say(f"{history.epochs} epochs, stopped: {history.stopped}")
     else:
-        _finish(run, flow, splits, history, metrics, seed)
+        _finish(run, flow, splits, history, metrics, experiment, seed)
     if failure is not None:
         raise failure
     return 130 if history.stopped == "interrupted" else 0
@@ -194,11 +197,11 @@ def _load(
         drop=drop,
         weight=weight,
         reading=reading,
+        recipe=experiment.recipe,
         seed=seed,
         progress=shows(),
     )
     if splits.simulated:
-        experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
         say("no data/ethylene_CO.txt: training on a simulated stand-in for the gas data")
     return dataclasses.replace(experiment, **overrides), splits
 
@@ -211,7 +214,7 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
     """
     ends = {"max_epochs", "patience"}
     before = {"reading": Reading().to_json()} | run.config
-    data = ("experiment", "data", "drop", "weight", "reading", "seed")
+    data = ("experiment", "recipe", "data", "drop", "weight", "reading", "seed")
     for name in (*data, "model", "training", "scaler"):
         old, new = json.loads(json.dumps([before.get(name), config[name]]))
         if isinstance(old, dict):
@@ -231,6 +234,7 @@ def _finish(
     splits: Splits,
     history: History,
     metrics: dict[str, Any],
+    experiment: Experiment,
     seed: int,
 ) -> None:
     """Write model, history, metrics and figures of a training run, however it ended."""
@@ -248,6 +252,11 @@ def _finish(
         f"{history.epochs} epochs in {metrics['train_seconds']:.0f} s, best epoch "
         f"{history.best_epoch}, stopped: {history.stopped}; written to {run.folder}"
     )
+    if history.stopped == "max_epochs" and experiment.recipe is None:
+        say(
+            f"cut short by --max-epochs {experiment.max_epochs}: {experiment.patience} epochs "
+            f"without a better validation score would have ended it; --resume with more continues"
+        )
 
 
 def _fit(
@@ -261,6 +270,16 @@ def _fit(
     workers: Workers,
 ) -> History:
     """Train the flow, or resume from its checkpoint; only the first worker shows progress."""
+    if experiment.recipe == "post":
+        return train_as_the_post(
+            flow,
+            splits.train,
+            splits.test,
+            learning_rate=experiment.learning_rate,
+            batch_size=experiment.batch_size,
+            epochs=experiment.max_epochs,
+            line=say,
+        )
     return fit(
         flow,
         splits.train,
@@ -297,6 +316,7 @@ def _config(
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         "experiment": experiment.name,
+        "recipe": experiment.recipe,
         "data": {
             "source": source,
             "simulated": splits.simulated,
