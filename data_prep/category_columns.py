@@ -54,9 +54,8 @@ class CategoryColumn:
         found[missing] = len(self.values) if self.has_missing else -1
         reasons = np.full(len(found), "", object)
         for row in np.flatnonzero(found < 0):
-            what = (
-                "is missing" if missing[row] else f"has an unknown category {_short(column, row)}"
-            )
+            shown = repr(str(column.iloc[int(row)])[:40])
+            what = "is missing" if missing[row] else f"has an unknown category {shown}"
             reasons[row] = f"column {self.name!r} {what}"
         count = len(found)
         return Encoded(np.empty([count, 0]), found[:, None], np.zeros(count), reasons)
@@ -111,7 +110,3 @@ def plain(cell: Any) -> Any:
     if isinstance(cell, (float, np.floating)):
         return int(cell) if float(cell).is_integer() else float(cell)
     return str(cell).strip()
-
-
-def _short(column: pd.Series, row: int) -> str:
-    return repr(str(column.iloc[row])[:40])

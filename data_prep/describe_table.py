@@ -82,7 +82,9 @@ class DescribedTable:
         places = last_tenths(np.arange(len(rows)))
         parts = {name: rows[place] for name, place in zip(PARTS, places, strict=True)}
         return Splits(
-            *(parts[name].z for name in PARTS),
+            train=parts["train"].z,
+            validation=parts["validation"].z,
+            test=parts["test"].z,
             scaler=scaler,
             source=source,
             left_out=self.left_out,
@@ -354,7 +356,7 @@ def _fill(column: Any, cells: pd.Series, values: np.ndarray | None, gaps: np.nda
         return missing_values.fill_of(values[~gaps])
     keys = pd.Series([category_columns.key(cell) for cell in cells])
     common = keys.mode().iloc[0]
-    return next(value for value in column.values if category_columns.key(value) == common)
+    return next(each for each in column.values if category_columns.key(each) == common)  # noqa: PD011
 
 
 def _scaler(encoded: EncodedTable, names: Sequence[str]) -> Scaler:

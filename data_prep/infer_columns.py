@@ -61,9 +61,8 @@ def numbers(
         return CategoryColumn(name, plain, has_missing)
     step = step_of(all_values, decimals) if len(values) < ROUNDED * len(train) else None
     special = _special(values, counts)
-    transform, parameters = _transform(
-        *(part[~np.isin(part, special)] for part in (train, validation, seen)), step
-    )
+    usual = [part[~np.isin(part, special)] for part in (train, validation, seen)]
+    transform, parameters = _transform(usual[0], usual[1], usual[2], step)
     return NumberColumn(
         name, low, high, step, decimals, transform, parameters, special, has_missing
     )

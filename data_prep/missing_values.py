@@ -53,7 +53,7 @@ def too_sparse(cells: dict[str, Cells]) -> dict[str, str]:
 
 def note(mask: np.ndarray, names: list[str], what: str) -> list[str]:
     """Return a note of how many rows and cells have no value."""
-    rows = mask.any(axis=1)
+    rows = np.asarray(mask.any(axis=1))
     if not rows.any():
         return []
     counts = mask.sum(axis=0)

@@ -32,7 +32,7 @@ from tfp_maf.cli.options import (
     values_of,
 )
 from tfp_maf.data_prep.reading import Reading
-from tfp_maf.experiments.settings import GAS, STAND_IN_EPOCHS, Experiment
+from tfp_maf.experiments.settings import GAS, GAS_AS_THE_POST, Experiment
 from tfp_maf.experiments.table_options import TableOptions, read_schema
 from tfp_maf.utils import console
 
@@ -112,8 +112,8 @@ def cli() -> None:
 @click.option(
     "--max-epochs",
     type=click.IntRange(1),
-    help=f"Maximum number of epochs. [default: {TABLE.max_epochs}; simulated gas data: "
-    f"{STAND_IN_EPOCHS}; audio: depends on --recipe]",
+    help=f"Maximum number of epochs. [default: {TABLE.max_epochs}; gas with --recipe post: "
+    f"{GAS_AS_THE_POST.max_epochs}; audio: depends on --recipe]",
 )
 @click.option(
     "--patience",
@@ -125,8 +125,10 @@ def cli() -> None:
 @click.option(
     "--recipe",
     type=click.Choice(["post", "aligned", "ratio"]),
-    help="audio only. post: the blog post's features; aligned: log-mel aligned to the word; "
-    "ratio: aligned, minus a background model. [default: aligned]",
+    help="gas and audio only. For gas, post: the blog post's columns, split and loop, which prints "
+    "a line per 100 batches. For audio, post: the blog post's features; aligned: log-mel aligned "
+    "to the word; ratio: aligned, minus a background model. [default: gas: the paper's settings; "
+    "audio: aligned]",
 )
 @click.option(
     "--background",
@@ -195,6 +197,15 @@ def train(
     of_audio = {name: settings.pop(name) for name in AUDIO if name in settings}
     reading = Reading(separator, decimal, encoding, False if no_header else None, na, columns)
     if target != "audio":
+        recipe = of_audio.pop("recipe", None) if target == "gas" else None
+        if recipe is not None:
+            _check_post_options(
+                recipe,
+                patience="patience" in settings,
+                resume=resume,
+                distribute=distribute,
+                tensorboard=tensorboard,
+            )
         if of_audio:
             raise click.UsageError(
                 f"--{next(iter(of_audio)).replace('_', '-')} applies to `train audio` only"
@@ -221,6 +232,7 @@ def train(
             distribute=distribute,
             tensorboard=tensorboard,
             as_json=as_json,
+            recipe=recipe,
             seed=seed,
             overrides=settings,
         )
@@ -244,6 +256,15 @@ def train(
     return _spoken().train_audio(
         **(AUDIO | of_audio), data=data, out=out, as_json=as_json, seed=seed, options=settings
     )
+
+
+def _check_post_options(recipe: str, **given: bool) -> None:
+    """Raise UsageError for a recipe that gas does not have, or an option that it does not take."""
+    if recipe != "post":
+        raise click.UsageError(f"--recipe {recipe} applies to `train audio` only")
+    for name, is_given in given.items():
+        if is_given:
+            raise click.UsageError(f"--{name} does not apply to `train gas --recipe post`")
 
 
 @cli.command()

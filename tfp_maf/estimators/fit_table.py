@@ -59,6 +59,7 @@ def fit_table(
     fitted: Mapping[str, Flow] | None = None,
     progress: bool = False,
     on_begin: Callable[[str, Flow], Any] | None = None,
+    trainer: Callable[..., History] = fit,
     **options: Any,
 ) -> FittedTable:
     """Fit a model to a table: the candidates' average, weighted by their validation likelihood.
@@ -73,6 +74,7 @@ def fit_table(
         progress: whether progress bars are shown.
         on_begin: called with the name and flow before each training run; what it returns is passed
             to :func:`tfp_maf.fit` as ``on_epoch``.
+        trainer: what takes the arguments of :func:`tfp_maf.fit`.
         options: of :func:`tfp_maf.fit`, in place of the candidates' own.
 
     Raises:
@@ -89,7 +91,7 @@ def fit_table(
         given.setdefault("batch_size", batch_size_for(len(x)))
         watcher = None if on_begin is None else on_begin(name, flow)
         checkpoint = None if checkpoints is None else Path(checkpoints) / f"{name}.npz"
-        result.histories[name] = fit(
+        result.histories[name] = trainer(
             flow,
             x,
             v,

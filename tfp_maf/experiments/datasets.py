@@ -23,7 +23,12 @@ from tfp_maf.data_prep import (
 )
 from tfp_maf.data_prep.raw_files import STDIN
 from tfp_maf.data_prep.splits import Splits
-from tfp_maf.experiments.settings import EXPERIMENTS, STAND_IN_ROWS, Experiment
+from tfp_maf.experiments.settings import (
+    EXPERIMENTS,
+    GAS_AS_THE_POST,
+    STAND_IN_ROWS,
+    Experiment,
+)
 from tfp_maf.experiments.table_options import TableOptions
 
 DATA_FOLDER = Path("data")
@@ -38,12 +43,20 @@ LOADERS: dict[str, Callable[..., Splits]] = {
 }
 
 
-def find_experiment(target: str) -> Experiment:
+def find_experiment(target: str, *, recipe: str | None = None) -> Experiment:
     """Return the experiment of that name, or the default one for a table's path.
 
+    Args:
+        target: name of an experiment, or path of a table.
+        recipe: ``"post"`` for gas as in the blog post.
+
     Raises:
-        ValueError: ``target`` is neither a known name nor a path.
+        ValueError: ``target`` is neither a known name nor a path, or has no such recipe.
     """
+    if recipe is not None:
+        if (target, recipe) != ("gas", "post"):
+            raise ValueError(f"--recipe {recipe} does not apply to `train {target}`")
+        return GAS_AS_THE_POST
     if target in EXPERIMENTS:
         return EXPERIMENTS[target]
     if target == STDIN or Path(target).suffix or Path(target).exists():
@@ -58,6 +71,7 @@ def load_splits(
     source: str | None,
     *,
     options: TableOptions | None = None,
+    recipe: str | None = None,
     seed: int,
     progress: bool = True,
 ) -> Splits:
@@ -68,8 +82,9 @@ def load_splits(
         source: the raw file or the folder that contains it; by default ``data/EXPERIMENT`` or
             ``data``. If gas has no file there, its simulated stand-in is used.
         options: what the user says about a table.
-        seed: seed of a table's shuffle and of the stand-in; the paper's data sets are always
-            split as the authors did.
+        recipe: ``"post"`` for gas prepared as in the blog post; by default, as in the paper.
+        seed: seed of a table's shuffle, of the post's split and of the stand-in; the paper's
+            splits have no seed.
         progress: whether to show a progress bar while reading.
 
     Raises:
@@ -93,8 +108,8 @@ def load_splits(
     if experiment != "gas":
         return LOADERS[experiment](folder or DATA_FOLDER / experiment)
     if folder is None:
-        return _stand_in(seed)
-    return gas.load(folder, progress=progress)
+        return _stand_in(seed, recipe=recipe)
+    return _gas(folder, recipe=recipe, seed=seed, progress=progress)
 
 
 def _folder(experiment: str) -> Path | None:
@@ -104,10 +119,23 @@ def _folder(experiment: str) -> Path | None:
     return next((f for f in folders if any((f / name).is_file() for name in files)), None)
 
 
-def _stand_in(seed: int) -> Splits:
+def _gas(folder: str | Path, *, recipe: str | None, seed: int, progress: bool) -> Splits:
+    """Load the gas data as in the paper or, with recipe ``"post"``, as in the post.
+
+    The post trains on a whole random half of the rows and validates on the other. The validation
+    rows are then the test rows, which choose nothing: there is no stopping rule.
+    """
+    if recipe is None:
+        return gas.load(folder, progress=progress)
+    splits = gas.load(folder, recipe="post", cutoff=gas.POST_CUTOFF, seed=seed, progress=progress)
+    half = np.concatenate([splits.train, splits.validation])
+    return dataclasses.replace(splits, train=half, validation=splits.test)
+
+
+def _stand_in(seed: int, *, recipe: str | None) -> Splits:
     with tempfile.TemporaryDirectory() as folder:
         simulate.write_ethylene_co(Path(folder) / gas.FILE, rows=STAND_IN_ROWS, seed=seed)
-        splits = gas.load(folder)
+        splits = _gas(folder, recipe=recipe, seed=seed, progress=False)
     return dataclasses.replace(
         splits, simulated=True, source=f"data_prep.simulate, {STAND_IN_ROWS} rows, seed {seed}"
     )
@@ -126,7 +154,7 @@ def reload_splits(config: dict[str, Any], *, progress: bool = True) -> Splits:
     """
     data = config["data"]
     if data["simulated"]:
-        splits = _stand_in(config["seed"])
+        splits = _stand_in(config["seed"], recipe=config.get("recipe"))
     elif data["source"] == STDIN:
         raise FileNotFoundError(
             "the run was trained on standard input, which cannot be read again; train on a file"
@@ -138,6 +166,7 @@ def reload_splits(config: dict[str, Any], *, progress: bool = True) -> Splits:
             config["experiment"],
             data["source"],
             options=TableOptions.from_json(config),
+            recipe=config.get("recipe"),
             seed=config["seed"],
             progress=progress,
         )

@@ -1,4 +1,4 @@
-"""Scores of a run's held-out rows, kept with the run: thresholds need them, the data may be gone."""
+"""Scores of a run's held-out rows: thresholds need them, when the data may be gone."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Run:
             frame = pd.read_csv(path, **text_files.EXACT)
             numbers = frame[["epoch", "train", "validation", "seconds"]].astype(float)
             # A release wrote the curve of its one model without a name.
-            return numbers.assign(model=frame["model"] if "model" in frame else "maf")
+            return numbers.assign(model=frame.get("model", "maf"))
         except (ValueError, KeyError) as error:
             raise ValueError(f"{path} is damaged ({error})") from None
 

@@ -15,17 +15,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from tfp_maf.data_prep import table, text_files, text_tables
 from tfp_maf.data_prep.files import make_folder, replaced_when_whole, write_json
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.estimators.table_model import TableModel
 from tfp_maf.experiments.run import Run
-from tfp_maf.experiments.score import finite_log_prob, standardised
-from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.loading import load_flow
+from tfp_maf.experiments.score import load
+from tfp_maf.experiments.scoring import score_frame
+from tfp_maf.experiments.table_options import TableOptions
 from tfp_maf.utils.console import say, shows
 
 MANIFEST = "_scores.json"  # Parquet readers skip names that start with an underscore
@@ -42,7 +41,8 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
         folder: folder of the run. The workers of a cluster must find it, the sources and the
             output under the same paths.
         sources: ``.parquet`` or text files that have the run's columns.
-        output: folder to write ``part-00000.parquet``, ... to, each with a column ``log_prob``.
+        output: folder to write ``part-00000.parquet``, ... to, with columns ``log_prob`` and
+            ``reason``, why a row has no score.
         cluster: address of a Dask scheduler, such as ``tcp://HOST:8786``; None for threads of
             this process.
 
@@ -51,13 +51,12 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
 
     Raises:
         OSError: a file is missing, the folder cannot be written, or no scheduler answers.
-        ValueError: a file is of another kind, or a row has no finite log-likelihood; the message
-            names the file and the part.
+        ValueError: a file is of another kind, or cannot be read; the message names the file.
     """
     from dask import delayed
 
-    run = Run.open(folder)
-    parts = [part for source in sources for part in _parts(Path(source), run)]
+    run, model = load(folder)
+    parts = [part for source in sources for part in _parts(Path(source), run, model)]
     target = make_folder(output, option="-o")
     _claim(target, {"run": run.config, "sources": [_identity(s) for s in sources]})
     paths = [target / f"part-{number:05}.parquet" for number in range(len(parts))]
@@ -74,30 +73,30 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
     return 0
 
 
-def _parts(source: Path, run: Run) -> list[tuple[Any, str, str | None]]:
+def _parts(source: Path, run: Run, model: TableModel) -> list[tuple[Any, str]]:
     """Return the parts of a file, read lazily by the workers, each with a name for messages."""
     import dask.dataframe as dd
 
     text_files.require_file(source)
-    suffix, decimal = source.suffix.lower(), None
-    reading = Reading.from_json(run.config.get("reading"))
+    suffix = source.suffix.lower()
+    reading = TableOptions.from_json(run.config).reading
+    columns = [column.name for column in model.schema.columns]
     if suffix == ".parquet":
         frame = dd.read_parquet(str(source), index=False, split_row_groups="adaptive")
     elif suffix in text_tables.ENDINGS:
-        options, decimal = text_tables.options_of_parts(source, reading, run.scaler.columns)
+        options, _ = text_tables.options_of_parts(source, reading, columns)
         frame = dd.read_csv(str(source), **options)
     else:
         raise ValueError(
             f"{source}: only .parquet and uncompressed text files can be scored in parts"
         )
-    columns = table.wanted(
-        frame.columns, run.scaler.columns, source, left_out=run.config["left_out"]
+    names, notes = table.wanted(
+        list(frame.columns), model.schema, source, left_out=run.config["left_out"]
     )
-    delayed = frame[columns].to_delayed()
-    return [
-        (part, f"{source}, part {n} of {len(delayed)}", decimal)
-        for n, part in enumerate(delayed, 1)
-    ]
+    for note in notes:
+        say(f"{source}: {note}")
+    delayed = frame[names].to_delayed()
+    return [(part, f"{source}, part {n} of {len(delayed)}") for n, part in enumerate(delayed, 1)]
 
 
 def _identity(source: str) -> list[Any]:
@@ -158,27 +157,23 @@ def _wait_for(jobs: list[Any], names: list[str]) -> None:
             bar.update()
 
 
-def _score_part(part: pd.DataFrame, name: str, decimal: str | None, folder: str, path: str) -> None:
+def _score_part(part: pd.DataFrame, name: str, folder: str, path: str) -> None:
     """Score one part and write it, on a worker.
 
     A part that is scored again after a worker failed replaces an identical file.
     """
-    run, flow = _loaded(folder)
-    reading = Reading.from_json(run.config.get("reading"))
-    part = part.reset_index(drop=True)
-    rows = table.numbers(part, list(part.columns), Path(name), reading, decimal)
-    z = standardised(run, rows, name)
-    values = finite_log_prob(flow, z, name) + run.scaler.log_det if len(z) else np.empty(0)
+    _, model = _loaded(folder)
+    scored = score_frame(model, part.reset_index(drop=True))
+    frame = pd.DataFrame({"log_prob": scored.log_prob, "reason": scored.reasons.astype(str)})
     with replaced_when_whole(Path(path), binary=True) as file:
-        pd.DataFrame({"log_prob": values}).to_parquet(file, index=False)
+        frame.to_parquet(file, index=False)
 
 
-def _loaded(folder: str) -> tuple[Run, Flow]:
+def _loaded(folder: str) -> tuple[Run, TableModel]:
     with _loading:  # once per process, not once per thread
         return _load(folder)
 
 
 @lru_cache(maxsize=1)
-def _load(folder: str) -> tuple[Run, Flow]:
-    run = Run.open(folder)
-    return run, load_flow(folder, scaler=run.scaler)
+def _load(folder: str) -> tuple[Run, TableModel]:
+    return load(folder)

@@ -27,16 +27,17 @@ from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.experiments import run as runs
 from tfp_maf.experiments.datasets import find_experiment, load_splits, reload_splits
 from tfp_maf.experiments.held_out import write_held_out
+from tfp_maf.experiments.post import train_as_the_post
 from tfp_maf.experiments.report import UNITS, report
 from tfp_maf.experiments.run import Run
-from tfp_maf.experiments.settings import STAND_IN_EPOCHS, Experiment
+from tfp_maf.experiments.settings import Experiment
 from tfp_maf.experiments.table_options import TableOptions
 from tfp_maf.experiments.tensorboard import Watcher
 from tfp_maf.flows.flow import Flow
 from tfp_maf.plotting import figures
 from tfp_maf.training.distributed import Workers, strategy_here
 from tfp_maf.training.history import History
-from tfp_maf.training.loop import TrainingDiverged
+from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.utils.console import say, shows
 
 MOST_NOTES = 40  # lines about a table that are printed
@@ -55,6 +56,7 @@ def train(
     distribute: bool,
     tensorboard: bool,
     as_json: bool,
+    recipe: str | None = None,
     seed: int,
     overrides: dict[str, Any],
 ) -> int:
@@ -71,6 +73,7 @@ def train(
         distribute: whether to train with the other workers listed in ``TF_CONFIG``.
         tensorboard: whether to write TensorBoard logs.
         as_json: whether to print the metrics as JSON at the end.
+        recipe: ``"post"`` for gas prepared and trained on as in the blog post.
         seed: seed of weights, shuffles and of a table's split.
         overrides: fields of :class:`Experiment` to replace.
 
@@ -79,7 +82,7 @@ def train(
         ValueError: the data or an option is invalid, or training diverged.
     """
     workers = Workers.of(strategy_here(say) if distribute else None)
-    experiment = find_experiment(target)
+    experiment = find_experiment(target, recipe=recipe)
     if experiment.name == "table":
         if data is not None:
             raise ValueError("--data is for named experiments only; give just the path of a table")
@@ -138,7 +141,7 @@ def _train_in(
     workers: Workers,
 ) -> int:
     """Load, build, train; the first worker also writes the run, the others only take steps."""
-    experiment, splits = _load(experiment, data, options=options, seed=seed)
+    splits = _load(experiment, data, options=options, seed=seed)
     bare = TableModel(splits.schema or Schema.of_numbers(splits.scaler), splits.scaler, None, [])
     candidates = _candidates(experiment, bare, splits)
     metrics: dict[str, Any] = {}
@@ -168,18 +171,32 @@ def _train_in(
             fitted=fitted,
             progress=shows() and workers.index == 0,
             on_begin=watch,
+            trainer=_as_the_post if experiment.recipe == "post" else fit,
             strategy=workers.strategy,
         )
     except TrainingDiverged as error:
-        failure, result = error, error.fitted
+        failure, result = error, error.fitted  # type: ignore[attr-defined]
     if workers.index > 0:
         for name, history in result.histories.items():
             say(f"{name}: {history.epochs} epochs, stopped: {history.stopped}")
     else:
-        _finish(run, splits, result, metrics, seed)
+        _finish(run, splits, result, metrics, experiment, seed)
     if failure is not None:
         raise failure
     return 130 if result.stopped == "interrupted" else 0
+
+
+def _as_the_post(flow: Flow, train: Any, validation: Any, **options: Any) -> History:
+    """Train with the post's loop, whose validation rows are its test rows."""
+    return train_as_the_post(
+        flow,
+        train,
+        validation,
+        learning_rate=options["learning_rate"],
+        batch_size=options["batch_size"],
+        epochs=options["max_epochs"],
+        line=say,
+    )
 
 
 def _candidates(experiment: Experiment, bare: TableModel, splits: Splits) -> list[Candidate]:
@@ -233,15 +250,18 @@ def _begin(
     return metrics, fitted
 
 
-def _load(
-    experiment: Experiment, data: str | None, *, options: TableOptions, seed: int
-) -> tuple[Experiment, Splits]:
-    splits = load_splits(experiment.name, data, options=options, seed=seed, progress=shows())
+def _load(experiment: Experiment, data: str | None, *, options: TableOptions, seed: int) -> Splits:
+    splits = load_splits(
+        experiment.name,
+        data,
+        options=options,
+        recipe=experiment.recipe,
+        seed=seed,
+        progress=shows(),
+    )
     if splits.simulated:
-        if "max_epochs" not in experiment.changed:
-            experiment = dataclasses.replace(experiment, max_epochs=STAND_IN_EPOCHS)
         say("no data/ethylene_CO.txt: training on a simulated stand-in for the gas data")
-    return experiment, splits
+    return splits
 
 
 def _check_same(run: Run, config: dict[str, Any]) -> None:
@@ -253,7 +273,7 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
     ends = {"max_epochs", "patience"}
     before = TableOptions.from_json(run.config).to_json() | run.config
     table = ("drop", "weight", "given", "missing", "continuous", "schema", "reading")
-    for name in ("experiment", "data", *table, "seed", "model", "training", "scaler"):
+    for name in ("experiment", "recipe", "data", *table, "seed", "model", "training", "scaler"):
         old, new = json.loads(json.dumps([before.get(name), config[name]]))
         if isinstance(old, dict):
             differing = [k for k in new if k not in ends and old.get(k) != new[k]]
@@ -263,7 +283,12 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
 
 
 def _finish(
-    run: Run, splits: Splits, result: FittedTable, metrics: dict[str, Any], seed: int
+    run: Run,
+    splits: Splits,
+    result: FittedTable,
+    metrics: dict[str, Any],
+    experiment: Experiment,
+    seed: int,
 ) -> None:
     """Write model, history, metrics and figures of a training run, however it ended."""
     model = result.model
@@ -297,6 +322,11 @@ def _finish(
         f"{metrics['epochs']} epochs in {metrics['train_seconds']:.0f} s, best epoch "
         f"{metrics['best_epoch']}, stopped: {metrics['stopped']}; written to {run.folder}"
     )
+    if metrics["stopped"] == "max_epochs" and experiment.recipe is None:
+        say(
+            f"cut short by --max-epochs {experiment.max_epochs}, before the stopping rule ended "
+            f"it; --resume with more continues"
+        )
 
 
 def _members(result: FittedTable) -> dict[str, Any]:
@@ -334,6 +364,7 @@ def _config(
     schema = splits.schema or Schema.of_numbers(splits.scaler)
     return {
         "experiment": experiment.name,
+        "recipe": experiment.recipe,
         "data": {"source": source, "simulated": splits.simulated, "rows": rows},
         **options.to_json(),
         "left_out": list(splits.left_out),
