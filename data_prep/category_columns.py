@@ -18,18 +18,18 @@ class CategoryColumn:
 
     Attributes:
         name: Name of the column.
-        values: Categories as the table has them, plain values of JSON.
+        categories: As the table has them, plain values of JSON.
         has_missing: Whether a missing value is a category of its own, the last one.
     """
 
     name: str
-    values: tuple[Any, ...]
+    categories: tuple[Any, ...]
     has_missing: bool = False
 
     kind = "category"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(self.values))
+        object.__setattr__(self, "categories", tuple(self.categories))
 
     @property
     def number_names(self) -> list[str]:
@@ -39,7 +39,7 @@ class CategoryColumn:
     @property
     def category_sizes(self) -> dict[str, int]:
         """Name and number of the categories."""
-        return {self.name: len(self.values) + self.has_missing}
+        return {self.name: len(self.categories) + self.has_missing}
 
     def encode(self, column: pd.Series, missing: np.ndarray) -> Encoded:
         """Return the codes of cells ``[N]``.
@@ -48,10 +48,10 @@ class CategoryColumn:
             column: Cells as pandas read them.
             missing: Mask ``[N]`` of missing cells.
         """
-        places = {key(value): place for place, value in enumerate(self.values)}
+        places = {key(value): place for place, value in enumerate(self.categories)}
         codes, distinct = factorised(column)
         found = np.array([places.get(key(cell), -1) for cell in distinct], np.int64)[codes]
-        found[missing] = len(self.values) if self.has_missing else -1
+        found[missing] = len(self.categories) if self.has_missing else -1
         reasons = np.full(len(found), "", object)
         for row in np.flatnonzero(found < 0):
             shown = repr(str(column.iloc[int(row)])[:40])
@@ -62,15 +62,15 @@ class CategoryColumn:
 
     def decode(self, numbers: np.ndarray, codes: np.ndarray) -> pd.Series:
         """Return a column of the table for codes ``[N, 1]``."""
-        values = [*self.values, None] if self.has_missing else list(self.values)
+        values = [*self.categories, None] if self.has_missing else list(self.categories)
         column = pd.Series([values[code] for code in codes[:, 0]], dtype=object)
         return column.infer_objects()
 
     def describe(self) -> str:
         """Return what the column is, in words."""
-        shown = ", ".join(str(value)[:20] for value in self.values[:4])
-        more = ", ..." if len(self.values) > 4 else ""
-        return f"{len(self.values)} categories ({shown}{more})" + (
+        shown = ", ".join(str(value)[:20] for value in self.categories[:4])
+        more = ", ..." if len(self.categories) > 4 else ""
+        return f"{len(self.categories)} categories ({shown}{more})" + (
             ", or missing" * self.has_missing
         )
 

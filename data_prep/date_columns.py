@@ -6,6 +6,7 @@ weekday and the time of the day. ``time = origin + 7 days * week + 1 day * weekd
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from tfp_maf.data_prep.number_columns import Encoded
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
 MONDAY = pd.Timestamp("1970-01-05")
+MOST_TEXTS = 1000  # different texts to tell the format from
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class DateColumn:
             of_day = np.floor(numbers[:, 1] * DAY / self.step) * self.step
             seconds = seconds + np.clip(of_day, 0, DAY - self.step)
         else:  # the same part of a day, or of a step, in all rows
-            seconds = seconds + self.low % min(self.unit, DAY)
+            seconds = seconds + self.low % (DAY if self.has_weekday else self.unit)
         seconds = np.clip(seconds, self.low, self.high)
         if self.has_missing:
             seconds = np.where(codes[:, -1] == 1, np.nan, seconds)
@@ -121,40 +123,54 @@ class DateColumn:
         return {"kind": self.kind} | asdict(self)
 
 
-def seconds_of(column: pd.Series) -> np.ndarray:
+def seconds_of(column: pd.Series, text_format: str = "") -> np.ndarray:
     """Return times in seconds after Monday, 5 January 1970, NaN where a cell is no time ``[N]``."""
-    times = parsed(column)
+    times = parsed(column, text_format)
     seconds = (times - MONDAY) / pd.Timedelta(seconds=1)
     return seconds.to_numpy(np.float64, na_value=np.nan)
 
 
-def parsed(column: pd.Series) -> pd.Series:
+def parsed(column: pd.Series, text_format: str = "") -> pd.Series:
     """Return cells as times without time zone, NaT where a cell is none."""
     if column.dtype.kind == "m" or pd.api.types.is_timedelta64_dtype(column):
         return MONDAY + column
     if not pd.api.types.is_datetime64_any_dtype(column):
-        column = pd.to_datetime(column.astype(str).str.strip(), errors="coerce", format="mixed")
-        if column.dtype == object:  # several time zones
-            column = pd.to_datetime(column, errors="coerce", utc=True)
+        texts = column.astype(str).str.strip()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            column = pd.to_datetime(texts, errors="coerce", format=text_format or "mixed", utc=True)
     if getattr(column.dt, "tz", None) is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     return column.astype("datetime64[ns]")
 
 
 def format_of(column: pd.Series) -> str:
-    """Return the format of dates in text, or an empty text if it is not one for all of them."""
+    """Return the format of dates in text, or an empty text if it is not one for all of them.
+
+    Where the day and the month can't be told apart, the day is first with points in between, and
+    the month otherwise.
+    """
     if column.dtype.kind in "mM" or pd.api.types.is_datetime64_any_dtype(column):
         return ""
-    texts = column.dropna().astype(str).str.strip().head(200)
-    guess = pd.tseries.api.guess_datetime_format
+    texts = column.dropna().astype(str).str.strip()
+    texts = texts.drop_duplicates().head(MOST_TEXTS)
     for text in texts.head(20):
-        for dayfirst in (False, True):
-            found = guess(text, dayfirst=dayfirst)
-            if found and (pd.to_datetime(texts, format=found, errors="coerce").notna()).all():
-                back = pd.to_datetime(texts, format=found).dt.strftime(found)
-                if (back == texts).all():
-                    return found
+        order = (True, False) if "." in text[:3] else (False, True)
+        for dayfirst in order:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = pd.tseries.api.guess_datetime_format(text, dayfirst=dayfirst)
+            if found and _is_format(texts, found):
+                return found
     return ""
+
+
+def _is_format(texts: pd.Series, text_format: str) -> bool:
+    """Return whether all texts are times in a format, and come back from it as they are."""
+    times = pd.to_datetime(texts, format=text_format, errors="coerce")
+    if times.dtype == object or times.isna().any():
+        return False
+    return bool((times.dt.strftime(text_format) == texts).all())
 
 
 def infer(
@@ -168,7 +184,8 @@ def infer(
         missing: Mask of the cells that are missing.
         has_missing: Whether missing values are a category of their own.
     """
-    seconds = seconds_of(column[~missing])
+    text_format = format_of(column[~missing])
+    seconds = seconds_of(column[~missing], text_format)
     seconds = seconds[np.isfinite(seconds)]
     if len(np.unique(seconds)) < 2:
         return "it is one date" if len(seconds) else "it holds no dates"
@@ -188,6 +205,6 @@ def infer(
         step,
         has_time=has_time,
         has_weekday=has_weekday,
-        format=format_of(column[~missing]),
+        format=text_format,
         has_missing=has_missing,
     )

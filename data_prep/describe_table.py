@@ -12,6 +12,7 @@ import pandas as pd
 
 from tfp_maf.data_prep import (
     category_columns,
+    cells,
     date_columns,
     dependent_columns,
     derived_columns,
@@ -193,7 +194,8 @@ def _schema(
     for name, column in found.cells.items():
         gaps[name] = (column.missing | _bad(column))[rows]
         if column.kind == "dates":
-            values[name] = date_columns.seconds_of(frame[name])
+            text_format = date_columns.format_of(frame[name][~gaps[name]])
+            values[name] = date_columns.seconds_of(frame[name], text_format)
             gaps[name] |= ~np.isfinite(values[name])
         if column.kind == "numbers":
             values[name] = np.where(gaps[name], np.nan, column.numbers[rows])
@@ -252,20 +254,30 @@ def _column(
         return date_columns.infer(name, frame[name], gaps[name], has_missing=has_missing)
     train, validation = (part[present[part]] for part in parts)
     rest = np.flatnonzero(present)
-    return infer_columns.numbers(
+    described = infer_columns.numbers(
         name,
         *(values[name][part] for part in (train, validation, rest)),
         has_missing=has_missing,
         continuous=wanted.continuous,
         few=asked != "number",
     )
+    if isinstance(described, CategoryColumn):  # as the table has them: true and false, say
+        return _all_categories(name, frame[name][present], has_missing)
+    return described
 
 
 def _all_categories(name: str, column: pd.Series, has_missing: bool) -> CategoryColumn:
     distinct: dict[str, Any] = {}
     for cell in category_columns.factorised(column)[1]:
         distinct.setdefault(category_columns.key(cell), category_columns.plain(cell))
-    return CategoryColumn(name, tuple(distinct[k] for k in sorted(distinct)), has_missing)
+    ordered = sorted(distinct, key=_order)
+    return CategoryColumn(name, tuple(distinct[k] for k in ordered), has_missing)
+
+
+def _order(text: str) -> tuple[float, str]:
+    """Return what sorts numbers by size, before all texts."""
+    number = cells.number(text, ".")
+    return (np.inf if number is None or np.isnan(number) else number), text
 
 
 def _overridden(column: Any, wanted: Mapping[str, Any]) -> Any:
@@ -308,10 +320,11 @@ def _constants(
                 tolerance = 1e-3 * max(abs(number), 1.0)
                 rules.append(DerivedColumn(name, number, {}, tolerance, decimals))
         else:
-            cells = frame[name].iloc[of_train]
-            keys = {category_columns.key(cell) for cell in category_columns.factorised(cells)[1]}
+            present = frame[name].iloc[of_train]
+            distinct = category_columns.factorised(present)[1]
+            keys = {category_columns.key(cell) for cell in distinct}
             if len(keys) == 1:
-                rules.append(DerivedColumn(name, category_columns.plain(cells.iloc[0])))
+                rules.append(DerivedColumn(name, category_columns.plain(present.iloc[0])))
     return rules
 
 
@@ -350,13 +363,13 @@ def _dependents(
     return rules
 
 
-def _fill(column: Any, cells: pd.Series, values: np.ndarray | None, gaps: np.ndarray) -> Any:
+def _fill(column: Any, present: pd.Series, values: np.ndarray | None, gaps: np.ndarray) -> Any:
     """Return the median of a column, or its most frequent category."""
     if isinstance(column, (NumberColumn, DateColumn)) and values is not None:
         return missing_values.fill_of(values[~gaps])
-    keys = pd.Series([category_columns.key(cell) for cell in cells])
+    keys = pd.Series([category_columns.key(cell) for cell in present])
     common = keys.mode().iloc[0]
-    return next(each for each in column.values if category_columns.key(each) == common)  # noqa: PD011
+    return next(each for each in column.categories if category_columns.key(each) == common)
 
 
 def _scaler(encoded: EncodedTable, names: Sequence[str]) -> Scaler:

@@ -24,7 +24,8 @@ STANDS_OUT = 4  # times as frequent as the values next to it
 NEIGHBOURS = 2  # on each side
 MOST_SPECIAL = 3
 FEWEST_OTHERS = 5  # distinct values beside the special ones
-BETTER = 0.1  # nats per row by which a transformation must win on validation rows
+BETTER = 0.1  # nats per row by which a transformation must win
+MOST_NATS = (-5.0, 5.0)  # that one row counts, which otherwise could decide alone
 
 
 def numbers(
@@ -59,7 +60,7 @@ def numbers(
     if few and _are_few(all_values, len(train)):
         plain = tuple(category_columns.plain(value) for value in all_values)
         return CategoryColumn(name, plain, has_missing)
-    step = step_of(all_values, decimals) if len(values) < ROUNDED * len(train) else None
+    step = step_of(values, decimals_of(values)) if len(values) < ROUNDED * len(train) else None
     special = _special(values, counts)
     usual = [part[~np.isin(part, special)] for part in (train, validation, seen)]
     transform, parameters = _transform(usual[0], usual[1], usual[2], step)
@@ -129,7 +130,10 @@ def _special(distinct: np.ndarray, counts: np.ndarray) -> tuple[float, ...]:
 def _transform(
     train: np.ndarray, validation: np.ndarray, seen: np.ndarray, step: float | None
 ) -> tuple[str, tuple[float, float]]:
-    """Return the transformation under which a Gaussian fits validation rows best."""
+    """Return the transformation under which a Gaussian fits training and validation rows best.
+
+    The Gaussian is that of the training rows. A transformation must win by three standard errors.
+    """
     margin = 0.0 if step is None else step / 2
     plain = (0.0, 1.0)
     if len(validation) < 2 or len(train) < 2 or train.std() == 0:
@@ -143,23 +147,23 @@ def _transform(
     quartiles = np.quantile(train, [0.25, 0.5, 0.75])
     if quartiles[0] < quartiles[2]:
         candidates["asinh"] = (float(quartiles[1]), float(quartiles[2] - quartiles[0]))
+    values = np.concatenate([train, validation])
     scores = {
-        name: _gaussian(
-            NumberColumn("x", 0, 1, transform=name, parameters=parameters), train, validation
-        )
+        name: _gaussian(NumberColumn("x", transform=name, parameters=parameters), train, values)
         for name, parameters in candidates.items()
     }
-    best = max(scores, key=lambda name: scores[name])
-    if not scores[best] > scores["none"] + BETTER:
+    best = max(scores, key=lambda name: np.clip(scores[name] - scores["none"], *MOST_NATS).mean())
+    gain = np.clip(scores[best] - scores["none"], *MOST_NATS)
+    if not gain.mean() > max(BETTER, 3 * gain.std() / np.sqrt(len(gain))):
         best = "none"
     return best, candidates[best]
 
 
-def _gaussian(column: NumberColumn, train: np.ndarray, validation: np.ndarray) -> float:
-    """Return the mean log-likelihood of values under a Gaussian of the transformed values."""
+def _gaussian(column: NumberColumn, train: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return log-likelihoods of values under a Gaussian of transformed training values."""
     z, _ = column.transformed(train)
     mean, scale = z.mean(), z.std()
     if not scale > 0:
-        return -np.inf
-    z, log_det = column.transformed(validation)
-    return float((log_det - np.log(scale) - 0.5 * ((z - mean) / scale) ** 2).mean())
+        return np.full(len(values), -np.inf)
+    z, log_det = column.transformed(values)
+    return log_det - np.log(scale) - 0.5 * ((z - mean) / scale) ** 2

@@ -122,7 +122,7 @@ class Schema:
                 codes[column.name] = column.encode(*self._filled(column, frame, missing))
                 continue
             if isinstance(column, DateColumn):
-                numbers = date_columns.seconds_of(frame[column.name])
+                numbers = date_columns.seconds_of(frame[column.name], column.format)
             else:
                 numbers = np.where(found.missing, np.nan, found.numbers)
             values[column.name] = self._fill(column, numbers, missing)
@@ -175,6 +175,10 @@ class Schema:
     ) -> np.ndarray:
         result = np.zeros(len(frame))
         numbers = dict(values)
+        for column in self.columns:  # of categories that are numbers
+            if column.name not in numbers:
+                found = parsed[column.name]
+                numbers[column.name] = np.where(found.missing, np.nan, found.numbers)
         for rule in self.derived:
             if rule.name not in parsed:
                 continue

@@ -1,0 +1,303 @@
+"""The column description: to numbers and categories, and back as the table came."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfp_maf.data_prep import date_columns, infer_columns, row_noise, table
+from tfp_maf.data_prep.category_columns import CategoryColumn
+from tfp_maf.data_prep.date_columns import DateColumn
+from tfp_maf.data_prep.number_columns import NumberColumn
+from tfp_maf.data_prep.schema import Schema
+
+N = 400
+
+
+def adult_like(n=N, seed=0):
+    """A table with columns of every kind."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(17, 90, n)
+    hours = np.where(rng.random(n) < 0.5, 40, rng.integers(1, 99, n))
+    gain = np.where(rng.random(n) < 0.8, 0, np.round(np.exp(rng.normal(7, 2, n))))
+    return pd.DataFrame(
+        {
+            "age": age,
+            "work": rng.choice(["Private", "Self-emp", "State-gov"], n, p=[0.7, 0.2, 0.1]),
+            "height": np.round(rng.normal(170, 10, n), 1),
+            "gain": gain.astype(int),
+            "hours": hours,
+            "rich": rng.random(n) < 0.3,
+            "when": pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 90 * 24, n), "h"),
+            "country": "X",
+            "age_in_months": 12 * age,
+            "weight": np.exp(rng.normal(4, 1.2, n)),
+        }
+    )
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(frame, name="t.csv", **options):
+        path = tmp_path / name
+        frame.to_parquet(path) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+        return table.load(path, **options)
+
+    return load
+
+
+def kinds(splits):
+    return {column.name: column for column in splits.schema.columns}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_each_column_is_described_by_its_kind(load, name):
+    splits = load(adult_like(), name)
+    found = kinds(splits)
+    assert isinstance(found["work"], CategoryColumn)
+    assert found["work"].categories == ("Private", "Self-emp", "State-gov")
+    assert isinstance(found["rich"], CategoryColumn)
+    assert isinstance(found["when"], DateColumn)
+    assert (found["when"].has_time, found["when"].has_weekday, found["when"].step) == (
+        True,
+        True,
+        3600,
+    )
+    assert (found["age"].step, found["age"].decimals) == (1, 0)
+    assert found["height"].step == pytest.approx(0.1)
+    assert found["gain"].special == (0,)
+    assert found["hours"].special == (40,)
+    assert found["weight"].transform == "log"
+    rules = {rule.name: rule for rule in splits.schema.derived}
+    assert rules["country"].offset == "X"
+    assert rules["age_in_months"].weights == {"age": 12.0}
+    assert not splits.left_out
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_rows_come_back_as_they_came(load, name, tmp_path):
+    frame = adult_like()
+    splits = load(frame, name)
+    schema = splits.schema
+    read = pd.read_csv(tmp_path / name) if name == "t.csv" else frame
+    encoded = schema.encode(read)
+    assert (encoded.reasons == "").all()
+    back = schema.decode(encoded.numbers, encoded.codes)
+    assert list(back.columns) == list(frame.columns)
+    for column in frame.columns:
+        if column == "when":
+            assert (pd.to_datetime(back[column]) == frame[column]).all()
+        elif column == "weight":
+            np.testing.assert_allclose(back[column], frame[column], rtol=1e-9)
+        else:
+            assert (back[column] == frame[column]).all(), column
+    again = Schema.from_json(json.loads(json.dumps(schema.to_json())))
+    assert again == schema
+
+
+def test_the_scale_of_a_density_is_that_of_the_values(load):
+    """The change of variables from values to standardised numbers, by finite differences."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": np.exp(rng.normal(0, 2, N)), "y": rng.standard_t(1.2, N) * 3 + 5})
+    splits = load(frame)
+    assert [column.transform for column in splits.schema.columns] == ["log", "asinh"]
+
+    def rows_of(values):
+        encoded = splits.schema.encode(values)
+        return splits.schema.standardised(encoded, splits.scaler), encoded.numbers
+
+    rows, _ = rows_of(frame)
+    step = 1e-6
+    log_slopes = np.zeros(N)
+    for place, name in enumerate(frame.columns):
+        above, below = (
+            rows_of(frame.assign(**{name: frame[name] * (1 + sign * step)}))[1] for sign in (1, -1)
+        )
+        slope = (above - below)[:, place] / (2 * step * frame[name].to_numpy())
+        log_slopes += np.log(slope) - np.log(splits.scaler.scale[place])
+    np.testing.assert_allclose(rows.log_det + rows.to_units, log_slopes, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        NumberColumn("x", 0, 10, step=0.5, decimals=1),
+        NumberColumn("x", 0, 10, step=0.5, transform="log", parameters=(-0.25, 1)),
+        NumberColumn("x", 0, 10, step=0.5, transform="logit", parameters=(-0.25, 10.25)),
+        NumberColumn("x", 0, 10, transform="asinh", parameters=(2.0, 0.3)),
+        NumberColumn("x", 0, 10, step=0.5, special=(0.0, 10.0), has_missing=True),
+    ],
+)
+def test_numbers_go_there_and_back(column):
+    values = np.linspace(0, 10, 21)
+    missing = np.zeros(21, bool)
+    if column.has_missing:
+        values, missing = np.append(values, np.nan), np.append(missing, True)
+    encoded = column.encode(values, missing, row_noise.keys(values[:, None]))
+    assert (encoded.reasons == "").all()
+    back = column.decode(encoded.numbers, encoded.codes).to_numpy(float, na_value=np.nan)
+    np.testing.assert_allclose(back, values, atol=1e-9)
+    # A value stands for all that round to it, not for itself.
+    if column.step and column.transform == "none":
+        noise = encoded.numbers[:, 0] - values
+        assert np.nanmax(np.abs(noise)) < 0.25
+        assert np.nanstd(noise) == pytest.approx(0.5 / np.sqrt(12), rel=0.4)
+
+
+def test_dates_go_there_and_back():
+    for unit, count in [("D", 300), ("h", 900), ("s", 500), ("15min", 3000), ("7D", 60)]:
+        times = pd.Series(pd.date_range("2019-02-28 12:00", periods=count, freq=unit))
+        none = np.zeros(count, bool)
+        column = date_columns.infer("t", times, none, has_missing=False)
+        seconds = date_columns.seconds_of(times)
+        encoded = column.encode(seconds, none, row_noise.keys(seconds[:, None]))
+        assert (column.decode(encoded.numbers, encoded.codes) == times).all(), unit
+
+
+@pytest.mark.parametrize("text", ["%d.%m.%Y", "%Y-%m-%d %H:%M", "%m/%d/%Y"])
+def test_dates_keep_their_format(load, text):
+    rng = np.random.default_rng(1)
+    times = pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 2000, N), "h")
+    frame = pd.DataFrame({"t": times.strftime(text), "x": rng.normal(size=N)})
+    splits = load(frame)
+    encoded = splits.schema.encode(frame)
+    back = splits.schema.decode(encoded.numbers, encoded.codes)
+    assert (back["t"] == frame["t"]).all()
+
+
+def test_unknown_categories_missing_cells_and_values_out_of_range_have_reasons(load):
+    splits = load(adult_like())
+    frame = adult_like().head(5)
+    frame["weight"] = [1.0, 0.0, np.nan, 1.0, 1.0]
+    frame["work"] = ["Private", "Private", "Private", "Astronaut", None]
+    reasons = splits.schema.encode(frame).reasons
+    assert reasons[0] == ""
+    assert reasons[1] == "column 'weight' is outside of its range"
+    assert reasons[2] == "column 'weight' is missing"
+    assert reasons[3] == "column 'work' has an unknown category 'Astronaut'"
+    assert reasons[4] == "column 'work' is missing"
+
+
+def test_missing_values_are_dropped_filled_or_modelled_and_counted(load):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=[N, 2]), columns=["a", "b"])
+    frame["c"] = rng.choice(list("xyz"), N)
+    frame.loc[rng.random(N) < 0.3, "a"] = np.nan
+    frame.loc[rng.random(N) < 0.1, "c"] = np.nan
+    gaps = frame.isna()
+    counts = f"values are missing in 'a' ({gaps['a'].sum()}), 'c' ({gaps['c'].sum()})"
+    rows = gaps.any(axis=1).sum()
+    dropped = load(frame, missing="drop")
+    assert f"{rows} of {N} rows left out: {counts}" in dropped.notes
+    assert sum(map(len, (dropped.train, dropped.validation, dropped.test))) == N - rows
+    filled = load(frame, missing="fill")
+    assert f"{rows} of {N} rows filled: {counts}" in filled.notes
+    assert filled.schema.fills["a"] == pytest.approx(frame["a"].median(), abs=0.05)
+    assert filled.schema.fills["c"] == frame["c"].mode()[0]
+    modelled = load(frame)
+    assert f"{rows} of {N} rows kept, with missing values modelled: {counts}" in modelled.notes
+    assert dict(modelled.schema.category_sizes) == {"a is": 2, "c": 4}
+    encoded = modelled.schema.encode(frame)
+    back = modelled.schema.decode(encoded.numbers, encoded.codes)
+    assert (back.isna() == gaps[back.columns]).all().all()
+    few = frame.assign(a=np.where(np.arange(N) < 8, np.nan, rng.normal(size=N)), c="x")
+    assert f"8 of {N} rows left out: values are missing in 'a' (8)" in load(few).notes
+
+
+def test_a_missing_number_leaves_the_density_of_the_others(load):
+    """Its place is taken by noise whose own density is taken off again."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=[N, 2]), columns=["a", "b"])
+    frame.loc[::2, "a"] = np.nan
+    splits = load(frame)
+    rows = splits.schema.standardised(splits.schema.encode(frame), splits.scaler)
+    normal = -0.5 * rows.z**2 - 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose((normal.sum(axis=1) + rows.log_det)[::2], normal[::2, 1], atol=1e-5)
+    scale = np.log(splits.scaler.scale)
+    np.testing.assert_allclose(rows.to_units[::2], -scale[1])
+    np.testing.assert_allclose(rows.to_units[1::2], -scale.sum())
+
+
+def test_a_broken_rule_lowers_the_score(load):
+    frame = adult_like()
+    splits = load(frame)
+    broken = frame.head(3).copy()
+    broken.loc[1, "age_in_months"] += 6
+    broken.loc[2, "country"] = "Y"
+    penalty = splits.schema.encode(broken).penalty
+    assert penalty[0] == 0
+    assert penalty[1] < -10
+    assert penalty[2] < -10
+
+
+def test_a_schema_replaces_what_is_inferred(load):
+    frame = adult_like()
+    wanted = {
+        "age": {"kind": "category"},
+        "height": {"step": None},
+        "weight": {"transform": "none"},
+    }
+    found = kinds(load(frame, schema=wanted))
+    assert isinstance(found["age"], CategoryColumn)
+    assert found["height"].step is None
+    assert found["weight"].transform == "none"
+    for bad, message in [
+        ({"zip": {}}, "has no column 'zip' to describe"),
+        ({"age": {"colour": 1}}, "a number has the attributes .*, not colour"),
+        ({"age": {"kind": "date"}}, "column 'age' can't be a date: it is a number"),
+        ({"age": {"transform": "sqrt"}}, "transform 'sqrt' is none of"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load(frame, schema=bad)
+
+
+def test_given_columns_must_be_there(load):
+    frame = adult_like()
+    splits = load(frame, given=("age", "work"))
+    numbers, codes = splits.schema.is_given
+    assert list(np.array(splits.schema.number_names)[numbers]) == ["age"]
+    assert list(np.array(list(splits.schema.category_sizes))[codes]) == ["work"]
+    with pytest.raises(ValueError, match="has no column 'z' that is given"):
+        load(frame, given=("z",))
+    with pytest.raises(ValueError, match="column 'country' can't be given"):
+        load(frame, given=("country",))
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals", "step"),
+    [
+        ([1, 4, 7], 0, 3),
+        ([0.5, 1.0, 2.5], 1, 0.5),
+        ([0.125, 0.375], 3, 0.25),
+        ([1e300, 2.0], None, None),
+        ([np.pi, np.e], None, None),
+        ([-3.0, 5.0, 100.0], 0, 1),
+    ],
+)
+def test_steps(values, decimals, step):
+    distinct = np.unique(np.array(values, float))
+    assert infer_columns.decimals_of(distinct) == decimals
+    assert infer_columns.step_of(distinct, decimals) == step
+
+
+def test_a_smooth_peak_has_no_special_value():
+    rng = np.random.default_rng(0)
+    x = np.round(rng.normal(0, 3, 2000))
+    none = np.empty(0)
+    assert infer_columns.numbers("x", x, none, none, few=False).special == ()
+    spiked = np.where(rng.random(2000) < 0.2, 7, x)
+    assert infer_columns.numbers("x", spiked, none, none, few=False).special == (7,)
+
+
+def test_continuous_takes_numbers_as_they_are(load):
+    splits = load(adult_like().drop(columns="when"), continuous=True)
+    assert not splits.schema.category_sizes
+    assert all(column.transform == "none" for column in splits.schema.columns)
+    frame = adult_like()
+    z = (frame["height"] - splits.scaler.mean[1]) / splits.scaler.scale[1]
+    rows = splits.schema.standardised(
+        splits.schema.encode(frame.astype({"rich": int})), splits.scaler
+    )
+    np.testing.assert_allclose(rows.z[:, 1], z, atol=1e-5)
+    np.testing.assert_allclose(rows.log_det, 0, atol=1e-9)
