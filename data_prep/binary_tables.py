@@ -41,13 +41,13 @@ def _by_pyarrow(
 
 
 def _decodable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Replace columns of text that is not UTF-8, which pyarrow reads but pandas cannot use."""
+    """Empty columns of text that is not UTF-8, which pyarrow reads but pandas cannot use."""
     for place, name in enumerate(frame.columns):
         if not pd.api.types.is_numeric_dtype(frame.iloc[:, place]):
             try:
                 frame.iloc[:, place].to_numpy(object)
             except Exception:  # of several types, by the version of pyarrow
-                frame[name] = "not UTF-8"
+                frame[name] = [[]] * len(frame)  # no numbers, texts or dates: it is left out
     return frame
 
 

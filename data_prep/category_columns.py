@@ -55,8 +55,8 @@ class CategoryColumn:
         reasons = np.full(len(found), "", object)
         for row in np.flatnonzero(found < 0):
             shown = repr(str(column.iloc[int(row)])[:40])
-            what = "is missing" if missing[row] else f"has an unknown category {shown}"
-            reasons[row] = f"column {self.name!r} {what}"
+            what = "the value is missing" if missing[row] else f"unknown category {shown}"
+            reasons[row] = f"column {self.name!r}: {what}"
         count = len(found)
         return Encoded(np.empty([count, 0]), found[:, None], np.zeros(count), reasons)
 

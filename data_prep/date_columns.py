@@ -89,8 +89,8 @@ class DateColumn:
             codes.append(missing.astype(np.int64))
         reasons = np.full(count, "", object)
         if not self.has_missing:
-            reasons[missing] = f"column {self.name!r} is missing"
-        reasons[~missing & ~np.isfinite(seconds)] = f"column {self.name!r} is not a date"
+            reasons[missing] = f"column {self.name!r}: the value is missing"
+        reasons[~missing & ~np.isfinite(seconds)] = f"column {self.name!r}: not a date"
         stacked = np.stack(codes, axis=1) if codes else np.empty([count, 0], np.int64)
         return Encoded(np.stack(numbers, axis=1), stacked, np.zeros(count), reasons)
 

@@ -103,7 +103,7 @@ def describe(
     Args:
         found: Columns that may be modelled.
         wanted: What the user wants.
-        decimal, na: See :class:`Schema`.
+        decimal, na: Decimal sign of numbers in text, and texts of missing values.
         seed: Seed of the shuffle.
 
     Raises:
@@ -134,21 +134,21 @@ def describe(
     order = np.random.default_rng(seed).permutation(len(frame))
     frame = frame.iloc[order]
     schema = _schema(found, frame, kept[order], wanted, way)
-    schema = dataclasses.replace(schema, decimal=decimal, na=tuple(na))
+    schema = dataclasses.replace(schema, na=tuple(na))
     gone = [name for name in wanted.given if name not in {c.name for c in schema.columns}]
     if gone:
         raise ValueError(
             f"column {gone[0]!r} can't be given, as it is left out or follows from others"
             f"{_because([n for n in found.notes if repr(gone[0]) in n])}"
         )
-    encoded = schema.encode(frame)
+    encoded = schema.encode(frame, decimal=decimal)
     units = _units(schema, encoded)
     return DescribedTable(
         dataclasses.replace(schema, units=units),
         encoded,
         frame.index.to_numpy(),
         tuple(found.left_out),
-        (*found.notes, *schema.describe()),
+        (*found.notes, *(f"column {r.name!r}: {r.describe()}" for r in schema.derived)),
     )
 
 

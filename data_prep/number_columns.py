@@ -102,15 +102,15 @@ class NumberColumn:
         if self.has_missing:
             codes[missing] = 1 + len(self.special)
         else:
-            reasons[missing] = f"column {self.name!r} is missing"
-        reasons[~missing & ~np.isfinite(values)] = f"column {self.name!r} is not a finite number"
+            reasons[missing] = f"column {self.name!r}: the value is missing"
+        reasons[~missing & ~np.isfinite(values)] = f"column {self.name!r}: not a finite number"
         numbers = np.where((codes == 0) & np.isfinite(values), values, np.nan)
         if self.step is not None:
             stream = sum(map(ord, self.name))
             numbers = numbers + self.step * (row_noise.uniform(keys, stream) - 0.5)
         numbers, log_det = self.transformed(numbers)
         outside = (codes == 0) & (reasons == "") & ~np.isfinite(numbers)
-        reasons[outside] = f"column {self.name!r} is outside of its range"
+        reasons[outside] = f"column {self.name!r}: the value is out of range"
         return Encoded(
             np.where(np.isfinite(numbers), numbers, np.nan)[:, None],
             codes[:, None] if self.category_sizes else np.empty([len(values), 0], np.int64),

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells, date_columns, row_noise
+from tfp_maf.data_prep import cells, date_columns, row_noise, text_files
 from tfp_maf.data_prep.category_columns import CategoryColumn
 from tfp_maf.data_prep.date_columns import DateColumn
 from tfp_maf.data_prep.derived_columns import DerivedColumn
@@ -58,7 +58,6 @@ class Schema:
         given: Names of the columns that the density is conditional on.
         units: Deviation of each number in the column's own units, by name: what one standard unit
             is, whatever the transformation.
-        decimal: Decimal sign of numbers in text; None if each column tells.
         na: Texts that mean that a value is missing.
     """
 
@@ -68,7 +67,6 @@ class Schema:
     fills: Mapping[str, Any] = field(default_factory=dict)
     given: tuple[str, ...] = ()
     units: Mapping[str, float] = field(default_factory=dict)
-    decimal: str | None = None
     na: tuple[str, ...] = ()
 
     @classmethod
@@ -100,16 +98,17 @@ class Schema:
         """Names of the table's columns that rows are read from."""
         return [*(c.name for c in self.columns), *(c.name for c in self.derived)]
 
-    def encode(self, frame: pd.DataFrame) -> EncodedTable:
+    def encode(self, frame: pd.DataFrame, *, decimal: str | None = None) -> EncodedTable:
         """Return the numbers and categories of rows.
 
         Args:
+            decimal: Decimal sign of numbers in text; by default, each column tells.
             frame: Cells as they were read, with the columns that are modelled; others that the
                 description knows are compared with their rules.
         """
         count = len(frame)
         parsed = {
-            name: cells.parse(frame[name], decimal=self.decimal, na=self.na)
+            name: cells.parse(frame[name], decimal=decimal, na=self.na)
             for name in self.names
             if name in frame
         }
@@ -134,6 +133,9 @@ class Schema:
             else column.encode(values[column.name], missing[column.name], keys)
             for column in self.columns
         ]
+        for column, part in zip(self.columns, parts, strict=True):
+            if not isinstance(column, CategoryColumn):
+                _tell(part.reasons, column.name, frame[column.name], missing[column.name])
         return EncodedTable(
             numbers=np.concatenate([np.empty([count, 0]), *(p.numbers for p in parts)], axis=1),
             codes=np.concatenate(
@@ -229,9 +231,9 @@ class Schema:
         return pd.DataFrame({name: found[name] for name in names})
 
     def describe(self) -> list[str]:
-        """Return a line per column."""
+        """Return a line per column that is modelled."""
         lines = []
-        for column in [*self.columns, *self.derived]:
+        for column in self.columns:
             is_given = ", given" if column.name in self.given else ""
             lines.append(f"column {column.name!r}: {column.describe()}{is_given}")
         return lines
@@ -245,7 +247,6 @@ class Schema:
             "fills": dict(self.fills),
             "given": list(self.given),
             "units": dict(self.units),
-            "decimal": self.decimal,
             "na": list(self.na),
         }
 
@@ -263,7 +264,6 @@ class Schema:
                 tuple(column_of(column) for column in values["derived"]),
                 fills=values["fills"],
                 units=values["units"],
-                decimal=values["decimal"],
                 **lists,
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -277,6 +277,13 @@ def column_of(values: Mapping[str, Any]) -> Any:
         KeyError, TypeError: If its kind is unknown, or an attribute is missing or unknown.
     """
     return KINDS[values["kind"]](**{n: v for n, v in values.items() if n != "kind"})
+
+
+def _tell(reasons: np.ndarray, name: str, column: pd.Series, missing: np.ndarray) -> None:
+    """Quote the cells that are no numbers or dates in the reasons."""
+    for row in np.flatnonzero((reasons != "") & ~missing):
+        if reasons[row].endswith("not a finite number"):
+            reasons[row] = f"column {name!r}: {text_files.what_is_wrong(column.iloc[int(row)])}"
 
 
 def _joined(reasons: Sequence[np.ndarray], count: int) -> np.ndarray:

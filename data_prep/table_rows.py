@@ -22,7 +22,7 @@ def read_frame(
     *,
     left_out: Sequence[str] = (),
     reading: Reading | None = None,
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, str | None, list[str]]:
     """Read the rows that a trained model is to score: its columns, and those that follow from them.
 
     Blank rows and a footer at the end are left out; every other row of the file is in the result.
@@ -34,7 +34,8 @@ def read_frame(
         reading: What the user says about such files.
 
     Returns:
-        Cells as they were read, and notes of what was ignored.
+        Cells as they were read, the decimal sign of numbers in text, and notes of what was
+        ignored.
 
     Raises:
         OSError: If the file is missing.
@@ -53,7 +54,7 @@ def read_frame(
             )
         frame.columns = pd.Index(fitting[0])
     kept, more = wanted(list(frame.columns), schema, path, left_out=left_out)
-    return frame[kept], notes + more
+    return frame[kept], raw.decimal, notes + more
 
 
 def numbers(

@@ -10,9 +10,12 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from table_rows import read_rows
 
 from tfp_maf.data_prep import raw_files, table
+from tfp_maf.data_prep.number_columns import NumberColumn
 from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.schema import Schema
 
 N = 80
 X = np.random.default_rng(1).normal([2.0, -1200.0], [1.0, 300.0], [N, 2]).round(3)
@@ -91,7 +94,7 @@ KINDS = {
         "t.csv", text(FRAME.set_axis([2019, 2020], axis=1)), ["2019", "2020"], N, []),
     "no header, text at the end": (
         "t.csv", FRAME.assign(c="x").to_csv(index=False, header=False), ["x1", "x2"], N,
-        ["no header found", "column 'x3' left out: it holds no numbers"]),
+        ["no header found", "column 'x3': constant in training, x"]),
     "long names": ("t.csv", text(FRAME.rename(columns={"a": LONG})), [LONG.strip(), "b"], N, []),
     "names twice": ("t.csv", "a,a\n" + text(header=False), ["a", "a.1"], N, []),
     "lines before the header": (
@@ -129,25 +132,27 @@ KINDS = {
         "t.csv", with_cell(5, "a", "broken"), "ab", N - 1,
         ["column 'a': 1 value counts as missing: text, first 'broken' in row 6", "1 of 80 rows"]),
     "mostly text": (
-        "t.csv", assign(c=["12"] + ["flat"] * (N - 1)), "ab", N, ["79 of 80 values are text"]),
+        "t.csv", assign(c=["12"] + ["flat"] * (N - 1)), "ab", N, []),
     "mostly missing": (
-        "t.csv", assign(c=np.where(ROW % 4, np.nan, ROW)), "ab", N,
-        ["column 'c' left out: 60 of its 80 values are missing"]),
+        "t.csv", assign(c=np.where(ROW % 4, np.nan, ROW)), "abc", N,
+        ["60 of 80 rows kept, with missing values modelled: values are missing in 'c' (60)"]),
     "missing code": (
         "t.csv", assign(c=np.where(ROW % 4, ROW**2, -999)), "abc", N,
         ["20 values are -999; if these are missing, give --na -999"]),
-    "true and false": ("t.csv", assign(c=ROW % 3 == 0), "abc", N, []),
+    "true and false": ("t.csv", assign(c=ROW % 3 == 0), "ab", N, []),
     "true, false and missing": (
-        "t.csv", assign(c=np.array([True, False, None] * N)[:N]), "abc", N - 26, ["in 'c' (26)"]),
-    "yes and no": ("t.csv", assign(c=np.where(ROW % 3, "yes", "No")), "abc", N, []),
+        "t.csv", assign(c=np.array([True, False, None] * N)[:N]), "ab", N, ["in 'c' (26)"]),
+    "yes and no": ("t.csv", assign(c=np.where(ROW % 3, "yes", "No")), "ab", N, []),
     "dates": (
-        "t.csv", assign(c=pd.date_range("2020", periods=N)), "ab", N, ["it holds dates"]),
+        "t.csv", assign(c=pd.date_range("2020", periods=N)), ["a", "b", "c (week)"], N, []),
     "German dates": (
-        "t.csv", assign(c=[f"{1 + n % 28:02}.03.2020" for n in ROW]), "ab", N, ["holds dates"]),
-    "a constant": ("t.csv", assign(c=2020), "ab", N, ["column 'c' left out: it is constant, 2020"]),
-    "a repeat": ("t.csv", assign(c=FRAME["a"] * 2), "ab", N, ["'c' left out: it repeats 'a'"]),
+        "t.csv", assign(c=[f"{1 + n % 28:02}.03.2020" for n in ROW]),
+        ["a", "b", "c (week)"], N, []),
+    "a constant": ("t.csv", assign(c=2020), "ab", N, ["column 'c': constant in training, 2020"]),
+    "a repeat": ("t.csv", assign(c=FRAME["a"] * 2), "ab", N, ["'c': follows from others, 0 +2 'a'"]),
     "linear columns": (
-        "t.csv", assign(c=FRAME["a"] + FRAME["b"] / 300), "ab", N, ["it is linear in 'a', 'b'"]),
+        "t.csv", assign(c=FRAME["a"] + FRAME["b"] / 300), "ab", N,
+        ["'c': follows from others, 0 +1 'a' +0.00333333 'b'"]),
     "JSON": ("t.json", FRAME.to_json(orient="records"), "ab", N, []),
     "JSON by columns": ("t.json", FRAME.to_json(), "ab", N, []),
     "JSON lines": ("t.jsonl", FRAME.to_json(orient="records", lines=True), "ab", N, []),
@@ -155,12 +160,12 @@ KINDS = {
     "Feather": ("t.feather", binary(FRAME.to_feather), "ab", N, []),
     "Parquet": ("t.PARQUET", binary(FRAME.to_parquet), "ab", N, []),
     "Parquet with dates": (
-        "t.parquet", binary(FRAME.assign(c=pd.date_range("2020", periods=N)).to_parquet), "ab", N,
-        ["'c' left out: it holds dates"]),
+        "t.parquet", binary(FRAME.assign(c=pd.date_range("2020", periods=N)).to_parquet),
+        ["a", "b", "c (week)"], N, []),
     "Parquet with lists": (
         "t.parquet", binary(FRAME.assign(c=[[1, 2]] * N).to_parquet), "ab", N, ["'c' left out"]),
     "Parquet with categories": (
-        "t.parquet", binary(FRAME.assign(c=pd.Categorical(ROW % 3)).to_parquet), "abc", N, []),
+        "t.parquet", binary(FRAME.assign(c=pd.Categorical(ROW % 3)).to_parquet), "ab", N, []),
     "npy": ("t.npy", binary(np.save, X), ["x1", "x2"], N, []),
     "npz with a table": ("t.npz", npz(rows=X), ["x1", "x2"], N, []),
     "npz with columns": ("t.npz", npz(a=X[:, 0], b=X[:, 1]), "ab", N, []),
@@ -188,9 +193,11 @@ def test_a_kind_of_table_is_read(kind, tmp_path):
     np.testing.assert_allclose(sorted(set(x[:, 0].round(3)) - set(X[:, 0])), [], err_msg=said)
     np.testing.assert_allclose(x[:, 1].max(), X[:, 1].max(), rtol=0.2)
     if rows == N:  # read for scoring, every row is there, in order
-        np.testing.assert_array_equal(
-            table.read_rows(path, splits.scaler.columns, left_out=splits.left_out)[:, :2], X
-        )
+        schema = splits.schema
+        frame, decimal, _ = table.read_frame(path, schema, left_out=splits.left_out)
+        encoded = schema.encode(frame, decimal=decimal)
+        back = schema.decode(encoded.numbers, encoded.codes)[[c.name for c in schema.columns[:2]]]
+        np.testing.assert_allclose(back.to_numpy(float), X, atol=1e-9)
 
 
 BAD = {
@@ -202,9 +209,9 @@ BAD = {
     "a picture": ("t.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "not a text file"),
     "not JSON": ("t.json", b"{]", "is not a table in JSON"),
     "broken Feather": ("t.feather", b"x", "is not a valid Feather file"),
-    "nothing but text": ("t.csv", b"a\nx\ny\n", "no column of numbers left"),
+    "nothing but text": ("t.csv", b"a\nx\ny\n", "2 rows are too few to split"),
     "too few whole rows": (
-        "t.csv", b"a,b\n" + b"1,2\n2,NA\n5,3\n" * 5, "10 rows are too few.*5 of 15 rows left out"),
+        "t.csv", b"a,b\n" + b"1,2\nNA,NA\n5,3\n" * 5, "10 rows are too few to split"),
     "uneven rows": (
         "t.csv", text().replace("\n", ",1\n", 9).replace(",1", "", 1).encode(),
         "row 1 has 3, row 2 has 3.*instead of 2"),
@@ -283,9 +290,10 @@ def test_options_go_before_what_is_found(write):
     splits = table.load(path, na=["-999"], columns=["c", "a"])
     assert splits.scaler.columns == ("c", "a")
     assert splits.left_out == ("b",)
-    assert splits.notes == ("20 of 80 rows left out: values are missing in 'c' (20)",)
-    with pytest.raises(ValueError, match="row 1, column 'c': the value is missing.*20 such values"):
-        table.read_rows(path, ["c"], left_out=["a", "b"], reading=Reading(na=("-999",)))
+    kept = "20 of 80 rows kept, with missing values modelled: values are missing in 'c' (20)"
+    assert splits.notes == (kept,)
+    with pytest.raises(ValueError, match="row 1, column 'c': the value is missing"):
+        read_rows(path, ["c"], left_out=["a", "b"], reading=Reading(na=("-999",)))
     assert table.load(write(assign(id=ROW)), columns=["id", "a"]).scaler.columns == ("id", "a")
 
 
@@ -314,14 +322,16 @@ def test_a_short_file_to_score_is_read_as_the_long_one(write):
     for content in ("a;b\n1,5;2", "b a\n2 1.5\n", "\ufeffa\tb\n1,5\t2,0\n", "1.5,2\n"):
         path = write(content)
         columns = ["a", "b"] if content[0] != "1" else ["x1", "x2"]
-        np.testing.assert_array_equal(table.read_rows(path, columns), expected)
+        np.testing.assert_array_equal(read_rows(path, columns), expected)
 
 
 def test_all_bad_values_are_named_at_once(write):
-    path = write("a,b\n1,x\n,2\n3,inf\n")
-    with pytest.raises(ValueError) as caught:
-        table.read_rows(path, ["a", "b"])
-    assert str(caught.value) == (
-        f"{path}: row 1, column 'b': 'x' is not a finite number; row 2, column 'a': the value is "
-        f"missing; row 3, column 'b': 'inf' is not a finite number"
-    )
+    path = write("a,b\n1,x\n,2\n3,inf\n?,x\n")
+    schema = Schema((NumberColumn("a"), NumberColumn("b")))
+    frame, decimal, _ = table.read_frame(path, schema)
+    assert list(schema.encode(frame, decimal=decimal).reasons) == [
+        "column 'b': 'x' is not a finite number",
+        "column 'a': the value is missing",
+        "column 'b': 'inf' is not a finite number",
+        "column 'a': the value is missing; column 'b': 'x' is not a finite number",
+    ]

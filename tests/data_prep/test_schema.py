@@ -173,10 +173,10 @@ def test_unknown_categories_missing_cells_and_values_out_of_range_have_reasons(l
     frame["work"] = ["Private", "Private", "Private", "Astronaut", None]
     reasons = splits.schema.encode(frame).reasons
     assert reasons[0] == ""
-    assert reasons[1] == "column 'weight' is outside of its range"
-    assert reasons[2] == "column 'weight' is missing"
-    assert reasons[3] == "column 'work' has an unknown category 'Astronaut'"
-    assert reasons[4] == "column 'work' is missing"
+    assert reasons[1] == "column 'weight': the value is out of range"
+    assert reasons[2] == "column 'weight': the value is missing"
+    assert reasons[3] == "column 'work': unknown category 'Astronaut'"
+    assert reasons[4] == "column 'work': the value is missing"
 
 
 def test_missing_values_are_dropped_filled_or_modelled_and_counted(load):

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from table_rows import read_rows
 
 from tfp_maf.data_prep import table, text_files, text_tables
 
@@ -30,7 +31,7 @@ def write(tmp_path):
         elif path.suffix == ".npy":
             np.save(path, content.to_numpy())
         else:
-            content.to_csv(path, index=False, sep=table.SEPARATORS.get(path.suffix, ","))
+            content.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
         return path
 
     return write
@@ -81,20 +82,20 @@ def test_seed(frame, write):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_columns_without_numbers_are_left_out_and_said(frame, write, suffix):
+def test_columns_without_numbers_are_modelled_or_left_out_and_said(frame, write, suffix):
     expected = table.load(write(frame))
     frame.insert(1, "name", [f"row {i}" for i in range(N)])
     frame["day"] = pd.date_range("2020-01-01", periods=N)
     frame["yes"] = np.arange(N) % 2 == 0
     splits = table.load(write(frame, "t" + suffix))
-    assert splits.scaler.columns == ("a", "b", "c", "yes")
-    assert splits.left_out == ("name", "day")
+    assert splits.scaler.columns == ("a", "b", "c", "day (week)")
+    assert splits.schema.category_sizes == {"day (weekday)": 7, "yes": 2}
+    assert splits.left_out == ("name",)
     assert splits.notes == (
-        "column 'name' left out: it holds no numbers",
-        "column 'day' left out: it holds dates or times",
+        f"column 'name' left out: it has {N} different texts in {N} rows, too many for categories",
     )
     np.testing.assert_array_equal(splits.train[:, :3], expected.train)
-    assert set(splits.scaler.unstandardise(splits.test)[:, 3].round(6)) == {0, 1}
+    assert set(splits.rows("test").codes[:, 1]) == {0, 1}
 
 
 def test_drop(frame, write):
@@ -105,37 +106,37 @@ def test_drop(frame, write):
     np.testing.assert_array_equal(splits.test, table.load(write(frame)).test[:, [0, 2]])
     with pytest.raises(ValueError, match="has no column 'z' to drop; it has 'a', 'b', 'c'"):
         table.load(write(frame), drop=["z"])
-    with pytest.raises(ValueError, match="no column of numbers left"):
+    with pytest.raises(ValueError, match="no column is left to model"):
         table.load(write(frame), drop=NUMBERS)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
 def test_read_rows_puts_columns_in_order(frame, write, name):
-    rows = table.read_rows(write(frame[["c", "a", "b"]], name), NUMBERS)
+    rows = read_rows(write(frame[["c", "a", "b"]], name), NUMBERS)
     assert rows.dtype == np.float64
     np.testing.assert_array_equal(rows, frame)
 
 
-def test_read_rows_may_skip_what_was_left_out(frame, write):
-    path = write(frame.assign(name="x"))
-    np.testing.assert_array_equal(table.read_rows(path, NUMBERS, left_out=["name"]), frame)
-    with pytest.raises(ValueError, match="a column 'name' that the model does not know"):
-        table.read_rows(path, NUMBERS)
+def test_read_rows_ignores_other_columns_and_says_so_unless_they_were_left_out(frame, write):
+    path = write(frame.assign(name="x", more=1))
+    said = []
+    np.testing.assert_array_equal(read_rows(path, NUMBERS, left_out=["name"], said=said), frame)
+    assert said == ["ignored columns that the model does not know: 'more'"]
 
 
 def test_read_rows_refuses_other_columns(frame, write):
     with pytest.raises(ValueError, match="no column 'b'; the model takes a, b, c"):
-        table.read_rows(write(frame[["a", "c"]]), NUMBERS)
+        read_rows(write(frame[["a", "c"]]), NUMBERS)
     path = write(frame, "t.npy")
-    np.testing.assert_array_equal(table.read_rows(path, NUMBERS), frame)
-    with pytest.raises(ValueError, match="has 3 columns, but the model takes 2: a, b"):
-        table.read_rows(path, ["a", "b"])
+    np.testing.assert_array_equal(read_rows(path, NUMBERS), frame)
+    with pytest.raises(ValueError, match="has 3 columns, but the model takes 2: 'a', 'b'"):
+        read_rows(path, ["a", "b"])
 
 
 def test_read_rows_names_a_bad_value(frame, write):
     frame.loc[4, "b"] = np.inf
     with pytest.raises(ValueError, match="row 5, column 'b': inf is not finite"):
-        table.read_rows(write(frame), NUMBERS)
+        read_rows(write(frame), NUMBERS)
 
 
 def test_missing_file_and_folder(tmp_path):
@@ -154,7 +155,7 @@ def test_missing_file_and_folder(tmp_path):
         (b"\xff\xfe\x00" * 9, "t.csv", "is not a text file"),
         (b"a,b\n1,\xff\n", "t.csv", "1 rows are too few to split"),
         (b"1.5,2\n3,4\n", "t.csv", "2 rows are too few to split"),
-        (b"a\nx\ny\n", "t.csv", "no column of numbers"),
+        (b"a\nx\ny\n", "t.csv", "2 rows are too few to split"),
         (b"a,b\n1,2\n", "t.doc", "can't read .doc; use .csv, .tsv, .txt, .*.npz, also within .gz"),
         (b"a,b\n1,2\n", "t", "1 rows are too few to split"),
         (b"not parquet", "t.parquet", "is not a valid Parquet file"),
@@ -186,7 +187,7 @@ def test_a_bad_row_is_named(frame, write, monkeypatch, line, message, chunk):
     lines = csv_lines(frame)
     path = write([*lines[:21], line, *lines[21:]])
     with pytest.raises(ValueError, match=message):
-        table.read_rows(path, NUMBERS)
+        read_rows(path, NUMBERS)
     splits = table.load(path)
     assert sum(map(len, parts(splits))) == N
     assert splits.notes[-1].startswith(f"1 of {N + 1} rows left out: values are missing in '")
@@ -262,7 +263,7 @@ def test_a_bad_value_in_a_binary_file(frame, write, suffix, value, what):
     frame.loc[6, "c"] = value
     path = write(frame, "t" + suffix)
     with pytest.raises(ValueError, match=f"row 7, column '(c|x3)': {what}"):
-        table.read_rows(path, NUMBERS if suffix == ".parquet" else ["x1", "x2", "x3"])
+        read_rows(path, NUMBERS if suffix == ".parquet" else ["x1", "x2", "x3"])
     assert f"1 of {N} rows left out" in table.load(path).notes[-1]
 
 
@@ -270,7 +271,7 @@ def test_parquets_missing_integer(frame, write):
     frame["n"] = pd.array([*range(N - 1), None], dtype="Int64")
     path = write(frame, "t.parquet")
     with pytest.raises(ValueError, match=f"row {N}, column 'n': the value is missing"):
-        table.read_rows(path, [*NUMBERS, "n"])
+        read_rows(path, [*NUMBERS, "n"])
     assert table.load(path).notes == (f"1 of {N} rows left out: values are missing in 'n' (1)",)
 
 
@@ -307,21 +308,22 @@ def test_columns_without_a_density(frame, write):
     )
     splits = table.load(write(frame))
     assert splits.scaler.columns == tuple(NUMBERS)
-    assert splits.left_out == ("d", "e", "f", "g", "h")
+    assert splits.left_out == ()
     assert splits.notes == (
-        "column 'd' left out: it is constant, 0.1",
-        "column 'e' left out: it repeats 'b'",
-        "column 'f' left out: it repeats 'a'",
-        "column 'g' left out: it is linear in 'a', 'b', 'c'",
-        "column 'h' left out: it repeats 'c'",
+        "column 'd': constant in training, 0.1; restored in samples",
+        "column 'e': follows from others, 0 +1 'b'; restored in samples",
+        "column 'f': follows from others, 3 -2 'a'; restored in samples",
+        "column 'g': follows from others, 0 +1 'a' +1 'b' +1000 'c'; restored in samples",
+        "column 'h': follows from others, 0 +1 'c'; restored in samples",
     )
 
 
-def test_a_column_constant_in_training_is_left_out(frame, write):
+def test_a_column_constant_in_training_is_no_number_of_the_model(frame, write):
     order = np.random.default_rng(0).permutation(N)
     frame["d"] = np.where(np.arange(N) == order[-1], 5.0, 0.0)
     splits = table.load(write(frame))
-    assert splits.notes == ("column 'd' left out: it is constant in training",)
+    assert splits.notes == ("column 'd': constant in training, 0; restored in samples",)
+    assert splits.scaler.columns == tuple(NUMBERS)
 
 
 @pytest.mark.parametrize("rows", [1, 10])
@@ -340,7 +342,7 @@ def test_a_blank_line_is_a_missing_value_unless_at_the_end(write):
     splits = table.load(write(["a,b", *rows, "", "", ""]))
     assert sum(map(len, parts(splits))) == 30
     with pytest.raises(ValueError, match="row 4, column 'a': the value is missing"):
-        table.read_rows(write(["a", *"123", "", *"456", "7"]), ["a"])
+        read_rows(write(["a", *"123", "", *"456", "7"]), ["a"])
     assert table.load(write(["", "a,b", *rows])).scaler.columns == ("a", "b")
     path = write(["a\tb", *["1\t2", "3\t1"] * 20, "\t", "\t", ""], "t.tsv")  # fields, but empty
     assert table.load(path).notes[0] == "2 blank rows at the end left out"

@@ -53,13 +53,20 @@ class Filled:
 
 
 def fill(
-    model: TableModel, frame: pd.DataFrame, *, draws: int = 1, seed: int = 0, progress: bool = False
+    model: TableModel,
+    frame: pd.DataFrame,
+    *,
+    decimal: str | None = None,
+    draws: int = 1,
+    seed: int = 0,
+    progress: bool = False,
 ) -> Filled:
     """Draw the missing cells of a table's rows given the others.
 
     Args:
         model: model of the table.
         frame: cells as they were read, in the columns that the model knows.
+        decimal: decimal sign of numbers in text; by default, each column tells.
         draws: how often each row is filled.
         seed: of the draws.
         progress: whether to show a progress bar.
@@ -68,9 +75,9 @@ def fill(
         ValueError: If the model has given columns.
     """
     rng = np.random.default_rng(seed)
-    gaps = _gaps(model.schema, frame)
+    gaps = _gaps(model.schema, frame, decimal)
     parts = conditionals.parts_of(model, seed=seed)
-    rows, reasons = _begun(model, frame, gaps, seed)
+    rows, reasons = _begun(model, frame, gaps, decimal, seed)
     wanted = gaps.any(axis=1) & (reasons == "")
     pieces = []
     for number in range(draws):
@@ -99,11 +106,11 @@ def fill(
     )
 
 
-def _gaps(schema: Schema, frame: pd.DataFrame) -> np.ndarray:
+def _gaps(schema: Schema, frame: pd.DataFrame, decimal: str | None) -> np.ndarray:
     """Return the mask ``[N, columns]`` of missing cells."""
     return np.stack(
         [
-            cells.parse(frame[column.name], decimal=schema.decimal, na=schema.na).missing
+            cells.parse(frame[column.name], decimal=decimal, na=schema.na).missing
             for column in schema.columns
         ],
         axis=1,
@@ -111,14 +118,14 @@ def _gaps(schema: Schema, frame: pd.DataFrame) -> np.ndarray:
 
 
 def _begun(
-    model: TableModel, frame: pd.DataFrame, gaps: np.ndarray, seed: int
+    model: TableModel, frame: pd.DataFrame, gaps: np.ndarray, decimal: str | None, seed: int
 ) -> tuple[Rows, np.ndarray]:
     """Return rows whose gaps hold a sample's values, and why others can't be used."""
     samples = model.sample(len(frame), seed=seed)
     complete = frame.copy()
     for place, column in enumerate(model.schema.columns):
         _put(complete, column.name, gaps[:, place], samples)
-    encoded = model.schema.encode(complete)
+    encoded = model.schema.encode(complete, decimal=decimal)
     usable = (encoded.reasons == "")[:, None]
     codes = np.where(usable, encoded.codes, 0)
     encoded = dataclasses.replace(encoded, codes=codes)

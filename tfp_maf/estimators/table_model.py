@@ -192,7 +192,7 @@ class TableModel:
         if wrong or given is None:
             raise ValueError(f"the model needs values of {', '.join(map(repr, names))}: give these")
         columns = tuple(column for column in self.schema.columns if column.name in names)
-        only = Schema(columns, decimal=self.schema.decimal, na=self.schema.na)
+        only = Schema(columns, na=self.schema.na)
         encoded = only.encode(given.reset_index(drop=True))
         bad = np.flatnonzero(encoded.reasons != "")
         if len(bad):

@@ -64,8 +64,7 @@ def evaluate_run(folder: str, data: str | None, *, labels: str | None = None) ->
         say(f"{len(rows)} rows of the test split of {run.config['data']['source']}")
         _report(values, rows)
         return 0
-    frame = read_frame(run, model, data)
-    scored = score_frame(model, frame, progress=shows())
+    scored = score_frame(model, *read_frame(run, model, data), progress=shows())
     scored.say_reasons(data)
     good = scored.is_scored
     if not good.any():
@@ -108,7 +107,7 @@ def _features(model: TableModel, rows: Rows) -> np.ndarray:
 def score(folder: str, data: str, output: str) -> int:
     """Write ``log p(x)`` of each row of a table, in the user's units."""
     run, model = load(folder)
-    scored = score_frame(model, read_frame(run, model, data), progress=shows())
+    scored = score_frame(model, *read_frame(run, model, data), progress=shows())
     frame = pd.DataFrame({"log_prob": scored.log_prob})
     if not scored.is_scored.all():
         frame["reason"] = scored.reasons
@@ -134,7 +133,7 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
         false_alarms: fraction of held-out rows below the threshold.
     """
     run, model = load(folder)
-    scored = score_frame(model, read_frame(run, model, data), progress=shows())
+    scored = score_frame(model, *read_frame(run, model, data), progress=shows())
     held_out = _held_out(run, model)
     rarest = 1 / (len(held_out) + 1)
     if false_alarms < rarest:
@@ -250,8 +249,10 @@ def fill(folder: str, data: str, output: str, *, seed: int, draws: int) -> int:
         draws: how often each row is filled.
     """
     run, model = load(folder)
-    frame = read_frame(run, model, data)
-    result = fill_missing.fill(model, frame, draws=draws, seed=seed, progress=shows())
+    frame, decimal = read_frame(run, model, data)
+    result = fill_missing.fill(
+        model, frame, decimal=decimal, draws=draws, seed=seed, progress=shows()
+    )
     write_table(Path(output), result.frame)
     say(result.describe())
     say(f"written to {output}")

@@ -73,18 +73,18 @@ def score_many(folder: str, sources: Sequence[str], output: str, *, cluster: str
     return 0
 
 
-def _parts(source: Path, run: Run, model: TableModel) -> list[tuple[Any, str]]:
+def _parts(source: Path, run: Run, model: TableModel) -> list[tuple[Any, str, str | None]]:
     """Return the parts of a file, read lazily by the workers, each with a name for messages."""
     import dask.dataframe as dd
 
     text_files.require_file(source)
-    suffix = source.suffix.lower()
+    suffix, decimal = source.suffix.lower(), None
     reading = TableOptions.from_json(run.config).reading
     columns = [column.name for column in model.schema.columns]
     if suffix == ".parquet":
         frame = dd.read_parquet(str(source), index=False, split_row_groups="adaptive")
     elif suffix in text_tables.ENDINGS:
-        options, _ = text_tables.options_of_parts(source, reading, columns)
+        options, decimal = text_tables.options_of_parts(source, reading, columns)
         frame = dd.read_csv(str(source), **options)
     else:
         raise ValueError(
@@ -96,7 +96,10 @@ def _parts(source: Path, run: Run, model: TableModel) -> list[tuple[Any, str]]:
     for note in notes:
         say(f"{source}: {note}")
     delayed = frame[names].to_delayed()
-    return [(part, f"{source}, part {n} of {len(delayed)}") for n, part in enumerate(delayed, 1)]
+    return [
+        (part, f"{source}, part {n} of {len(delayed)}", decimal)
+        for n, part in enumerate(delayed, 1)
+    ]
 
 
 def _identity(source: str) -> list[Any]:
@@ -157,13 +160,13 @@ def _wait_for(jobs: list[Any], names: list[str]) -> None:
             bar.update()
 
 
-def _score_part(part: pd.DataFrame, name: str, folder: str, path: str) -> None:
+def _score_part(part: pd.DataFrame, name: str, decimal: str | None, folder: str, path: str) -> None:
     """Score one part and write it, on a worker.
 
     A part that is scored again after a worker failed replaces an identical file.
     """
     _, model = _loaded(folder)
-    scored = score_frame(model, part.reset_index(drop=True))
+    scored = score_frame(model, part.reset_index(drop=True), decimal)
     frame = pd.DataFrame({"log_prob": scored.log_prob, "reason": scored.reasons.astype(str)})
     with replaced_when_whole(Path(path), binary=True) as file:
         frame.to_parquet(file, index=False)

@@ -42,18 +42,18 @@ class Scored:
         if len(bad):
             say(
                 f"{len(bad)} of {len(self.log_prob)} rows of {data} have no score, NaN: row "
-                f"{self.frame.index[bad[0]] + 1}: {self.reasons[bad[0]]}"
+                f"{self.frame.index[bad[0]] + 1}, {self.reasons[bad[0]]}"
             )
 
 
-def read_frame(run: Run, model: TableModel, data: str) -> pd.DataFrame:
-    """Read the rows of a table that a run's model is to score.
+def read_frame(run: Run, model: TableModel, data: str) -> tuple[pd.DataFrame, str | None]:
+    """Read the rows of a table that a run's model is to score, and their decimal sign.
 
     Raises:
         OSError: the file is missing.
         ValueError: the file cannot be read, or a column is missing.
     """
-    frame, notes = table.read_frame(
+    frame, decimal, notes = table.read_frame(
         data,
         model.schema,
         left_out=run.config["left_out"],
@@ -61,24 +61,30 @@ def read_frame(run: Run, model: TableModel, data: str) -> pd.DataFrame:
     )
     for note in notes:
         say(f"{data}: {note}")
-    return frame
+    return frame, decimal
 
 
-def score_frame(model: TableModel, frame: pd.DataFrame, *, progress: bool = False) -> Scored:
+def score_frame(
+    model: TableModel,
+    frame: pd.DataFrame,
+    decimal: str | None = None,
+    *,
+    progress: bool = False,
+) -> Scored:
     """Return the scores of a table's rows."""
-    encoded = model.schema.encode(frame)
+    encoded = model.schema.encode(frame, decimal=decimal)
     reasons = encoded.reasons.copy()
     codes = np.where((reasons == "")[:, None], encoded.codes, 0)
     rows = model.schema.standardised(encoded, model.scaler)
     far = ~np.isfinite(rows.z)
     for row in np.flatnonzero(far.any(axis=1) & (reasons == "")):
         name = model.scaler.columns[int(np.argmax(far[row]))]
-        reasons[row] = f"column {name!r} is too far from the training data for float32"
+        reasons[row] = f"column {name!r}: too far from the training data for float32"
     rows = Rows(np.where(far, 0, rows.z), codes, rows.log_det, rows.to_units)
     values = np.full(len(frame), np.nan)
     if len(frame):
         values = model.log_prob(rows, progress=progress) + rows.to_units
     for row in np.flatnonzero(~np.isfinite(values) & (reasons == "")):
-        reasons[row] = f"the row is too far from the training data: its log_prob is {values[row]}"
+        reasons[row] = f"too far from the training data: log_prob is {values[row]} in float32"
     values[reasons != ""] = np.nan
     return Scored(frame, rows, values, reasons)

@@ -40,7 +40,7 @@ from tfp_maf.training.history import History
 from tfp_maf.training.loop import TrainingDiverged, fit
 from tfp_maf.utils.console import say, shows
 
-MOST_NOTES = 40  # lines about a table that are printed
+MOST_LINES = 30  # about a table that are printed
 NETWORK = ("num_layers", "hidden_units", "activation")
 
 
@@ -231,10 +231,12 @@ def _begin(
     Returns:
         The metrics so far, and the mixture that was fitted.
     """
-    for note in splits.notes[:MOST_NOTES]:
-        say(note)
-    if len(splits.notes) > MOST_NOTES:
-        say(f"and {len(splits.notes) - MOST_NOTES} lines more: see {run.folder / runs.CONFIG}")
+    columns = [] if splits.schema is None else splits.schema.describe()
+    for lines in (splits.notes, columns):
+        for line in lines[:MOST_LINES]:
+            say(line)
+        if len(lines) > MOST_LINES:
+            say(f"and {len(lines) - MOST_LINES} lines more: see {run.folder / runs.CONFIG}")
     config = _config(experiment, splits, candidates, options=options, seed=seed)
     if run.has_checkpoint:
         _check_same(run, config)
