@@ -6,7 +6,7 @@ line, so that the site follows the code without a second list of modules.
 
 from __future__ import annotations
 
-import importlib
+import ast
 import importlib.util
 import os
 import re
@@ -75,7 +75,9 @@ def write_package(folder: Path, package: str) -> None:
     source = ROOT / package.replace(".", "/")
     modules = sorted(path.stem for path in source.glob("*.py") if not path.stem.startswith("_"))
     lines = [package, "=" * len(package), ""]
-    lines += [importlib.import_module(package).__doc__ or "", ""]
+    # Read, not imported: tfp_maf.sklearn needs a package that may not be installed.
+    docstring = ast.get_docstring(ast.parse((source / "__init__.py").read_text()))
+    lines += [docstring or "", ""]
     for module in modules:
         name = f"{package}.{module}"
         lines += [name, "-" * len(name), "", f".. automodule:: {name}", ""]

@@ -123,9 +123,20 @@ class GenerativeClassifier(ClassifierMixin, FlowEstimator):
         rare = self.classes_[np.bincount(labels) < 2]
         if len(rare):
             raise ValueError(
-                f"class {rare[0]!r} has only one sample: per_class=True needs at least 2"
+                f"class {rare[0]} has only one sample: per_class=True needs at least 2"
             )
         return [self._train(x[labels == k], rng) for k in range(len(self.classes_))]
+
+    def _log_likelihoods(self, X: Any) -> np.ndarray:
+        """Return ``log p(x | k)`` ``[N, K]`` for rows ``[N, D]``, all of them finite."""
+        x = self._rows(X)
+        if self.flows_[0].conditioning.num_labels:
+            (flow,) = self.flows_
+            columns = [chunked_log_prob(flow, x, condition=k) for k in range(len(self.classes_))]
+        else:
+            columns = [chunked_log_prob(flow, x) for flow in self.flows_]
+        # The likelihood of a row too far out for float32 is 0 in every class.
+        return np.nan_to_num(np.stack(columns, axis=1), nan=LOWEST, neginf=LOWEST)
 
     def predict_joint_log_proba(self, X: Any) -> np.ndarray:
         """Return ``log p(x | k) + log p(k)`` ``[N, K]`` for rows ``[N, D]``, in nats.
@@ -134,23 +145,19 @@ class GenerativeClassifier(ClassifierMixin, FlowEstimator):
             sklearn.exceptions.NotFittedError: If there are no flows yet.
             ValueError: If the rows have other columns than those of ``fit``, or are not finite.
         """
-        x = self._rows(X)
-        if self.flows_[0].conditioning.num_labels:
-            (flow,) = self.flows_
-            columns = [chunked_log_prob(flow, x, condition=k) for k in range(len(self.classes_))]
-        else:
-            columns = [chunked_log_prob(flow, x) for flow in self.flows_]
-        # A row too far out for float32 has the likelihood 0 in every class, and no posterior.
-        log_prob = np.nan_to_num(np.stack(columns, axis=1), nan=LOWEST, neginf=LOWEST)
-        return log_prob + np.log(self.priors_)
+        return self._log_likelihoods(X) + np.log(self.priors_)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return log-probabilities ``[N, K]`` of the classes, in the order of ``classes_``.
 
+        A row that is too far out for any class has the prior probabilities.
+
         Raises:
             ValueError: As for :meth:`predict_joint_log_proba`.
         """
-        joint = self.predict_joint_log_proba(X)
+        ratios = self._log_likelihoods(X)
+        ratios -= ratios.max(axis=1, keepdims=True)
+        joint = ratios + np.log(self.priors_)
         return joint - np.logaddexp.reduce(joint, axis=1, keepdims=True)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -167,5 +174,5 @@ class GenerativeClassifier(ClassifierMixin, FlowEstimator):
         Raises:
             ValueError: As for :meth:`predict_joint_log_proba`.
         """
-        joint = self.predict_joint_log_proba(X)
-        return self.classes_[joint.argmax(axis=1)]
+        log_prob = self.predict_log_proba(X)
+        return self.classes_[log_prob.argmax(axis=1)]
