@@ -116,9 +116,10 @@ def resolve_public_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     )
 
 
-def skip_tfps(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out members that TFP's metaclasses copy into our classes."""
-    return True if (getattr(obj, "__module__", None) or "").startswith("tensorflow") else None
+def skip_others(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out members that TFP's and scikit-learn's base classes add to ours."""
+    module = getattr(obj, "__module__", None) or ""
+    return True if module.startswith(("tensorflow", "sklearn")) else None
 
 
 def join_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
@@ -146,6 +147,6 @@ def setup(app: Any) -> None:
         write_package(docs / "api", package)
     write_command_line(docs / "api")
     app.connect("source-read", trim_examples)
-    app.connect("autodoc-skip-member", skip_tfps)
+    app.connect("autodoc-skip-member", skip_others)
     app.connect("autodoc-process-docstring", join_names, priority=900)  # after napoleon
     app.connect("missing-reference", resolve_public_name)
