@@ -6,7 +6,7 @@ line, so that the site follows the code without a second list of modules.
 
 from __future__ import annotations
 
-import importlib
+import ast
 import importlib.util
 import os
 import re
@@ -75,7 +75,9 @@ def write_package(folder: Path, package: str) -> None:
     source = ROOT / package.replace(".", "/")
     modules = sorted(path.stem for path in source.glob("*.py") if not path.stem.startswith("_"))
     lines = [package, "=" * len(package), ""]
-    lines += [importlib.import_module(package).__doc__ or "", ""]
+    # Read, not imported: tfp_maf.sklearn needs a package that may not be installed.
+    docstring = ast.get_docstring(ast.parse((source / "__init__.py").read_text()))
+    lines += [docstring or "", ""]
     for module in modules:
         name = f"{package}.{module}"
         lines += [name, "-" * len(name), "", f".. automodule:: {name}", ""]
@@ -114,9 +116,10 @@ def resolve_public_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     )
 
 
-def skip_tfps(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out members that TFP's metaclasses copy into our classes."""
-    return True if (getattr(obj, "__module__", None) or "").startswith("tensorflow") else None
+def skip_others(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out members that TFP's and scikit-learn's base classes add to ours."""
+    module = getattr(obj, "__module__", None) or ""
+    return True if module.startswith(("tensorflow", "sklearn")) else None
 
 
 def join_names(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
@@ -144,6 +147,6 @@ def setup(app: Any) -> None:
         write_package(docs / "api", package)
     write_command_line(docs / "api")
     app.connect("source-read", trim_examples)
-    app.connect("autodoc-skip-member", skip_tfps)
+    app.connect("autodoc-skip-member", skip_others)
     app.connect("autodoc-process-docstring", join_names, priority=900)  # after napoleon
     app.connect("missing-reference", resolve_public_name)
