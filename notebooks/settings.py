@@ -76,6 +76,7 @@ SMALL = Size(
     mnist_network=(1, (8,)),
 )
 SIZE = SMALL if os.environ.get(VARIABLE) == "small" else FULL
+PROGRESS = VARIABLE not in os.environ  # run.py sets it, and keeps no progress bars
 
 pd.set_option("display.max_colwidth", None)
 set_matplotlib_formats("png")  # so that figures outside of pyplot are shown

@@ -145,6 +145,14 @@ def test_a_ratio(words, tmp_path, options):
     assert tested == ({"wow", "zero"} if options else {"cat", "bird", "wow", "zero"})
 
 
+def test_the_posts_magnitudes_are_not_standardised(words):
+    clips = speech_commands.load(words, words=["zero"]).samples
+    listener, history = recipes.train_post("zero", clips[:20], clips[20:30], max_epochs=1)
+    (flow,) = listener.detector.flows
+    assert not flow.is_standardised
+    assert history.train[0] > 1000  # of densities of magnitudes of about 1e-5
+
+
 def test_the_post(words, tmp_path, capsys):
     assert train(words, tmp_path / "p", "post") == 0
     out = capsys.readouterr().out

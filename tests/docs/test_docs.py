@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -52,3 +53,30 @@ def test_every_complaint_names_a_test_that_is_there():
     assert len(rows) >= 32
     for path, name in rows:
         assert f"def {name}(" in (ROOT / "tests" / path).read_text(), name
+
+
+def test_the_claims_name_sections_that_are_there():
+    """Of the notebooks 01, 04 and 05."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs/claims.md").read_text().splitlines()
+        if line.startswith("| ") and not line.startswith("| in the post")
+    ]
+    assert len(rows) > 40
+    assert {len(row) for row in rows} == {5}
+    for _, where, *_ in rows:
+        number = ""
+        for place in map(str.strip, where.split(";")):
+            found = re.fullmatch(r"(0[1-5])(?:, (.*))?", place)
+            number, section = found.groups() if found else (number, place)
+            if number in ("01", "04", "05") and section and "exercise" not in section:
+                assert section.replace("`", "").lower() in headings(number), place
+
+
+def headings(number):
+    """The headings of a notebook, and their parts before a comma, in lower case."""
+    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    cells = json.loads(path.read_text())["cells"]
+    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    whole = [h.replace("`", "").lower() for h in re.findall(r"^#+ (.*)$", text, re.M)]
+    return {part for h in whole for part in (h, h.split(",")[0])}

@@ -38,7 +38,12 @@ POST_MODEL: dict[str, Any] = {
     "activation": "tanh",
     "order": "post",
 }
-POST_TRAINING: dict[str, Any] = {"learning_rate": 1e-3, "batch_size": 100, "max_epochs": 100}
+POST_TRAINING: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "batch_size": 100,
+    "max_epochs": 100,
+    "standardise": False,  # the post did not, and its log-likelihoods are of the magnitudes
+}
 
 
 def train_post(

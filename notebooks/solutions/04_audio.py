@@ -1,0 +1,103 @@
+"""Solutions to the exercises of 04_audio. In the folder of the notebooks:
+
+    python -m solutions.04_audio
+
+They train four detectors on made-up words, so that anyone can run them; give
+``speech_commands.load`` another folder for real ones.
+"""
+
+import tempfile
+
+import numpy as np
+from settings import SIZE
+
+import tfp_maf
+from tfp_maf.audio import recipes
+from tfp_maf.audio.listener import slices, views
+from tfp_maf.data_prep import audio_features, simulate_words, speech_commands
+from tfp_maf.evaluation.detection import Detection
+
+WORD = "zero"
+post_epochs, epochs = SIZE.audio_epochs
+clips = speech_commands.load(simulate_words.write_words(tempfile.mkdtemp(), speakers=SIZE.speakers))
+target = clips.words == WORD
+part = speech_commands.split_by_speaker(clips.speakers[target])
+train, validation, test = (
+    clips.take(np.flatnonzero(target)[part == p]) for p in speech_commands.PARTS
+)
+others = clips.take(~target)
+
+
+def describe(score):
+    """The AUC of a function from clips' samples to scores, and each word's mean score."""
+    of_test, of_others = score(test.samples), score(others.samples)
+    found = Detection.of(of_test, of_others, others.words)
+    means = {word: of_others[others.words == word].mean() for word in found.auc_by_word}
+    lines = [f"AUC {found.auc:.3f}; mean score of {WORD!r} {of_test.mean():.1f}"]
+    lines += [
+        f"   {word!r} {mean:.1f}, AUC {found.auc_by_word[word]:.3f}" for word, mean in means.items()
+    ]
+    return "\n".join(lines)
+
+
+# 1. The flow and the training are the post's; only the features are of the whole second.
+def whole(samples):
+    return np.stack([audio_features.whole_spectrum(x) for x in samples]).astype(np.float32)
+
+
+flow = tfp_maf.build_maf(audio_features.POST_FEATURES, **recipes.POST_MODEL)
+x = whole(train.samples)
+options = recipes.POST_TRAINING | {"batch_size": min(100, len(x)), "max_epochs": post_epochs}
+tfp_maf.fit(flow, x, whole(validation.samples), progress=False, patience=post_epochs, **options)
+print("1. whole spectrum:", describe(lambda samples: flow.log_prob(whole(samples)).numpy()))
+
+
+# 2. Without the floor, log power below the peak keeps falling into the recording's noise. Features
+# are then mostly of how noisy and how loud a clip is: words gain whose recordings are smooth there.
+def no_floor(mel, *, raised=0.0):
+    return mel - np.percentile(mel, 99.5)
+
+
+def aligned():
+    return recipes.train_aligned(
+        WORD, train.samples, validation.samples, seeds=(0,), max_epochs=epochs, progress=False
+    )
+
+
+with_floor, floor = aligned(), audio_features.soft_floor
+print("2. with the floor:", describe(with_floor.score))
+audio_features.soft_floor = no_floor
+print("   without it:", describe(aligned().score))
+audio_features.soft_floor = floor
+
+# 3. The score is a sum, so its two parts are computed once, and weighed afterwards.
+ratio = recipes.train_aligned(
+    WORD,
+    train.samples,
+    validation.samples,
+    ratio=True,
+    seeds=(0,),
+    max_epochs=epochs,
+    progress=False,
+)
+
+
+def parts(samples):
+    rows = np.stack(views(samples, "ratio"))
+    flat = rows.reshape(-1, rows.shape[-1])
+    each = ratio.detector.score(flat), ratio.over_time.score(slices(flat))
+    return [score.reshape(rows.shape[:2]).mean(axis=0) for score in each]
+
+
+of_test, of_others = parts(test.samples), parts(others.samples)
+print("3. weight of the flow over time, and AUC:")
+for weight in (0, 0.05, 0.1, 0.2, 0.5, 1, 2):
+    scores = [whole + weight * over_time for whole, over_time in (of_test, of_others)]
+    print(f"   {weight}: {Detection.of(*scores, others.words).auc:.3f}")
+
+# 4. The first ten training clips stand for your recordings. With so few the principal directions
+# are not reliable, so train_aligned keeps all 320 and shrinks their covariance.
+ten = recipes.train_aligned(
+    WORD, train.samples[:10], validation.samples, seeds=(0,), max_epochs=epochs, progress=False
+)
+print("4. ten clips:", describe(ten.score))
