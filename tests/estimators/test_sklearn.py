@@ -318,11 +318,3 @@ def run(code):
 def test_the_package_does_not_import_scikit_learn():
     done = run("import tfp_maf, sys; assert 'sklearn' not in sys.modules")
     assert done.returncode == 0, done.stderr
-
-
-def test_a_missing_scikit_learn_is_named():
-    done = run("import sys; sys.modules['sklearn'] = None; import tfp_maf.sklearn")
-    assert "ImportError: tfp_maf.sklearn needs scikit-learn 1.6 or newer: pip install " in (
-        done.stderr
-    )
-    assert "tfp_maf[sklearn]" in done.stderr

@@ -32,6 +32,7 @@ class FittedTable:
     Attributes:
         model: the model.
         histories: the training run of each candidate, and of the categories, by name.
+        candidates: all candidates that were fitted, those without weight, too.
         validation: mean log-likelihood of each candidate's numbers on validation rows, in standard
             units.
         failures: why a candidate could not be fitted.
@@ -39,6 +40,7 @@ class FittedTable:
 
     model: TableModel
     histories: dict[str, History] = field(default_factory=dict)
+    candidates: list[Member] = field(default_factory=list)
     validation: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -173,6 +175,7 @@ def fit_table(
         for member, weight in zip(members, weights, strict=True)
         if weight > 0
     ]
+    result.candidates = members
     result.model = TableModel(schema, splits.scaler, categories, kept)
     return result
 
