@@ -158,7 +158,8 @@ def _train_in(
             say(f"training {name}")
         elif name in [candidate.name for candidate in candidates]:
             metrics["untrained"] = report("untrained flow, test", _untrained(flow, bare, splits))
-        return Watcher(run.folder / runs.LOGS / name, flow, splits=splits) if tensorboard else None
+        logs = run.folder / runs.LOGS / ("." if len(candidates) == 1 else name)
+        return Watcher(logs, flow, splits=splits) if tensorboard else None
 
     failure = None
     try:
