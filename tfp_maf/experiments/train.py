@@ -278,11 +278,22 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
     table = ("drop", "weight", "given", "missing", "continuous", "schema", "reading")
     for name in ("experiment", "recipe", "data", *table, "seed", "model", "training", "scaler"):
         old, new = json.loads(json.dumps([before.get(name), config[name]]))
-        if isinstance(old, dict):
-            differing = [k for k in new if k not in ends and old.get(k) != new[k]]
-            old, new = ({k: of.get(k) for k in differing} for of in (old, new))
+        if isinstance(old, dict) and isinstance(new, dict):
+            old, new = _flat(old), _flat(new)
+            keys = [key for key in {**old, **new} if key.rpartition(" ")[2] not in ends]
+            differing = [key for key in keys if old.get(key) != new.get(key)]
+            old, new = ({key: of.get(key) for key in differing} for of in (old, new))
         if old != new:
             raise ValueError(f"--resume: {run.folder} was trained with {name} {old}, not {new}")
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings by model and name: ``{"maf": {"l2": 0}}`` becomes ``{"maf l2": 0}``."""
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        result |= {f"{name} {key}".strip(): each for key, each in inner.items()}
+    return result
 
 
 def _finish(
