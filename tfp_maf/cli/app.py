@@ -37,7 +37,7 @@ from tfp_maf.experiments.settings import GAS, GAS_AS_THE_POST, Experiment
 from tfp_maf.experiments.table_options import TableOptions, read_schema
 from tfp_maf.utils import console
 
-TABLE = Experiment()  # its defaults are those of tables, which the help texts quote
+PAPER = Experiment()  # its defaults are those of gas and power, which the help texts quote
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,42 +85,45 @@ def cli() -> None:
 @click.option(
     "--num-layers",
     type=click.IntRange(1),
-    help=f"Number of autoregressive layers. [default: {TABLE.num_layers}]",
+    help=f"Number of autoregressive layers of a MAF. [default: {PAPER.num_layers}; tables: 5]",
 )
 @click.option(
     "--hidden-units",
     callback=hidden_units_of,
     metavar="N,N",
     help="Number of units in each hidden layer, comma-separated. "
-    f"[default: {','.join(map(str, TABLE.hidden_units))}]",
+    f"[default: {','.join(map(str, PAPER.hidden_units))}; tables: depends on the model]",
 )
 @click.option(
     "--activation",
-    help=f"Keras activation, such as tanh or relu. [default: {TABLE.activation}]",
+    help=f"Keras activation, such as tanh or relu. [default: {PAPER.activation}; tables: "
+    "depends on the model]",
 )
 @click.option(
     "--learning-rate",
     callback=positive,
     type=float,
     help="Learning rate of Adam. "
-    f"[default: {TABLE.learning_rate:g}; gas: {GAS.learning_rate:g}; audio: 0.001]",
+    f"[default: {PAPER.learning_rate:g}; gas: {GAS.learning_rate:g}; audio: 0.001]",
 )
 @click.option(
     "--batch-size",
     type=click.IntRange(2),
-    help=f"Number of rows per step. [default: {TABLE.batch_size}; audio: depends on --recipe]",
+    help=f"Number of rows per step. [default: {PAPER.batch_size}; tables: a thirtieth of the rows, "
+    f"16 to {PAPER.batch_size}; audio: depends on --recipe]",
 )
 @click.option(
     "--max-epochs",
     type=click.IntRange(1),
-    help=f"Maximum number of epochs. [default: {TABLE.max_epochs}; gas with --recipe post: "
+    help=f"Maximum number of epochs. [default: {PAPER.max_epochs}; gas with --recipe post: "
     f"{GAS_AS_THE_POST.max_epochs}; audio: depends on --recipe]",
 )
 @click.option(
     "--patience",
     type=click.IntRange(1),
     help="Stop after this many epochs without a better validation score. "
-    f"[default: {TABLE.patience}; gas: {GAS.patience}; audio: depends on --recipe]",
+    f"[default: power: {PAPER.patience}; gas: {GAS.patience}; tables: as many as 1,200 steps take, "
+    "at least 10; audio: depends on --recipe]",
 )
 @click.option("--word", help="audio only. Word to recognise. [default: happy]")
 @click.option(
