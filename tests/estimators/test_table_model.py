@@ -221,4 +221,4 @@ def test_candidates_suit_the_table():
     assert names_for(5, condition_size=0) == list(AUTO)
     assert "gaussian_mixture" not in names_for(5, condition_size=2)
     assert "maf_mog" not in names_for(1, condition_size=0)
-    assert [batch_size_for(n) for n in (9, 300, 1500, 10**6)] == [9, 16, 50, 100]
+    assert [batch_size_for(n) for n in (9, 300, 1500, 10**4, 10**5 * 3)] == [9, 16, 50, 100, 300]

@@ -109,8 +109,8 @@ def cli() -> None:
 @click.option(
     "--batch-size",
     type=click.IntRange(2),
-    help=f"Number of rows per step. [default: {PAPER.batch_size}; tables: a thirtieth of the rows, "
-    f"16 to {PAPER.batch_size}; audio: depends on --recipe]",
+    help=f"Number of rows per step. [default: {PAPER.batch_size}; tables: 16 to 1000, by their "
+    "rows; audio: depends on --recipe]",
 )
 @click.option(
     "--max-epochs",

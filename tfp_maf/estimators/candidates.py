@@ -93,5 +93,11 @@ def rhythm_for(rows: int, batch_size: int) -> dict[str, int]:
 
 
 def batch_size_for(rows: int) -> int:
-    """Return the rows per step: a thirtieth of the table, at least 16, at most 100."""
-    return max(1, min(rows, 100, max(16, rows // 30)))
+    """Return the rows per step.
+
+    A thirtieth of a small table, at least 16; 100 from 3,000 rows on; a thousandth of a large
+    table, at most 1,000.
+    """
+    small = max(16, min(100, rows // 30))
+    large = min(1_000, rows // 1_000)
+    return max(1, min(rows, max(small, large)))
