@@ -39,7 +39,7 @@ class Size:
     moons: tuple[int, int] = (10_000, 40)
     known: tuple[int, int] = (10_000, 8)
     gas_rows: int = 24_000
-    gas_epochs: tuple[int, int] = (1000, 6)
+    gas_epochs: tuple[int, int] = (1000, 4)
     gas_post_epochs: int = 4
     gas_network: tuple[int, tuple[int, ...]] = (10, (100, 100))
     recordings: bool = True
