@@ -374,7 +374,7 @@ def test_a_scaler_that_is_not_the_models_is_refused(run, table, tmp_path, capsys
         ("score", broken, table, "-o", tmp_path / "s"),
     )
     for command in commands:
-        assert "was not trained with the mean and scale" in fails(capsys, *command)
+        assert "is of another run than its config.json" in fails(capsys, *command)
     assert not (tmp_path / "s").exists()
 
 

@@ -68,7 +68,7 @@ def test_the_claims_name_sections_that_are_there():
         for place in map(str.strip, where.split(";")):
             found = re.fullmatch(r"(0[1-5])(?:, (.*))?", place)
             number, section = found.groups() if found else (number, place)
-            if number and "](" not in section and section and "exercise" not in section:
+            if number and section and "](" not in section and "exercise" not in section:
                 assert section.replace("`", "").lower() in headings(number), place
 
 
