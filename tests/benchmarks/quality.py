@@ -31,6 +31,7 @@ from tfp_maf.training.loop import fit
 
 TABLES = ("concrete", "kin40k", "phoneme", "mammography", "diamonds", "protein", "bike")
 TABLES += ("wine_white",)
+BEFORE = "MAF(10), the default before"
 COMPONENTS = (1, 2, 5, 10, 20, 40, 80)
 FLOORS = (1e-2, 1e-3, 1e-4, 1e-6, 1e-8)
 BANDWIDTHS = np.geomspace(0.02, 1, 15)
@@ -80,7 +81,7 @@ def the_default_of_before(splits: Splits, seed: int, quick: bool) -> dict[str, A
         **options,
     )
     seconds = time.perf_counter() - began
-    return {"MAF(10), the default before": evaluated(chunked_log_prob(flow, splits.test), seconds)}
+    return {BEFORE: evaluated(chunked_log_prob(flow, splits.test), seconds)}
 
 
 def mixture(splits: Splits, seed: int, quick: bool) -> dict[str, Any]:
@@ -177,24 +178,29 @@ def main() -> None:
     path = options.out.with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    for seed in map(int, options.seeds.split(",")):
-        for name in options.tables.split(","):
-            key = f"{name}, {seed}"
+    keys = [
+        (int(seed), name) for seed in options.seeds.split(",") for name in options.tables.split(",")
+    ]
+    steps: dict[str, Any] = {  # all tables take the first before any takes the second
+        "auto": lambda splits, seed, _: ours(splits, seed, options.quick),
+        "Gaussian mixture": lambda splits, seed, _: mixture(splits, seed, options.quick),
+        "kernel density": lambda splits, _, __: kernels(splits),
+        BEFORE: lambda splits, seed, _: the_default_of_before(splits, seed, options.quick),
+        "zuko NSF": lambda splits, seed, row: zukos(
+            splits, seed, 1.0 if options.quick else row["auto"]["seconds"]
+        ),
+    }
+    for step, compute in steps.items():
+        for seed, name in keys:
+            row = results.setdefault(f"{name}, {seed}", {})
+            if step in row:
+                continue
             splits = table.load(options.data / f"{name}.csv", continuous=True)
-            row = results.setdefault(key, {})
-            if "auto" not in row:
-                row |= ours(splits, seed, options.quick)
-            if "MAF(10), the default before" not in row:
-                row |= the_default_of_before(splits, seed, options.quick)
-            if "Gaussian mixture" not in row:
-                row |= mixture(splits, seed, options.quick)
-            if "kernel density" not in row:
-                row |= kernels(splits)
-            if "zuko NSF" not in row:
-                row |= zukos(splits, seed, 1.0 if options.quick else row["auto"]["seconds"])
+            row |= compute(splits, seed, row)
             path.write_text(json.dumps(results, indent=1))
             write_table(options.out.with_suffix(".md"), results)
-            print(key, {n: round(v["mean"], 2) for n, v in row.items()}, flush=True)
+            found = {n: round(value["mean"], 2) for n, value in row.items()}
+            print(f"{name}, {seed}: {found}", flush=True)
 
 
 if __name__ == "__main__":
