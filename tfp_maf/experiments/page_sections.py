@@ -19,7 +19,7 @@ from tfp_maf.evaluation import privacy as nearness
 from tfp_maf.evaluation.calibration import BAND, BINS, Calibration
 from tfp_maf.experiments.page_data import MOST_ROWS, Compared, cells_of, features, has_number
 from tfp_maf.plotting import report as figures
-from tfp_maf.plotting.figures import MOST_COLUMNS
+from tfp_maf.plotting.figures import MOST_COLUMNS, MOST_POINTS
 
 MOST_FIGURES = 60  # columns that are drawn one by one
 MOST_COPIES = 100_000  # training rows that samples are compared with, cell by cell
@@ -166,6 +166,7 @@ def _pairs(compared: Compared) -> dict[str, Any] | None:
         "shown": len(shown),
         "all": len(columns),
         "rows": count,
+        "drawn": MOST_POINTS,
     }
 
 

@@ -91,9 +91,9 @@ def edges_of(data: np.ndarray, step: float | None, *, tail: float = TAIL) -> np.
     data = data[np.isfinite(data)]
     if not len(data):
         return np.linspace(0, 1, NUMBER_BINS + 1)
-    low, high = np.quantile(data, [tail, 1 - tail])
+    low = np.quantile(data, tail, method="lower")
+    high = np.quantile(data, 1 - tail, method="higher")
     if step is not None:
-        low, high = data[data >= low].min(), data[data <= high].max()
         values = round((high - low) / step) + 1
         per_bin = -(-values // NUMBER_BINS)
         bins = -(-values // per_bin)
@@ -111,14 +111,14 @@ def share_outside(values: np.ndarray, edges: np.ndarray) -> float:
 
 def _histogram(sets: dict[str, Any], edges: np.ndarray) -> Figure:
     figure, axis = _small()
-    for name, values in sets.items():
-        values = values[np.isfinite(values)]
+    finite = {name: values[np.isfinite(values)] for name, values in sets.items()}
+    for name, values in finite.items():
         if len(values):
             weights = np.full(len(values), 1 / len(values))
             axis.hist(values, edges, weights=weights, color=COLOURS[name], alpha=0.5, label=name)
     axis.set_xlim(edges[0], edges[-1])
     axis.set_ylabel("share", fontsize=7)
-    if any(len(values) for values in sets.values()):
+    if any(map(len, finite.values())):
         axis.legend(fontsize=6, frameon=False)
     return figure
 
@@ -188,8 +188,9 @@ def plot_distances(samples: np.ndarray, held_out: np.ndarray, *, threshold: floa
     for name, distances, colour in sets:
         axis.ecdf(distances, label=name, color=colour)
     axis.axvline(threshold, linestyle="--", linewidth=0.8, color="black", label="5% of held-out")
-    # A few samples that are far off would flatten the rest.
-    limit = max(np.quantile(samples, 0.95), np.quantile(held_out, 0.99))
+    # Samples that are far off would flatten the rest.
+    most = float(np.quantile(held_out, 0.99))
+    limit = min(max(float(np.quantile(samples, 0.95)), most), 4 * most)
     axis.set_xlim(-0.03 * limit, 1.1 * limit or 1.0)
     axis.set_xlabel("distance to the nearest training row", fontsize=7)
     axis.set_ylabel("share of rows", fontsize=7)
