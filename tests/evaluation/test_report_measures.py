@@ -49,6 +49,11 @@ def test_repeated_training_rows_are_found():
     assert fair.held_out_closer == pytest.approx(0.05, abs=0.003)
 
 
+def test_equal_rows_of_many_columns_are_at_distance_zero():
+    rows = RNG.normal(size=[300, 40]) + 100
+    assert (nearest(rows, rows[:50]) == 0).all()
+
+
 def test_equal_rows_are_counted_with_missing_cells():
     train = pd.DataFrame({"a": [1.0, 2.0, np.nan], "b": ["x", None, "y"]})
     rows = pd.DataFrame({"a": [2.0, np.nan, 1.0, 2.0], "b": [None, "y", "y", "x"]})

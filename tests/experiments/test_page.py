@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 from commands import fails, tfp_maf_command
 
+from tfp_maf.estimators.table_model import TableModel
+from tfp_maf.evaluation.privacy import nearest
 from tfp_maf.experiments.datasets import reload_splits
+from tfp_maf.experiments.page_data import Compared, features
 
 ROWS = 240
 TINY = ["--max-epochs", 1, "--model", "made_mog", "--hidden-units", 8, "--quiet"]
@@ -173,6 +176,19 @@ def test_other_tables(train, columns, options, said):
     assert list(page.parts) == TITLES
     text = " ".join(page.parts.values())
     assert said in text and "Left out:" not in text
+
+
+def test_samples_are_rounded_as_rows_are(train):
+    values = np.random.default_rng(1).normal(size=ROWS).round(2)
+    run = train(pd.DataFrame({"n": values}))
+    splits = reload_splits(json.loads((run / "config.json").read_text()))
+    compared = Compared.of(TableModel.load(run), splits)
+    distances = nearest(
+        *(features(splits.schema, rows) for rows in (compared.train, compared.samples))
+    )
+    is_equal = compared.sample_cells["n"].isin(compared.train_cells["n"])
+    assert 0 < is_equal.mean() < 1
+    np.testing.assert_array_equal(distances == 0, is_equal)
 
 
 def test_without_the_data_the_other_parts_are_there(run, tmp_path, capsys):

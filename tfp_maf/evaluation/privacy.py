@@ -52,7 +52,9 @@ def nearest(train: np.ndarray, rows: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If a value is not finite, or there are no rows.
     """
-    distances, _ = NearestNeighbors(n_neighbors=1).fit(train).kneighbors(rows)
+    # Brute force, the default for many columns, rounds: equal rows would not be at distance 0.
+    neighbours = NearestNeighbors(n_neighbors=1, algorithm="kd_tree").fit(train)
+    distances, _ = neighbours.kneighbors(rows)
     return distances[:, 0]
 
 

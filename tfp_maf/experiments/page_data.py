@@ -22,7 +22,8 @@ class Compared:
         model: the model.
         test, train: rows that the model was not trained on, and that it was; at most
             :data:`MOST_ROWS` of either, chosen at random.
-        samples: rows that it draws; given columns have the values of the test rows, in turn.
+        samples: rows that it draws, as if their cells had been read from a file; given columns
+            have the values of the test rows, in turn.
         test_cells, train_cells, sample_cells: the same as cells of the table.
         all_train: all training rows.
     """
@@ -50,12 +51,23 @@ class Compared:
         if model.schema.given:
             places = np.arange(MOST_ROWS) % len(test_cells)
             given = test_cells[list(model.schema.given)].iloc[places].reset_index(drop=True)
-        z, codes = model.sample_standard(MOST_ROWS, given=given, seed=seed)
-        zeros = np.zeros(MOST_ROWS)
-        samples = Rows(z, codes, zeros, zeros)
-        sample_cells = cells_of(model, samples)
-        everything = splits.rows("train")
-        return cls(model, test, train, samples, test_cells, train_cells, sample_cells, everything)
+        sample_cells = model.sample(MOST_ROWS, given=given, seed=seed)
+        samples = _read_again(model, sample_cells)
+        all_train = splits.rows("train")
+        return cls(model, test, train, samples, test_cells, train_cells, sample_cells, all_train)
+
+
+def _read_again(model: TableModel, cells: pd.DataFrame) -> Rows:
+    """Return the rows of a table's cells, rounded and with noise like those that were read.
+
+    Raises:
+        ValueError: If no row can be read.
+    """
+    encoded = model.schema.encode(cells)
+    good = encoded.reasons == ""
+    if not good.any():
+        raise ValueError(f"samples cannot be read as rows: {encoded.reasons[0]}")
+    return model.schema.standardised(encoded[good], model.scaler)
 
 
 def _chosen(rows: Rows, rng: np.random.Generator) -> Rows:

@@ -90,7 +90,7 @@ def marginals(compared: Compared) -> dict[str, Any]:
         "all_columns": len(schema.columns),
         "test": len(compared.test),
         "train": len(compared.train),
-        "samples": len(compared.samples),
+        "samples": len(compared.sample_cells),
         "given": schema.given,
         "pairs": _pairs(compared),
     }
