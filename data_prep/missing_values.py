@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tfp_maf.data_prep.cells import Cells
+if TYPE_CHECKING:  # pandas takes half a second, and `--help` knows the ways
+    from tfp_maf.data_prep.cells import Cells
 
 Missing = Literal["auto", "drop", "fill", "model"]
 WAYS = ("auto", "drop", "fill", "model")

@@ -87,6 +87,16 @@ class Schema:
         return {n: size for column in self.columns for n, size in column.category_sizes.items()}
 
     @property
+    def is_linear(self) -> bool:
+        """Whether every column is a number, which is only standardised."""
+        return not self.given and all(
+            isinstance(column, NumberColumn)
+            and column.transform == "none"
+            and not column.category_sizes
+            for column in self.columns
+        )
+
+    @property
     def is_given(self) -> tuple[np.ndarray, np.ndarray]:
         """Masks ``[D]`` and ``[C]`` of the numbers and categories that are given."""
         numbers = [c.name in self.given for c in self.columns for _ in c.number_names]

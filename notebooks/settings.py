@@ -24,9 +24,10 @@ class Size:
 
     Attributes:
         moons: rows of the two moons, and epochs on them.
-        known: rows of the density on which batch norm is tried, and epochs on them.
+        known: rows of the moons on which batch norm is tried, and epochs on them.
         gas_rows: of the stand-in for the gas sensors.
-        gas_epochs: until the stopping rule ends it; and for each of the variants.
+        gas_epochs: most until the stopping rule ends it; and for each of the variants.
+        gas_post_epochs: of the post's loop.
         gas_network: layers and hidden units.
         recordings: whether real ones are used where they are, or made-up words only.
         speakers: of the made-up words.
@@ -36,9 +37,10 @@ class Size:
     """
 
     moons: tuple[int, int] = (10_000, 40)
-    known: tuple[int, int] = (50_000, 8)
-    gas_rows: int = 40_000
-    gas_epochs: tuple[int, int] = (1000, 15)
+    known: tuple[int, int] = (10_000, 8)
+    gas_rows: int = 24_000
+    gas_epochs: tuple[int, int] = (1000, 4)
+    gas_post_epochs: int = 4
     gas_network: tuple[int, tuple[int, ...]] = (10, (100, 100))
     recordings: bool = True
     speakers: int = 80
@@ -68,6 +70,7 @@ SMALL = Size(
     known=(2_000, 1),
     gas_rows=4_000,
     gas_epochs=(2, 1),
+    gas_post_epochs=1,
     gas_network=(2, (8, 8)),
     recordings=False,
     speakers=20,

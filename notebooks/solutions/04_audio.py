@@ -2,8 +2,9 @@
 
     python -m solutions.04_audio
 
-They train four detectors on made-up words, so that anyone can run them; give
-``speech_commands.load`` another folder for real ones.
+They train five detectors on made-up words, so that anyone can run them, in five minutes on two
+shared cores; give ``speech_commands.load`` another folder for real words. The figures in the
+comments are of the made-up words.
 """
 
 import tempfile
@@ -40,7 +41,8 @@ def describe(score):
     return "\n".join(lines)
 
 
-# 1. The flow and the training are the post's; only the features are of the whole second.
+# 1. The flow and the training are the post's; only the features are of the whole second. The AUC
+# rises from .456 to .767: better than a coin, but far from the .98 of aligned features.
 def whole(samples):
     return np.stack([audio_features.whole_spectrum(x) for x in samples]).astype(np.float32)
 
@@ -52,8 +54,9 @@ tfp_maf.fit(flow, x, whole(validation.samples), progress=False, patience=post_ep
 print("1. whole spectrum:", describe(lambda samples: flow.log_prob(whole(samples)).numpy()))
 
 
-# 2. Without the floor, log power below the peak keeps falling into the recording's noise. Features
-# are then mostly of how noisy and how loud a clip is: words gain whose recordings are smooth there.
+# 2. All four other words come closer to "zero", "happy" most (from -619 to -419, where "zero" stays
+# at -163), and the AUC falls from .984 to .976. What they share is the noise around them: without
+# the floor it is part of the features, and differs between two recordings of one word.
 def no_floor(mel, *, raised=0.0):
     return mel - np.percentile(mel, 99.5)
 
@@ -70,7 +73,8 @@ audio_features.soft_floor = no_floor
 print("   without it:", describe(aligned().score))
 audio_features.soft_floor = floor
 
-# 3. The score is a sum, so its two parts are computed once, and weighed afterwards.
+# 3. The score is a sum, so its two parts are computed once, and weighed afterwards. The flow over
+# time only takes away from made-up words: the AUC falls from .979 at 0 to .964 at .1 and .834 at 2.
 ratio = recipes.train_aligned(
     WORD,
     train.samples,
@@ -96,7 +100,8 @@ for weight in (0, 0.05, 0.1, 0.2, 0.5, 1, 2):
     print(f"   {weight}: {Detection.of(*scores, others.words).auc:.3f}")
 
 # 4. The first ten training clips stand for your recordings. With so few the principal directions
-# are not reliable, so train_aligned keeps all 320 and shrinks their covariance.
+# are not reliable, so train_aligned keeps all 320 and shrinks their covariance. Made-up words are
+# easy: the AUC is .985, with all 112 clips it is .984.
 ten = recipes.train_aligned(
     WORD, train.samples[:10], validation.samples, seeds=(0,), max_epochs=epochs, progress=False
 )

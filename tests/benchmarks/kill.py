@@ -33,7 +33,7 @@ def command(folder: Path, out: str, epochs: int, *, resume: bool) -> list[str]:
 
 def epochs_kept(run: Path) -> int:
     """How many the checkpoint holds."""
-    with np.load(run / "checkpoints" / "training.npz") as stored:
+    with np.load(run / "checkpoints" / "maf.npz") as stored:
         return len(json.loads(stored["values"].tobytes())["history"]["validation"])
 
 
@@ -55,7 +55,7 @@ def main() -> None:
         process = subprocess.Popen(
             command(folder, "killed", options.epochs, resume=run.exists()), **quiet
         )
-        before = run / "checkpoints" / "training.npz"
+        before = run / "checkpoints" / "maf.npz"
         last = before.stat().st_mtime if before.exists() else 0.0
         while process.poll() is None and (not before.exists() or before.stat().st_mtime == last):
             time.sleep(0.01)  # until it writes again: it is training

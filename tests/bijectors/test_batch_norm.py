@@ -6,7 +6,11 @@ from rows import chain_rows, jacobian
 
 import tfp_maf
 from tfp_maf.bijectors.batch_norm import EPSILON, BatchNormalization
-from tfp_maf.experiments.pitfalls import build_with_tfps_batch_norm, train_with_tfps_batch_norm
+from tfp_maf.experiments.pitfalls import (
+    build_with_tfps_batch_norm,
+    log_prob_by,
+    train_with_tfps_batch_norm,
+)
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -34,6 +38,50 @@ def test_density_is_right_where_tfps_is_wrong():
     error = 0.5 * np.log((BATCH.var(axis=0) + 1e-3) / (stored + 1e-3)).sum()
     assert error > 1.5
     np.testing.assert_allclose(theirs - true_log_prob(BATCH), error, atol=1e-2)
+
+
+def test_tfps_formula_until_0_15_was_right():
+    """It adds the inverse log-determinant, which takes the batch's variance."""
+    by_inverse = log_prob_by("inverse", transformed(tfb.BatchNormalization()))(BATCH)
+    np.testing.assert_allclose(by_inverse, true_log_prob(BATCH), atol=2e-3)  # its eps is 1e-3
+    assert float(tf.reduce_mean(by_inverse)) == pytest.approx(-4.5408, abs=1e-4)
+    by_forward = log_prob_by("forward", transformed(tfb.BatchNormalization()))(BATCH)
+    assert float(tf.reduce_mean(by_forward)) == pytest.approx(-2.8855, abs=1e-4)
+
+
+@pytest.mark.parametrize("order", ["paper", "post"])
+def test_a_whole_stack_by_either_formula(order):
+    """In evaluation both are the same density; in training they differ."""
+    options = {"num_layers": 2, "hidden_units": [8], "order": order, "activation": "relu"}
+    stack = build_with_tfps_batch_norm(2, **options)
+    training = [log_prob_by(formula, stack)(BATCH) for formula in ("inverse", "forward")]
+    assert not np.allclose(*training, atol=0.5)
+    for bijector in stack.bijector.bijectors:
+        if isinstance(bijector, tfb.BatchNormalization):
+            bijector._training = False
+    rows = BATCH + np.float32(0)  # a new array: the bijectors remember the old one's noise
+    evaluation = [log_prob_by(formula, stack)(rows) for formula in ("inverse", "forward")]
+    np.testing.assert_allclose(*evaluation, atol=1e-4)
+
+
+def test_training_by_the_old_formula_scores_test_rows():
+    x, _ = chain_rows(600, 2, seed=0)
+    plain = build_with_tfps_batch_norm(
+        2, num_layers=2, hidden_units=[8], batch_norm=False, permute=False
+    )
+    assert [type(b).__name__ for b in plain.bijector.bijectors] == ["MaskedAutoregressiveFlow"] * 2
+    stack = build_with_tfps_batch_norm(2, num_layers=2, hidden_units=[8], order="post")
+    scores = train_with_tfps_batch_norm(
+        stack,
+        x[:500],
+        learning_rate=1e-2,
+        batch_size=100,
+        epochs=3,
+        formula="inverse",
+        test=x[500:],
+    )
+    assert len(scores) == 3
+    assert scores[2] > scores[0]
 
 
 def test_log_det_is_that_of_the_map_with_the_statistics_held():

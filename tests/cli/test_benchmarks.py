@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +77,24 @@ def test_generated_inputs_are_tallied(name):
 @pytest.mark.parametrize("name", ["run", "kill", "audio"])
 def test_the_long_ones_start(name):
     run(HERE / f"{name}.py", "--help")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["quality", "samples"])
+def test_the_quality_of_tables_models_is_measured(name, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=[200, 2])
+    frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 0] + 0.5 * x[:, 1]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "out" / "found.json"
+    options = ["--data", tmp_path, "--tables", "t", "--out", out, "--quick"]
+    last = run(HERE / f"{name}.py", *options)
+    found = json.loads(out.read_text())
+    (row,) = found.values()
+    assert last.startswith("t")
+    assert {"auto", "MAF(10), the default before"} <= set(row)
+    if name == "quality":
+        assert all(np.isfinite(value["mean"]) for value in row.values())
+        assert "**" in out.with_suffix(".md").read_text()
+    else:
+        assert all(0 <= value <= 1 for value in row.values())

@@ -123,7 +123,10 @@ def test_anomalies_are_the_rows_that_do_not_belong(run, table, tmp_path, capsys)
     assert tfp_maf_command(*command, "-o", out) == 0
     printed = capsys.readouterr().out
     found = pd.read_csv(out)
-    assert list(found.columns) == ["log_prob", "anomaly"]
+    blamed = [f"surprise_{name}" for name in "abc"]
+    assert list(found.columns) == ["log_prob", "anomaly", *blamed]
+    assert (found.loc[[7, 40], blamed].idxmin(axis=1) != "surprise_c").all()
+    assert out.with_suffix(".png").stat().st_size > 5000
     assert found["anomaly"].to_numpy()[[7, 40]].tolist() == [1, 1]
     assert found["anomaly"].mean() < 0.2
     assert f"{found['anomaly'].sum()} of 100 rows" in printed
@@ -133,9 +136,32 @@ def test_anomalies_are_the_rows_that_do_not_belong(run, table, tmp_path, capsys)
     np.testing.assert_allclose(pd.read_csv(tmp_path / "s.csv")["log_prob"], found["log_prob"])
 
 
-def test_anomalies_needs_enough_validation_rows(run, table, capsys):
-    line = fails(capsys, "anomalies", run, table, "--false-alarms", 0.001)
-    assert "54 held-out scores cannot fix a false-alarm rate of 0.001" in line
+def test_anomalies_uses_the_rarest_rate_that_held_out_rows_tell(run, table, capsys):
+    assert tfp_maf_command("anomalies", run, table, "--false-alarms", 0.001) == 0
+    said = capsys.readouterr().out
+    assert "114 held-out rows can't tell a false-alarm rate of 0.10%: the rarest" in said
+    assert "false-alarm rate 0.87%" in said
+
+
+def test_how_well_labelled_anomalies_are_found_is_told(run, table, tmp_path, capsys):
+    frame = pd.read_csv(table).assign(bad=0)
+    frame.loc[::50, "a"] += 30 * SCALE[0]
+    frame.loc[::50, "bad"] = 1
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    assert tfp_maf_command("evaluate", run, tmp_path / "x.csv", "--labels", "bad") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("12 of 600 rows are anomalies by column 'bad'" in line for line in lines)
+    for name in ("this model", "Mahalanobis distance", "isolation forest", "local outlier factor"):
+        (line,) = [line for line in lines if line.strip().startswith(name)]
+        auc, precision = map(float, line.split()[-2:])
+        assert 0.9 < auc <= 1
+        assert 0 < precision <= 1
+    assert "has no column 'z'" in fails(
+        capsys, "evaluate", run, tmp_path / "x.csv", "--labels", "z"
+    )
+    line = fails(capsys, "evaluate", run, tmp_path / "x.csv", "--labels", "b")
+    assert "different values, not two" in line
+    assert "--labels needs DATA" in fails(capsys, "evaluate", run, "--labels", "bad")
 
 
 def test_samples_have_the_header_and_the_units(run, table, tmp_path):
@@ -204,10 +230,12 @@ BAD_TABLES = {
     "empty": ("", "is empty"),
     "truncated": ("a,b\n" + "1,2\n3,1\n" * 20 + "7", "last line is cut short"),
     "uneven": ("a,b\n" + "1,2\n3,1\n" * 20 + "1,2,3\n" + "1,3\n" * 20, "row 41 has 3"),
-    "text": ("a,b\n" + "x,y\nz,x\n" * 20, "no column of numbers left (column 'a' left out"),
-    "missing": ("a,b\n" + "?,2\n3,NA\n" * 20 + "1,1\n", "1 rows are too few"),
-    "constant": ("a,b\n" + "1,2\n" * 20, "column 'b' left out: it is constant, 2"),
-    "few rows": ("a,b\n" + "1,2\n3,3\n5,1\n4,4\n" * 5, "fewer than batch_size=100"),
+    "text": (
+        "a,b\n" + "".join(f"x{n},y{n}\n" for n in range(40)),
+        "no column is left to model (column 'a' left out: it has 40 different texts in 40 rows",
+    ),
+    "missing": ("a,b\n" + "?,NA\n" * 20 + "1,1\n", "1 rows are too few"),
+    "constant": ("a,b\n" + "1,2\n" * 20, "no column is left to model"),
 }
 
 
@@ -253,7 +281,13 @@ def test_options_of_reading_are_kept_for_new_files(tmp_path, capsys):
     assert config["reading"]["na"] == ["-999"]
     assert tfp_maf_command("evaluate", tmp_path / "r") == 0
     score = ["score", tmp_path / "r", tmp_path / "x.txt", "-o", tmp_path / "s.csv"]
-    assert "row 4, column 'a': the value is missing" in fails(capsys, *score)
+    assert tfp_maf_command(*score) == 0
+    said = capsys.readouterr().out
+    assert "1 of 600 rows" in said
+    assert "row 4, column 'a': the value is missing" in said
+    scores = pd.read_csv(tmp_path / "s.csv")
+    assert list(np.flatnonzero(scores["log_prob"].isna())) == [3]
+    assert scores["reason"][3] == "column 'a': the value is missing"
     (tmp_path / "new.csv").write_text("b!a\n1,5!2\n")
     score[2] = tmp_path / "new.csv"
     assert tfp_maf_command(*score) == 0
@@ -303,21 +337,31 @@ def test_wrong_width_at_score(run, table, tmp_path, capsys):
         other.to_csv(tmp_path / f"{name}.csv", index=False)
     out = tmp_path / "s.csv"
     assert "has no column 'c'" in fails(capsys, "score", run, tmp_path / "few.csv", "-o", out)
-    assert "a column 'd'" in fails(capsys, "score", run, tmp_path / "many.csv", "-o", out)
     np.save(tmp_path / "x.npy", np.zeros([3, 2]))
     assert "has 2 columns" in fails(capsys, "score", run, tmp_path / "x.npy", "-o", out)
     assert not out.exists()
+    assert tfp_maf_command("score", run, tmp_path / "many.csv", "-o", out) == 0
+    assert "ignored columns that the model does not know: 'd'" in capsys.readouterr().out
+    assert len(pd.read_csv(out)) == 600
 
 
 def test_rows_too_far_out_to_score_are_named(run, table, tmp_path, capsys):
     frame = pd.concat([pd.read_csv(table)] * 20, ignore_index=True)
     out = tmp_path / "s.csv"
-    for value, message in [(1e300, "row 10501, column 'a': 1e+300 is"), (1e37, "row 10501 is too")]:
+    for value, message in [
+        (1e300, "row 10501, column 'a': too far from the training data for float32"),
+        (1e37, "row 10501, too far from the training data: log_prob is -inf in float32"),
+    ]:
         frame.loc[10_500, "a"] = value
         frame.to_csv(tmp_path / "far.csv", index=False)
-        assert message in fails(capsys, "score", run, tmp_path / "far.csv", "-o", out)
-        assert message in fails(capsys, "evaluate", run, tmp_path / "far.csv")
-    assert not out.exists()
+        for command in (["score", run, tmp_path / "far.csv", "-o", out], ["evaluate", run]):
+            command = command if command[0] == "score" else [*command, tmp_path / "far.csv"]
+            assert tfp_maf_command(*command) == 0
+            said = capsys.readouterr().out
+            assert message in said
+            assert "1 of 12000 rows" in said
+        scores = pd.read_csv(out)
+        assert list(np.flatnonzero(scores["log_prob"].isna())) == [10_500]
 
 
 def test_a_scaler_that_is_not_the_models_is_refused(run, table, tmp_path, capsys):
@@ -330,7 +374,7 @@ def test_a_scaler_that_is_not_the_models_is_refused(run, table, tmp_path, capsys
         ("score", broken, table, "-o", tmp_path / "s"),
     )
     for command in commands:
-        assert "was not trained with the mean and scale" in fails(capsys, *command)
+        assert "is of another run than its config.json" in fails(capsys, *command)
     assert not (tmp_path / "s").exists()
 
 
@@ -397,7 +441,7 @@ def test_ctrl_c_and_a_kill_keep_the_best_and_say_so(table, tmp_path, sent):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        wait_for(tmp_path / "r" / "checkpoints" / "training.npz", process)
+        wait_for(tmp_path / "r" / "checkpoints" / "maf.npz", process)
         process.send_signal(sent)
         out, _ = process.communicate(timeout=120)
     finally:
@@ -440,7 +484,7 @@ def test_resume_wants_the_same_training(run, table, tmp_path, capsys):
     assert "with seed 3, not 4" in fails(capsys, *base, "--seed", 4)
     line = fails(capsys, *base, "--seed", 3, "--learning-rate", 0.5)
     assert "learning_rate" in line
-    (again / "checkpoints" / "training.npz").unlink()
+    (again / "checkpoints" / "maf.npz").unlink()
     assert "no checkpoint was written" in fails(capsys, *base, "--seed", 3)
     assert (again / "config.json").exists()
     assert "is not a run" in fails(capsys, "train", table, "--out", tmp_path / "no", "--resume")

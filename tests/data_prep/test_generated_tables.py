@@ -17,8 +17,8 @@ from tfp_maf.data_prep import table
 
 def test_a_model_or_a_clear_error():
     found = tally(generated_tables.tables(), generated_tables.outcome, examples=150)
-    assert found["model"] > 15
-    assert len(found) > 4
+    assert found["model"] > 75
+    assert 1 < len(found) < 8  # few errors, each for many tables
 
 
 def test_columns_linear_in_two_others_are_named(tmp_path):
@@ -27,7 +27,9 @@ def test_columns_linear_in_two_others_are_named(tmp_path):
     frame["e"] = 3 * frame["a"] - 2 * frame["c"] + 1
     frame.to_csv(tmp_path / "rows.csv", index=False)
     splits = table.load(tmp_path / "rows.csv")
-    assert splits.notes == ("column 'e' left out: it is linear in 'a', 'c'",)
+    assert splits.notes == (
+        "column 'e': follows from others, 1 +3 'a' -2 'c'; restored in samples",
+    )
     assert splits.train.shape[1] == 4
     frame["e"] += 1e-3 * np.random.default_rng(1).normal(size=400)
     frame.to_csv(tmp_path / "rows.csv", index=False)

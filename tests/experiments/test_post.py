@@ -112,7 +112,7 @@ def test_the_command(tmp_path, capsys):
     assert "cut short" not in out
     config = json.loads((tmp_path / "r" / "config.json").read_text())
     assert config["recipe"] == "post"
-    assert config["model"]["order"] == "post"
+    assert config["model"]["maf"]["order"] == "post"
     assert config["scaler"]["columns"] == list(gas.POST_COLUMNS)
     assert config["data"]["rows"] == {"train": 1000, "validation": 1000, "test": 1000}
     metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
@@ -151,4 +151,4 @@ def test_a_run_cut_short_says_by_what(tmp_path, capsys):
     path = simulate.write_ethylene_co(tmp_path / gas.FILE, rows=1500)
     arguments = ["train", "gas", "--data", path, *SMALL, "--max-epochs", 1]
     assert tfp_maf_command(*arguments, "--out", tmp_path / "r") == 0
-    assert "cut short by --max-epochs 1: 30 epochs without" in capsys.readouterr().out
+    assert "cut short by --max-epochs 1, before the stopping rule" in capsys.readouterr().out

@@ -134,8 +134,10 @@ def test_bad_input(run, tables, tmp_path, capsys, monkeypatch):
     text = frame.astype(object)
     text.loc[7, "c"] = "seven"
     text.to_csv(tmp_path / "bad.csv", index=False)
-    said = fails(capsys, "score", run, tmp_path / "bad.csv", *out)
-    assert "bad.csv, part 1 of 1: row 8, column 'c': 'seven' is not a finite number" in said
+    assert command("score", run, tmp_path / "bad.csv", *out) == 0
+    scores = pd.read_parquet(tmp_path / "out")
+    assert list(np.flatnonzero(scores["log_prob"].isna())) == [7]
+    assert scores["reason"][7] == "column 'c': 'seven' is not a finite number"
     assert "holds something other than scores" in fails(capsys, "score", run, *paths, *out)
     assert json.loads((tmp_path / "out" / score_many.MANIFEST).read_text())
     monkeypatch.setattr(score_many, "CONNECT", 0.2)

@@ -268,7 +268,7 @@ READERS = {
     "run's config.json": Reader("config.json", (_valid_config(),), _config),
     "flow.json": Reader("flow.json", (_model(),), _flow),
     "checkpoint": Reader(
-        "training.npz",
+        "maf.npz",
         (_bytes_of(lambda path: checkpoints.write(path, CHECKPOINT, {"step": 1}), "t.npz"),),
         _checkpoint,
     ),

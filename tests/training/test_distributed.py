@@ -84,7 +84,7 @@ def test_a_lost_worker_ends_the_rest_and_resume_goes_on(tmp_path):
     command = ["-m", "tfp_maf", "train", "rows.csv", *network]
     together = [*command, "--out", "run", "--distribute", "--max-epochs"]
     workers = start([*together, "1000"], 2, cwd=tmp_path)
-    checkpoint = tmp_path / "run" / "checkpoints" / "training.npz"
+    checkpoint = tmp_path / "run" / "checkpoints" / "maf.npz"
     wait_for(checkpoint, workers[0])
     workers[1].kill()
     (status, _, errors), _ = ends(workers)

@@ -80,9 +80,9 @@ def test_the_last_good_checkpoint_is_kept(fault, disk, table, tmp_path, monkeypa
         assert train(table, disk / "run") == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
-    assert f"can't write {disk / 'run/checkpoints/training.npz'}: {message}" in said[0]
+    assert f"can't write {disk / 'run/checkpoints/maf.npz'}: {message}" in said[0]
     assert "--resume continues" in said[0]
-    with np.load(disk / "run" / "checkpoints" / "training.npz") as kept:
+    with np.load(disk / "run" / "checkpoints" / "maf.npz") as kept:
         assert len(json.loads(kept["values"].tobytes())["history"]["train"]) == 2
     mend(disk)
     assert not list((disk / "run" / "checkpoints").glob(".*"))  # no half of a file

@@ -333,3 +333,12 @@ NAN = np.where(np.arange(3) == 1, np.nan, X[:100])
 def test_invalid_data_and_options_are_refused(train, validation, options, message):
     with pytest.raises(ValueError, match=message):
         quick_fit(small(), train, validation, **options)
+
+
+@pytest.mark.parametrize("support", [None, [tfp_maf.Support(low=0), None]])
+def test_training_and_validation_scores_are_in_the_same_units(support):
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.normal(-6, 0.5, [2000, 2]))
+    flow = tfp_maf.build_maf(2, num_layers=1, hidden_units=(8,), batch_norm=False, support=support)
+    history = tfp_maf.fit(flow, x, x[:500], learning_rate=1e-5, max_epochs=1, progress=False)
+    assert history.train[0] == pytest.approx(tfp_maf.evaluate(flow, x).mean, abs=0.1)

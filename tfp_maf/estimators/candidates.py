@@ -53,11 +53,10 @@ class Candidate:
 TRAINING: dict[str, Any] = {
     "learning_rate": 2e-3,
     "max_epochs": 1000,
-    "patience": 15,
-    "halve_after": 5,
     "l2": 1e-4,
     "clip_norm": 5.0,
 }
+PATIENCE, HALVE_AFTER = 1_200, 400  # steps
 NOISE = 0.05  # against overfitting, in standard units; it would hide finer structure
 SMALL = {"num_layers": 3, "hidden_units": (64, 64)}
 CANDIDATES = {
@@ -87,6 +86,18 @@ def names_for(event_size: int, *, condition_size: int) -> list[str]:
     return names
 
 
+def rhythm_for(rows: int, batch_size: int) -> dict[str, int]:
+    """Return how many epochs to wait for a better score: so many steps, however small the table."""
+    steps = max(1, rows // batch_size)
+    return {"patience": max(10, PATIENCE // steps), "halve_after": max(4, HALVE_AFTER // steps)}
+
+
 def batch_size_for(rows: int) -> int:
-    """Return the rows per step: a thirtieth of the table, at least 16, at most 100."""
-    return max(1, min(rows, 100, max(16, rows // 30)))
+    """Return the rows per step.
+
+    A thirtieth of a small table, at least 16; 100 from 3,000 rows on; a thousandth of a large
+    table, at most 1,000.
+    """
+    small = max(16, min(100, rows // 30))
+    large = min(1_000, rows // 1_000)
+    return max(1, min(rows, max(small, large)))

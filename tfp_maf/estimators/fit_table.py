@@ -12,7 +12,13 @@ import numpy as np
 
 from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Splits
-from tfp_maf.estimators.candidates import MIXTURE, TRAINING, Candidate, batch_size_for
+from tfp_maf.estimators.candidates import (
+    MIXTURE,
+    TRAINING,
+    Candidate,
+    batch_size_for,
+    rhythm_for,
+)
 from tfp_maf.estimators.table_model import CATEGORIES, Member, TableModel
 from tfp_maf.flows.categories import build_categories
 from tfp_maf.flows.flow import Flow
@@ -91,6 +97,8 @@ def fit_table(
     def run(name: str, flow: Flow, x: Any, v: Any, c: Any, vc: Any, training: Any) -> None:
         given = training | options
         given.setdefault("batch_size", batch_size_for(len(x)))
+        if "patience" not in given:
+            given = rhythm_for(len(x), given["batch_size"]) | given
         watcher = None if on_begin is None else on_begin(name, flow)
         checkpoint = None if checkpoints is None else Path(checkpoints) / f"{name}.npz"
         result.histories[name] = trainer(

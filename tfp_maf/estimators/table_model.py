@@ -239,13 +239,13 @@ class TableModel:
             OSError: If the folder can't be written.
         """
         folder = Path(folder)
-        plain = self.schema == Schema.of_numbers(self.scaler)
         places = {}
         for index, member in enumerate(self.members):
             alone = len(self.members) == 1 and self.categories is None
             places[index] = "." if alone else f"{MODELS}/{member.name}"
             member.flow.save(
-                folder / places[index], scaler=self.scaler if alone and plain else None
+                folder / places[index],
+                scaler=self.scaler if alone and self.schema.is_linear else None,
             )
         if self.categories is not None:
             self.categories.save(folder / MODELS / CATEGORIES)

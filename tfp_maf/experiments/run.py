@@ -15,6 +15,7 @@ import pandas as pd
 
 from tfp_maf.data_prep import text_files
 from tfp_maf.data_prep.files import make_folder, write_csv, write_json
+from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
@@ -118,6 +119,12 @@ class Run:
     def scaler(self) -> Scaler:
         """Scaler between the user's units and the flow's."""
         return Scaler.from_json(self.config["scaler"])
+
+    @property
+    def schema(self) -> Schema:
+        """Description of the columns that the run's model knows."""
+        described = self.config.get("described")  # a release knew plain numbers only
+        return Schema.of_numbers(self.scaler) if described is None else Schema.from_json(described)
 
     @property
     def history(self) -> pd.DataFrame:

@@ -20,7 +20,8 @@ from tfp_maf.experiments.held_out import HELD_OUT, read_held_out
 from tfp_maf.experiments.labels import read_labels
 from tfp_maf.experiments.report import report
 from tfp_maf.experiments.run import Run
-from tfp_maf.experiments.scoring import Scored, read_frame, score_frame
+from tfp_maf.experiments.scoring import Scored, score_frame
+from tfp_maf.experiments.table_input import TableInput
 from tfp_maf.experiments.table_options import TableOptions
 from tfp_maf.plotting import anomalies as anomaly_plots
 from tfp_maf.utils.console import say, shows
@@ -30,7 +31,7 @@ MOST_EVALUATIONS = 3_000_000  # of the density, to find the columns to blame
 MOST_DRAWN = 30  # rows in the figure of the columns to blame
 
 
-def load(folder: str) -> tuple[Run, TableModel]:
+def load(folder: str | Path) -> tuple[Run, TableModel]:
     """Open a run and its model.
 
     Raises:
@@ -41,40 +42,48 @@ def load(folder: str) -> tuple[Run, TableModel]:
     return run, TableModel.load(folder, scaler=run.scaler)
 
 
-def evaluate_run(folder: str, data: str | None, *, labels: str | None = None) -> int:
-    """Print the mean log-likelihood of the run's test rows, or of the rows of a table.
+def evaluate_run(folder: str) -> int:
+    """Print the mean log-likelihood of the run's test rows."""
+    run, model = load(folder)
+    rows = reload_splits(run.config, progress=shows()).rows("test")
+    values = model.log_prob(rows, progress=shows())
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise ValueError(f"test row {bad[0] + 1} has no finite log-likelihood: {values[bad[0]]}")
+    say(f"{len(rows)} rows of the test split of {run.config['data']['source']}")
+    _report(values, rows)
+    return 0
+
+
+def evaluate_table(source: TableInput, *, labels: str | None = None) -> int:
+    """Print the mean log-likelihood of the rows of a table.
 
     Args:
-        folder: folder of the run.
-        data: path of the table, or None.
+        source: the table.
         labels: column of the table that is 1 or true for anomalies; the areas under the curves of
             the model and of other detectors are printed, too.
     """
-    run, model = load(folder)
-    if data is None:
-        if labels is not None:
-            raise ValueError("--labels needs DATA, a table that has the column")
-        rows = reload_splits(run.config, progress=shows()).rows("test")
-        values = model.log_prob(rows, progress=shows())
-        bad = np.flatnonzero(~np.isfinite(values))
-        if len(bad):
-            raise ValueError(
-                f"test row {bad[0] + 1} has no finite log-likelihood: {values[bad[0]]}"
-            )
-        say(f"{len(rows)} rows of the test split of {run.config['data']['source']}")
-        _report(values, rows)
-        return 0
-    scored = score_frame(model, *read_frame(run, model, data), progress=shows())
-    scored.say_reasons(data)
+    run, model = load(source.run.folder)
+    is_anomaly = None
+    if labels is not None:
+        is_anomaly = read_labels(source.data, labels, TableOptions.from_json(run.config).reading)
+    scored = _scored(model, source)
     good = scored.is_scored
     if not good.any():
-        raise ValueError(f"{data}: no row has a score: row 1: {scored.reasons[0]}")
-    say(f"{good.sum()} rows of {data}")
+        raise ValueError(f"{source.data}: no row has a score: row 1, {scored.reasons[0]}")
+    say(f"{good.sum()} rows of {source.data}")
     rows = scored.rows[good]
     _report(scored.log_prob[good] - rows.to_units, rows)
-    if labels is not None:
-        _detect(run, model, scored, data, labels)
+    if is_anomaly is not None:
+        _detect(run, model, scored, is_anomaly[scored.frame.index.to_numpy()], str(labels))
     return 0
+
+
+def _scored(model: TableModel, source: TableInput) -> Scored:
+    """Score a table, and say which rows have no score."""
+    scored = score_frame(model, source.frame, source.decimal, progress=shows())
+    scored.say_reasons(source.data)
+    return scored
 
 
 def _report(values: np.ndarray, rows: Rows) -> None:
@@ -82,10 +91,10 @@ def _report(values: np.ndarray, rows: Rows) -> None:
     report("columns in their own units", Evaluation.of(values + rows.to_units))
 
 
-def _detect(run: Run, model: TableModel, scored: Scored, data: str, labels: str) -> None:
+def _detect(
+    run: Run, model: TableModel, scored: Scored, is_anomaly: np.ndarray, labels: str
+) -> None:
     """Print how well the model and other detectors, trained on the same rows, find anomalies."""
-    is_anomaly = read_labels(data, labels, TableOptions.from_json(run.config).reading)
-    is_anomaly = is_anomaly[scored.frame.index.to_numpy()]
     good = scored.is_scored
     train = reload_splits(run.config, progress=shows()).rows("train")
     features = [_features(model, rows) for rows in (train, scored.rows[good])]
@@ -104,22 +113,21 @@ def _features(model: TableModel, rows: Rows) -> np.ndarray:
     return numbers if condition is None else np.concatenate([numbers, condition], axis=1)
 
 
-def score(folder: str, data: str, output: str) -> int:
+def score(source: TableInput, output: str) -> int:
     """Write ``log p(x)`` of each row of a table, in the user's units."""
-    run, model = load(folder)
-    scored = score_frame(model, *read_frame(run, model, data), progress=shows())
+    _, model = load(source.run.folder)
+    scored = _scored(model, source)
     frame = pd.DataFrame({"log_prob": scored.log_prob})
     if not scored.is_scored.all():
         frame["reason"] = scored.reasons
     write_table(Path(output), frame)
-    scored.say_reasons(data)
     values = scored.log_prob[scored.is_scored]
     mean = f"mean {values.mean():.4f} nats, " if len(values) else ""
     say(f"{len(values)} scores, {mean}written to {output}")
     return 0
 
 
-def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float) -> int:
+def anomalies(source: TableInput, output: str | None, *, false_alarms: float) -> int:
     """Print the rows of a table that are anomalies under the run's model, and write all scores.
 
     The threshold is set on the run's held-out rows, those of validation and test. A row that has no
@@ -127,13 +135,12 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
     a missing value is not.
 
     Args:
-        folder: folder of the run.
-        data: path of the table.
+        source: the table.
         output: file to write scores, flags and each column's surprise to, or None.
         false_alarms: fraction of held-out rows below the threshold.
     """
-    run, model = load(folder)
-    scored = score_frame(model, *read_frame(run, model, data), progress=shows())
+    run, model = load(source.run.folder)
+    scored = _scored(model, source)
     held_out = _held_out(run, model)
     rarest = 1 / (len(held_out) + 1)
     if false_alarms < rarest:
@@ -146,10 +153,9 @@ def anomalies(folder: str, data: str, output: str | None, *, false_alarms: float
     good = scored.is_scored
     missing = np.array(["is missing" in reason for reason in scored.reasons])
     unlikely = np.where(good, scored.log_prob < threshold, ~good & ~missing)
-    scored.say_reasons(data)
     say(
-        f"{unlikely.sum()} of {len(unlikely)} rows of {data} score below {threshold:.3f} nats "
-        f"(set on {len(held_out)} held-out rows, false-alarm rate {false_alarms:.2%})"
+        f"{unlikely.sum()} of {len(unlikely)} rows of {source.data} score below {threshold:.3f} "
+        f"nats (set on {len(held_out)} held-out rows, false-alarm rate {false_alarms:.2%})"
     )
     order = np.argsort(np.where(good, scored.log_prob, np.inf))
     blamed, places = _blamed(model, scored, order[: good.sum()], every=output is not None)
@@ -238,20 +244,23 @@ def sample(folder: str, n: int, seed: int | None, output: str, *, given: Any = N
     return 0
 
 
-def fill(folder: str, data: str, output: str, *, seed: int, draws: int) -> int:
+def fill(source: TableInput, output: str, *, seed: int, draws: int) -> int:
     """Write a table with its missing cells drawn given the cells that are there.
 
     Args:
-        folder: folder of the run.
-        data: path of the table.
+        source: the table.
         output: file to write; with several draws, a column ``draw`` counts them.
         seed: of the draws.
         draws: how often each row is filled.
     """
-    run, model = load(folder)
-    frame, decimal = read_frame(run, model, data)
+    _, model = load(source.run.folder)
     result = fill_missing.fill(
-        model, frame, decimal=decimal, draws=draws, seed=seed, progress=shows()
+        model,
+        source.frame,
+        decimal=source.decimal,
+        draws=draws,
+        seed=seed,
+        progress=shows(),
     )
     write_table(Path(output), result.frame)
     say(result.describe())

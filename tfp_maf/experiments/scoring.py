@@ -7,11 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import table
 from tfp_maf.data_prep.splits import Rows
 from tfp_maf.estimators.table_model import TableModel
-from tfp_maf.experiments.run import Run
-from tfp_maf.experiments.table_options import TableOptions
 from tfp_maf.utils.console import say
 
 
@@ -44,24 +41,6 @@ class Scored:
                 f"{len(bad)} of {len(self.log_prob)} rows of {data} have no score, NaN: row "
                 f"{self.frame.index[bad[0]] + 1}, {self.reasons[bad[0]]}"
             )
-
-
-def read_frame(run: Run, model: TableModel, data: str) -> tuple[pd.DataFrame, str | None]:
-    """Read the rows of a table that a run's model is to score, and their decimal sign.
-
-    Raises:
-        OSError: the file is missing.
-        ValueError: the file cannot be read, or a column is missing.
-    """
-    frame, decimal, notes = table.read_frame(
-        data,
-        model.schema,
-        left_out=run.config["left_out"],
-        reading=TableOptions.from_json(run.config).reading,
-    )
-    for note in notes:
-        say(f"{data}: {note}")
-    return frame, decimal
 
 
 def score_frame(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +23,10 @@ from tfp_maf.estimators.table_model import Member, TableModel
 from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.experiments import run as runs
-from tfp_maf.experiments.datasets import find_experiment, load_splits, reload_splits
+from tfp_maf.experiments.datasets import reload_splits
 from tfp_maf.experiments.held_out import write_held_out
 from tfp_maf.experiments.post import train_as_the_post
+from tfp_maf.experiments.prepare import Job, Prepared, cleared_up, prepare
 from tfp_maf.experiments.report import UNITS, report
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.settings import Experiment
@@ -44,104 +43,40 @@ MOST_LINES = 30  # about a table that are printed
 NETWORK = ("num_layers", "hidden_units", "activation")
 
 
-def train(
-    target: str,
-    *,
-    data: str | None,
-    out: str | None,
-    options: TableOptions,
-    models: Sequence[str] = (),
-    budget: float | None = None,
-    resume: bool,
-    distribute: bool,
-    tensorboard: bool,
-    as_json: bool,
-    recipe: str | None = None,
-    seed: int,
-    overrides: dict[str, Any],
-) -> int:
+def train(job: Job, *, budget: float | None, tensorboard: bool, as_json: bool) -> int:
     """Train or resume a run, write its folder, print its metrics, and return the exit status.
 
     Args:
-        target: name of an experiment, or path of a table.
-        data: raw file of a named experiment, or its folder.
-        out: folder of the run; ``runs/`` and the target's name by default.
-        options: what the user says about a table.
-        models: densities to try; those that suit the table by default.
-        budget: seconds for all of them together.
-        resume: whether to resume the interrupted run in ``out``.
-        distribute: whether to train with the other workers listed in ``TF_CONFIG``.
+        job: the experiment, its options and, if they are loaded already, its rows.
+        budget: seconds for all models of a table together.
         tensorboard: whether to write TensorBoard logs.
         as_json: whether to print the metrics as JSON at the end.
-        recipe: ``"post"`` for gas prepared and trained on as in the blog post.
-        seed: seed of weights, shuffles and of a table's split.
-        overrides: fields of :class:`Experiment` to replace.
 
     Raises:
         OSError: a file cannot be read or written.
         ValueError: the data or an option is invalid, or training diverged.
     """
-    workers = Workers.of(strategy_here(say) if distribute else None)
-    experiment = find_experiment(target, recipe=recipe)
-    if experiment.name == "table":
-        if data is not None:
-            raise ValueError("--data is for named experiments only; give just the path of a table")
-        data = target
-        experiment = dataclasses.replace(experiment, models=_models(models, overrides, distribute))
-    elif models:
-        raise ValueError(f"--model is for tables only; {experiment.name} trains the paper's MAF")
-    experiment = dataclasses.replace(experiment, **overrides, changed=tuple(overrides))
-    folder = out or Path("runs") / ("stdin" if target == STDIN else Path(target).stem)
-    if workers.index > 0:
-        run = Run(Path(folder))
-    else:
-        run = Run.resume(folder) if resume else Run.create(folder)
-    try:
-        status = _train_in(
-            run,
-            experiment,
-            data,
-            options=options,
-            budget=budget,
-            tensorboard=tensorboard,
-            seed=seed,
-            workers=workers,
-        )
+    workers = Workers.of(strategy_here(say) if job.distribute else None)
+    is_first = workers.index == 0
+    prepared = job.prepared or prepare(job, is_first=is_first)
+    with cleared_up(prepared.run, is_first=is_first):
+        status = _train_in(job, prepared, budget=budget, tensorboard=tensorboard, workers=workers)
         if as_json:
-            say((run.folder / runs.METRICS).read_text(), always=True)
+            say((prepared.run.folder / runs.METRICS).read_text(), always=True)
         return status
-    except BaseException as error:
-        if workers.index > 0:
-            raise
-        if not run.has_checkpoint:  # no training to lose
-            shutil.rmtree(run.folder)
-        elif isinstance(error, OSError) and "--resume" not in str(error):
-            raise OSError(f"{error}; --resume continues from the last checkpoint") from error
-        raise
-
-
-def _models(models: Sequence[str], overrides: dict[str, Any], distribute: bool) -> tuple[str, ...]:
-    """Return the names of the densities to try; ``()`` stands for those that suit the table."""
-    if not models and ("num_layers" in overrides or distribute):
-        option = "--num-layers" if "num_layers" in overrides else "--distribute"
-        say(f"{option}: training a MAF only; name others with --model")
-        return ("maf",)
-    return tuple(name for name in models if name != "auto")
 
 
 def _train_in(
-    run: Run,
-    experiment: Experiment,
-    data: str | None,
+    job: Job,
+    prepared: Prepared,
     *,
-    options: TableOptions,
     budget: float | None,
     tensorboard: bool,
-    seed: int,
     workers: Workers,
 ) -> int:
-    """Load, build, train; the first worker also writes the run, the others only take steps."""
-    splits = _load(experiment, data, options=options, seed=seed)
+    """Build and train; the first worker also writes the run, the others only take steps."""
+    experiment, options, seed = job.experiment, job.options, job.seed
+    run, splits = prepared.run, prepared.splits
     bare = TableModel(splits.schema or Schema.of_numbers(splits.scaler), splits.scaler, None, [])
     candidates = _candidates(experiment, bare, splits)
     metrics: dict[str, Any] = {}
@@ -158,7 +93,8 @@ def _train_in(
             say(f"training {name}")
         elif name in [candidate.name for candidate in candidates]:
             metrics["untrained"] = report("untrained flow, test", _untrained(flow, bare, splits))
-        return Watcher(run.folder / runs.LOGS / name, flow, splits=splits) if tensorboard else None
+        logs = run.folder / runs.LOGS / ("." if len(candidates) == 1 else name)
+        return Watcher(logs, flow, splits=splits) if tensorboard else None
 
     failure = None
     try:
@@ -252,20 +188,6 @@ def _begin(
     return metrics, fitted
 
 
-def _load(experiment: Experiment, data: str | None, *, options: TableOptions, seed: int) -> Splits:
-    splits = load_splits(
-        experiment.name,
-        data,
-        options=options,
-        recipe=experiment.recipe,
-        seed=seed,
-        progress=shows(),
-    )
-    if splits.simulated:
-        say("no data/ethylene_CO.txt: training on a simulated stand-in for the gas data")
-    return splits
-
-
 def _check_same(run: Run, config: dict[str, Any]) -> None:
     """Check that a run is resumed with its own options and data; the stopping rule may change.
 
@@ -277,11 +199,22 @@ def _check_same(run: Run, config: dict[str, Any]) -> None:
     table = ("drop", "weight", "given", "missing", "continuous", "schema", "reading")
     for name in ("experiment", "recipe", "data", *table, "seed", "model", "training", "scaler"):
         old, new = json.loads(json.dumps([before.get(name), config[name]]))
-        if isinstance(old, dict):
-            differing = [k for k in new if k not in ends and old.get(k) != new[k]]
-            old, new = ({k: of.get(k) for k in differing} for of in (old, new))
+        if isinstance(old, dict) and isinstance(new, dict):
+            old, new = _flat(old), _flat(new)
+            keys = [key for key in {**old, **new} if key.rpartition(" ")[2] not in ends]
+            differing = [key for key in keys if old.get(key) != new.get(key)]
+            old, new = ({key: of.get(key) for key in differing} for of in (old, new))
         if old != new:
             raise ValueError(f"--resume: {run.folder} was trained with {name} {old}, not {new}")
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings by model and name: ``{"maf": {"l2": 0}}`` becomes ``{"maf l2": 0}``."""
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        result |= {f"{name} {key}".strip(): each for key, each in inner.items()}
+    return result
 
 
 def _finish(

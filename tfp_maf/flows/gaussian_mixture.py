@@ -15,7 +15,7 @@ from tfp_maf.flows.parts import Dtype, Supports, checked, make_flow
 
 MOST_ROWS = 50_000  # the mixture is fitted to; EM's time is proportional
 COMPONENTS = (1, 5, 20, 50)
-FLOORS = (1e-2, 1e-4, 1e-6)
+FLOORS = (1e-2, 1e-4, 1e-6, 1e-8)
 
 
 def build_gaussian_mixture(

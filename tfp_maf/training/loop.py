@@ -158,6 +158,7 @@ def fit(
         seed=seed,
     )
     rows, validation, validation_condition, prints = prepared
+    log_det = _mean_log_det(flow, train)
     workers = Workers.of(strategy)
     compiles = jit_compile and not checks_numerics()
     settings = StepSettings(batch_size, l2, rows.weights is not None, compiles)
@@ -210,7 +211,7 @@ def fit(
             score = evaluate(flow, validation, condition=validation_condition).mean
             with workers.needed():
                 score = workers.agreed([score])[0]
-            state.end_epoch(mean, score, seconds=time.perf_counter() - started)
+            state.end_epoch(mean + log_det, score, seconds=time.perf_counter() - started)
             bar.set_postfix_str(str(history))
             if on_epoch is not None:
                 on_epoch(history)
@@ -304,6 +305,14 @@ def _prepare(
     scored = flow.joined_rows(validation, validation_condition, name="validation")
     prints["validation"] = fingerprint(scored)
     return rows, validation, validation_condition, prints
+
+
+def _mean_log_det(flow: Flow, train: Any) -> float:
+    """Return the mean log-determinant from training events to the rows that steps see."""
+    if is_dataset(train) or flow.rows.support is None:
+        return float(flow.rows.standardisation.log_det)
+    z, log_det = flow.rows.to_standard(tf.cast(np.asarray(train), flow.dtype))
+    return float(tf.reduce_mean(log_det * tf.ones_like(z[:, 0])))
 
 
 def _optimizer(
