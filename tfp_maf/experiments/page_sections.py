@@ -181,7 +181,7 @@ def calibration(compared: Compared) -> dict[str, Any]:
     """Evaluate each conditional of the heaviest member on the numbers that test rows have."""
     model = compared.model
     if not model.members:
-        return {"columns": []}
+        return {"columns": [], "empty": []}
     noise = model.noise(compared.test)
     there = has_number(model.schema, compared.test.codes)[:, ~model.given_numbers]
     places = np.flatnonzero(~model.given_numbers)
