@@ -87,6 +87,14 @@ def test_every_module_is_in_the_wheel(installed, tmp_path):
     assert expected <= found
 
 
+def test_the_reports_template_is_in_the_wheel(installed, tmp_path):
+    code = (
+        "from importlib.resources import files\n"
+        "print((files('tfp_maf.experiments') / 'templates' / 'page.html.jinja').is_file())"
+    )
+    assert run(installed, "-c", code, folder=tmp_path).strip() == "True"
+
+
 def test_the_command_is_there(installed, tmp_path):
     out = run(installed, "-m", "tfp_maf", "--version", folder=tmp_path)
     assert "tfp-maf" in out

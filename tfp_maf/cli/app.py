@@ -536,6 +536,23 @@ def plot(run: str) -> int:
     return _commands().plot(run)
 
 
+@cli.command()
+@RUN
+@click.option(
+    "-o", "--output", metavar="FILE", help="HTML file to write. [default: RUN/report.html]"
+)
+def report(run: str, output: str | None) -> int:
+    """Write one HTML page that shows how good RUN's model is, in figures and numbers.
+
+    The page needs no other file and no network. It is about the data that RUN was trained on; if
+    they are gone, the parts that need them are left out.
+    """
+    _commands()
+    from tfp_maf.experiments.page import write_page
+
+    return write_page(run, output)
+
+
 def _read(run: str, data: str) -> Any:
     """Read a table before TensorFlow is imported: what is wrong with it is said at once."""
     from tfp_maf.experiments import table_input

@@ -49,11 +49,18 @@ class Member:
 
     def sample(self, n: int, condition: Any, seed: int | None) -> np.ndarray:
         """Draw standardised numbers ``[n, D]``."""
-        drawn = self.flow.sample(n, condition=condition, seed=seed).numpy()
+        return self._in_place(self.flow.sample(n, condition=condition, seed=seed).numpy())
+
+    def noise(self, z: np.ndarray, condition: Any) -> np.ndarray:
+        """Return the noise ``[N, D]`` of standardised numbers, in the order of the numbers."""
+        columns = list(self.order) or slice(None)
+        return self._in_place(self.flow.noise(z[:, columns], condition).numpy())
+
+    def _in_place(self, values: np.ndarray) -> np.ndarray:
         if not self.order:
-            return drawn
-        result = np.empty_like(drawn)
-        result[:, list(self.order)] = drawn
+            return values
+        result = np.empty_like(values)
+        result[:, list(self.order)] = values
         return result
 
 
@@ -208,12 +215,19 @@ class TableModel:
     # Noise, files
 
     def noise(self, rows: Rows) -> np.ndarray:
-        """Return the noise ``[N, D]`` of the heaviest member; standard normal if it fits."""
+        """Return the noise ``[N, D]`` of the heaviest member; standard normal if it fits.
+
+        Its columns are in the order of the numbers, whichever order the member sees them in.
+        """
         if not self.members:
             return np.empty([len(rows), 0])
-        member = max(self.members, key=lambda each: each.weight)
         z, condition = self.numbers(rows), self.number_condition(rows)
-        return member.flow.noise(z[:, list(member.order) or slice(None)], condition).numpy()
+        return self.heaviest.noise(z, condition)
+
+    @property
+    def heaviest(self) -> Member:
+        """Member with the largest weight."""
+        return max(self.members, key=lambda member: member.weight)
 
     def save(self, folder: str | Path) -> None:
         """Write all flows and how they are put together.
