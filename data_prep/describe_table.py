@@ -177,9 +177,9 @@ def _kept_rows(found: Candidates, way: Missing) -> np.ndarray:
     if not mask.size or not mask.any():
         return np.arange(count)
     if way == "drop":
-        found.notes += missing_values.note(mask, names, "left out")
+        found.notes += missing_values.note(mask, names, "left out: values are missing in")
         return np.flatnonzero(~mask.any(axis=1))
-    how = "filled" if way == "fill" else "kept, with missing values modelled"
+    how = f"have missing values, which are {'filled' if way == 'fill' else 'modelled'}, in"
     found.notes += missing_values.note(mask, names, how)
     return np.flatnonzero(~mask.all(axis=1))
 

@@ -60,7 +60,7 @@ def note(mask: np.ndarray, names: list[str], what: str) -> list[str]:
     counts = mask.sum(axis=0)
     columns = [f"{name!r} ({count})" for name, count in zip(names, counts, strict=True) if count]
     shown = ", ".join(columns[:10]) + (", ..." if len(columns) > 10 else "")
-    return [f"{rows.sum()} of {len(rows)} rows {what}: values are missing in {shown}"]
+    return [f"{rows.sum()} of {len(rows)} rows {what} {shown}"]
 
 
 def fill_of(values: np.ndarray) -> Any:

@@ -135,7 +135,7 @@ KINDS = {
         "t.csv", assign(c=["12"] + ["flat"] * (N - 1)), "ab", N, []),
     "mostly missing": (
         "t.csv", assign(c=np.where(ROW % 4, np.nan, ROW)), "abc", N,
-        ["60 of 80 rows kept, with missing values modelled: values are missing in 'c' (60)"]),
+        ["60 of 80 rows have missing values, which are modelled, in 'c' (60)"]),
     "missing code": (
         "t.csv", assign(c=np.where(ROW % 4, ROW**2, -999)), "abc", N,
         ["20 values are -999; if these are missing, give --na -999"]),
@@ -290,7 +290,7 @@ def test_options_go_before_what_is_found(write):
     splits = table.load(path, na=["-999"], columns=["c", "a"])
     assert splits.scaler.columns == ("c", "a")
     assert splits.left_out == ("b",)
-    kept = "20 of 80 rows kept, with missing values modelled: values are missing in 'c' (20)"
+    kept = "20 of 80 rows have missing values, which are modelled, in 'c' (20)"
     assert splits.notes == (kept,)
     with pytest.raises(ValueError, match="row 1, column 'c': the value is missing"):
         read_rows(path, ["c"], left_out=["a", "b"], reading=Reading(na=("-999",)))

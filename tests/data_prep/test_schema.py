@@ -186,17 +186,19 @@ def test_missing_values_are_dropped_filled_or_modelled_and_counted(load):
     frame.loc[rng.random(N) < 0.3, "a"] = np.nan
     frame.loc[rng.random(N) < 0.1, "c"] = np.nan
     gaps = frame.isna()
-    counts = f"values are missing in 'a' ({gaps['a'].sum()}), 'c' ({gaps['c'].sum()})"
+    names = f"'a' ({gaps['a'].sum()}), 'c' ({gaps['c'].sum()})"
     rows = gaps.any(axis=1).sum()
     dropped = load(frame, missing="drop")
-    assert f"{rows} of {N} rows left out: {counts}" in dropped.notes
+    assert f"{rows} of {N} rows left out: values are missing in {names}" in dropped.notes
     assert sum(map(len, (dropped.train, dropped.validation, dropped.test))) == N - rows
     filled = load(frame, missing="fill")
-    assert f"{rows} of {N} rows filled: {counts}" in filled.notes
+    assert f"{rows} of {N} rows have missing values, which are filled, in {names}" in filled.notes
     assert filled.schema.fills["a"] == pytest.approx(frame["a"].median(), abs=0.05)
     assert filled.schema.fills["c"] == frame["c"].mode()[0]
     modelled = load(frame)
-    assert f"{rows} of {N} rows kept, with missing values modelled: {counts}" in modelled.notes
+    assert (
+        f"{rows} of {N} rows have missing values, which are modelled, in {names}" in modelled.notes
+    )
     assert dict(modelled.schema.category_sizes) == {"a is": 2, "c": 4}
     encoded = modelled.schema.encode(frame)
     back = modelled.schema.decode(encoded.numbers, encoded.codes)

@@ -162,12 +162,23 @@ def _gibbs(
             conditional, _ = conditionals.log_conditional(
                 conditionals.log_joint(model, here, part), part
             )
+            if _says_missing(model, part):  # the gap is to be filled
+                conditional[:, -1] = -np.inf
             drawn = conditionals.draw(conditional, part, rng)
             name = "z" if part.is_number else "codes"
             values = getattr(rows, name).copy()
             values[places, part.place] = drawn
             rows = dataclasses.replace(rows, **{name: values})
     return rows
+
+
+def _says_missing(model: TableModel, part: conditionals.Part) -> bool:
+    """Return whether the last category of a part is that the column's value is missing."""
+    if part.is_number:
+        return False
+    (column,) = (column for column in model.schema.columns if column.name == part.column)
+    first = list(model.schema.category_sizes).index(next(iter(column.category_sizes)))
+    return column.has_missing and part.place == first + len(column.category_sizes) - 1
 
 
 def _parts_of(parts: list[conditionals.Part], column: str) -> int:

@@ -96,7 +96,10 @@ def fit_table(
 
     def run(name: str, flow: Flow, x: Any, v: Any, c: Any, vc: Any, training: Any) -> None:
         given = training | options
-        given.setdefault("batch_size", batch_size_for(len(x)))
+        if "batch_size" not in given:  # one that all workers can share
+            workers = getattr(options.get("strategy"), "num_replicas_in_sync", 1)
+            size = batch_size_for(len(x))
+            given["batch_size"] = max(size - size % workers, workers)
         if "patience" not in given:
             given = rhythm_for(len(x), given["batch_size"]) | given
         watcher = None if on_begin is None else on_begin(name, flow)
@@ -123,6 +126,7 @@ def fit_table(
         categories = build_categories(
             sizes, condition_size=0 if c is None else c.shape[1], seed=seed
         )
+        _begin_with_frequencies(categories, bare.codes(train))
         run(CATEGORIES, categories, bare.codes(train), bare.codes(validation), c, vc, TRAINING)
     x, v = bare.numbers(train), bare.numbers(validation)
     c, vc = bare.number_condition(train), bare.number_condition(validation)
@@ -186,6 +190,19 @@ def fit_table(
     result.candidates = members
     result.model = TableModel(schema, splits.scaler, categories, kept)
     return result
+
+
+def _begin_with_frequencies(categories: Flow, codes: np.ndarray) -> None:
+    """Set the biases of the logits to the logarithms of each column's own frequencies.
+
+    The first column's logits are biases alone, which small steps would take long to learn.
+    """
+    network = categories.base.logits
+    counts = [
+        np.bincount(column.astype(int), minlength=size) + 1
+        for column, size in zip(codes.T, network.sizes, strict=True)
+    ]
+    network.biases[-1].assign(np.concatenate([np.log(each / each.sum()) for each in counts]))
 
 
 def stacked(log_prob: np.ndarray) -> np.ndarray:

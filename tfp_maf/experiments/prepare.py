@@ -43,6 +43,7 @@ class Job:
         distribute: whether to train with the other workers listed in ``TF_CONFIG``.
         seed: seed of weights, shuffles and of a table's split.
         prepared: the run and its rows, once they are there.
+        note: what is to be said of the choice of models.
     """
 
     experiment: Experiment
@@ -53,6 +54,7 @@ class Job:
     distribute: bool = False
     seed: int = 0
     prepared: Prepared | None = None
+    note: str = ""
 
     @classmethod
     def of(
@@ -82,31 +84,33 @@ class Job:
         Raises:
             ValueError: the target is unknown, or an option does not go with it.
         """
-        experiment = find_experiment(target, recipe=recipe)
+        experiment, note = find_experiment(target, recipe=recipe), ""
         if experiment.name == "table":
             if data is not None:
                 raise ValueError(
                     "--data is for named experiments only; give just the path of a table"
                 )
             data = target
-            names = _models(models, overrides, distribute)
+            names, note = _models(models, overrides, distribute)
             experiment = dataclasses.replace(experiment, models=names)
         elif models:
             raise ValueError(f"--model is for tables only; {target} trains the paper's MAF")
         experiment = dataclasses.replace(experiment, **overrides, changed=tuple(overrides))
         folder = Path(out or Path("runs") / ("stdin" if target == STDIN else Path(target).stem))
-        return cls(experiment, data, folder, options, resume, distribute, seed)
+        return cls(experiment, data, folder, options, resume, distribute, seed, note=note)
 
 
 def _models(
     models: Sequence[str], overrides: Mapping[str, Any], distribute: bool
-) -> tuple[str, ...]:
-    """Return the names of the densities to try; ``()`` stands for those that suit the table."""
+) -> tuple[tuple[str, ...], str]:
+    """Return the names of the densities to try, and what is to be said of this choice.
+
+    No names stand for those that suit the table.
+    """
     if not models and ("num_layers" in overrides or distribute):
         option = "--num-layers" if "num_layers" in overrides else "--distribute"
-        say(f"{option}: training a MAF only; name others with --model")
-        return ("maf",)
-    return tuple(models)
+        return ("maf",), f"{option}: training a MAF only; name others with --model"
+    return tuple(models), ""
 
 
 def prepare(job: Job, *, is_first: bool = True) -> Prepared:
@@ -125,6 +129,8 @@ def prepare(job: Job, *, is_first: bool = True) -> Prepared:
     else:
         run = Run(job.folder)
     with cleared_up(run, is_first=is_first):
+        if job.note:
+            say(job.note)
         splits = load_splits(
             job.experiment.name,
             job.data,

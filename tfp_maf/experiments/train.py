@@ -19,7 +19,7 @@ from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.estimators.candidates import CANDIDATES, MIXTURE, Candidate, names_for
 from tfp_maf.estimators.fit_table import FittedTable, fit_table
-from tfp_maf.estimators.table_model import Member, TableModel
+from tfp_maf.estimators.table_model import CATEGORIES, Member, TableModel
 from tfp_maf.evaluation import baselines
 from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.experiments import run as runs
@@ -399,7 +399,7 @@ def _write_plots(
         if value is not None and name.startswith("gaussian")
     }
     rows = splits.rows("test")[: figures.MOST_POINTS * 5]
-    drawn = {"learning_curve": figures.plot_history(history, references=lines)}
+    drawn = {"learning_curve": _learning_curve(history, lines)}
     if model.members:
         names = model.schema.number_names
         places = np.flatnonzero(~model.given_numbers)
@@ -412,6 +412,19 @@ def _write_plots(
         folder.mkdir(exist_ok=True)
         for name, figure in drawn.items():
             figure.savefig(folder / f"{name}.png", dpi=120)
+
+
+def _learning_curve(history: pd.DataFrame, references: dict[str, float]) -> Any:
+    """Return the curve of one model, or the validation curves of several."""
+    of_numbers = history[history["model"] != CATEGORIES]
+    if of_numbers["model"].nunique() < 2:
+        return figures.plot_history(
+            of_numbers if len(of_numbers) else history, references=references
+        )
+    curves: dict[str, Sequence[float]] = {
+        str(name): list(each["validation"]) for name, each in of_numbers.groupby("model")
+    }
+    return figures.plot_curves(curves, xlabel="epoch", ylabel="validation log-likelihood (nats)")
 
 
 def _pairs(model: TableModel, splits: Splits, rows: Any) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from tfp_maf.plotting.figures import plain
+
 MOST_COLUMNS = 30
 
 
@@ -25,7 +27,7 @@ def plot_surprises(values: np.ndarray, *, rows: Sequence[int], columns: Sequence
     axis = figure.subplots()
     lowest = min(-1.0, float(shown.min()))
     image = axis.imshow(shown, cmap="Reds_r", vmin=lowest, vmax=0, aspect="auto")
-    axis.set_xticks(range(len(kept)), [columns[place][:20] for place in kept], rotation=90)
+    axis.set_xticks(range(len(kept)), [plain(columns[place][:20]) for place in kept], rotation=90)
     axis.set_yticks(range(len(rows)), [f"row {row}" for row in rows], fontsize=7)
     axis.tick_params(axis="x", labelsize=7)
     figure.colorbar(image, label="nats below a usual value")

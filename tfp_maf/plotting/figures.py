@@ -7,6 +7,7 @@ Each function returns a ``matplotlib.figure.Figure`` outside pyplot's global sta
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,11 @@ from matplotlib.figure import Figure
 
 MOST_POINTS = 2000  # in a scatter plot; more would only hide each other
 MOST_COLUMNS = 8  # in a pair plot; more would be illegible
+
+
+def plain(text: str) -> str:
+    """Return a text, such as a column's name, that Matplotlib does not take for a formula."""
+    return text.replace("$", r"\$")
 
 
 def plot_masks(masks: Sequence[np.ndarray], *, titles: Sequence[str] | None = None) -> Figure:
@@ -51,8 +57,9 @@ def plot_history(history: pd.DataFrame, *, references: dict[str, float] | None =
     """
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis = figure.subplots()
+    style: dict[str, Any] = {"linewidth": 1.2, "marker": "o" if len(history) < 3 else None}
     for i, name in enumerate(["train", "validation"]):
-        axis.plot(history["epoch"], history[name], label=name, color=f"C{i}", linewidth=1.2)
+        axis.plot(history["epoch"], history[name], label=name, color=f"C{i}", **style)
     for i, (name, value) in enumerate((references or {}).items()):
         axis.axhline(value, linestyle="--", linewidth=1, color=f"C{i + 2}", label=name)
     # The steep rise of the first two epochs would flatten the rest of the curve.
@@ -122,9 +129,9 @@ def plot_pairs(
             axis.set_xlim(*limits[j])
             axis.tick_params(labelsize=6, labelbottom=i == shown - 1, labelleft=j == 0 and i > 0)
             if i == shown - 1:
-                axis.set_xlabel(columns[j], fontsize=7)
+                axis.set_xlabel(plain(columns[j]), fontsize=7)
             if j == 0:
-                axis.set_ylabel(columns[i], fontsize=7)
+                axis.set_ylabel(plain(columns[i]), fontsize=7)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper right")
     return figure
 
@@ -144,7 +151,7 @@ def plot_noise(noise: np.ndarray, *, columns: Sequence[str]) -> Figure:
         axis.hist(values, np.linspace(-4, 4, 61), density=True, color="C0", alpha=0.6)
         axis.plot(grid, density, color="black", linewidth=1)
         outside = float((np.abs(values) > 4).mean())
-        axis.set_title(f"u of {name} ({outside:.1%} beyond 4)", fontsize=7)
+        axis.set_title(f"u of {plain(name)} ({outside:.1%} beyond 4)", fontsize=7)
         axis.tick_params(labelsize=6)
     for axis in axes[noise.shape[1] :]:
         axis.axis("off")

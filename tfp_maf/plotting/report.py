@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from tfp_maf.evaluation.calibration import BINS, Calibration
 from tfp_maf.evaluation.marginals import MISSING
-from tfp_maf.plotting.figures import MOST_POINTS, plot_history, plot_pairs
+from tfp_maf.plotting.figures import MOST_POINTS, plain, plot_history, plot_pairs
 
 SIZE = (3.4, 2.3)  # inches
 NUMBER_BINS = 30
@@ -45,18 +45,10 @@ def embedded(figure: Figure, kind: str = "svg") -> str:
     return f"data:{mime};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def plain(text: str) -> str:
-    """Return a text that Matplotlib does not take for a formula."""
-    return text.replace("$", r"\$")
-
-
 def plot_learning(history: pd.DataFrame) -> Figure:
-    """Plot one model's learning curve; few epochs are marked by points."""
+    """Plot one model's learning curve."""
     figure = plot_history(history)
     figure.set_size_inches(5.0, 3.0)
-    if len(history) < 3:
-        for line in figure.axes[0].lines:
-            line.set_marker("o")
     return figure
 
 
@@ -125,7 +117,7 @@ def _histogram(sets: dict[str, Any], edges: np.ndarray) -> Figure:
 
 def plot_number_pairs(data: np.ndarray, samples: np.ndarray, *, columns: Sequence[str]) -> Figure:
     """Plot pairs of numbers as :func:`plot_pairs` does, with larger points if there are few."""
-    figure = plot_pairs(data, samples, columns=[plain(name) for name in columns])
+    figure = plot_pairs(data, samples, columns=columns)
     size = float(np.clip(MOST_POINTS / len(data), 1, 8))
     for axis in figure.axes:
         for points in axis.collections:
