@@ -26,9 +26,21 @@ FITTING = 0.8  # fraction of the texts that have the format; the others are no d
 FIRST_YEAR = 1000  # 3/4 is no date in the year 1
 DURATION = "duration"  # the format of durations, which are no texts
 OFFSET = re.compile(r"(?<=\d)\s*(Z|UTC|GMT|[-+]\d\d:?\d\d)$")
+TWO_YEARS = re.compile(r".*(?<![\d.:+])(1\d|20|21)\d\d(?!\d).*(?<![\d.:+])(1\d|20|21)\d\d(?!\d).*")
 CLOCK = re.compile(r"\d{1,2}(:\d\d){1,2}(\.\d+)?(\s*[ap]\.?m\.?)?", re.IGNORECASE)
 CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
-SHORT = ("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y", "%d %b %y", "%b %d, %y", "%m/%Y", "%Y/%m")
+SHORT = (
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%y",
+    "%d-%m-%y",
+    "%m-%d-%y",
+    "%d-%b-%y",
+    "%d %b %y",
+    "%b %d, %y",
+    "%m/%Y",
+    "%Y/%m",
+)
 
 
 @dataclass(frozen=True)
@@ -172,6 +184,7 @@ def of_texts(texts: pd.Series) -> pd.Series:
     """
     clocks = texts.str.fullmatch(CLOCK).astype(bool)
     texts = texts.where(~clocks, "1900-01-01 " + texts)
+    texts = texts.where(~texts.str.fullmatch(TWO_YEARS).astype(bool), "")  # a range of dates
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         times = pd.to_datetime(texts, errors="coerce", format="mixed", utc=True)
@@ -239,7 +252,8 @@ def _is_format(texts: pd.Series, text_format: str) -> bool:
     fits = times.notna()
     if fits.mean() < FITTING or of_texts(texts[~fits]).notna().any():
         return False
-    return bool((_written(times[fits], text_format) == texts[fits]).all())
+    back = _written(times[fits], text_format)
+    return bool((back.str.lower() == texts[fits].str.lower()).all())  # FEB and pm, too
 
 
 def _of_format(texts: pd.Series, text_format: str) -> pd.Series:

@@ -194,6 +194,7 @@ def test_dates_keep_their_format(load, text):
         (lambda t: f"{t.day}/{t.month}/{t.year}", "%-d/%-m/%Y"),
         (lambda t: f"{t.month}/{t.day}/{t.year % 100} {t:%H:%M}", "%-m/%-d/%y %H:%M"),
         (lambda t: f"{t.day}.{t.month}.{t.year} {t.hour}:{t:%M}", "%-d.%-m.%Y %-H:%M"),
+        (lambda t: f"{t:%d-%m-%y}", "%d-%m-%y"),
         (lambda t: f"{t:%d/%m/%Y}" if t.hour else "unknown", "%d/%m/%Y"),
         (lambda t: f"{t:%Y-%m-%dT%H:%M:%S}{'Z' if t.day % 2 else '+01:00'}", ""),
     ],
@@ -245,6 +246,45 @@ def test_dates_far_away_are_dates_and_fractions_are_not(load):
     encoded = schema.encode(frame)
     back = schema.decode(encoded.numbers, encoded.codes)
     assert (back[["old", "open"]] == frame[["old", "open"]]).all().all()
+
+
+def test_what_counts_as_missing_in_training_is_missing_in_scoring(load):
+    rng = np.random.default_rng(1)
+    days = (pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 900, N), "D")).astype(str)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=N), "when": days, "y": rng.normal(size=N).astype(str)}
+    )
+    frame["few"] = rng.integers(0, 3, N).astype(str)
+    for name in ("when", "y", "few"):
+        frame.loc[rng.random(N) < 0.1, name] = "unclear"
+    dropped = load(frame, missing="drop")
+    rows = (frame != "unclear").all(axis=1).sum()
+    assert sum(map(len, dropped.parts.values())) == rows
+    assert (dropped.schema.encode(frame).reasons == "").sum() == rows
+    assert any(
+        "column 'when': " in note and "count as missing: no dates" in note for note in dropped.notes
+    )
+    for missing in ("model", "fill"):
+        splits = load(frame, missing=missing)
+        assert sum(map(len, splits.parts.values())) == N
+        assert (splits.schema.encode(frame).reasons == "").all()
+
+
+@pytest.mark.parametrize("outlier", [1e6, 1e12, -1e12, 1e300])
+@pytest.mark.parametrize("row", range(0, 40, 13))
+def test_an_outlier_does_not_round_the_others(load, outlier, row):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "y": rng.normal(size=40)})
+    frame.loc[row, "y"] = outlier
+    try:
+        splits = load(frame)
+    except ValueError as error:
+        assert outlier == 1e300
+        assert "'y'" in str(error)
+        return
+    encoded = splits.schema.encode(frame)
+    back = splits.schema.decode(encoded.numbers, encoded.codes)
+    np.testing.assert_allclose(back["y"], frame["y"], rtol=1e-9)
 
 
 def test_unknown_categories_missing_cells_and_values_out_of_range_have_reasons(load):
@@ -352,6 +392,9 @@ def test_given_columns_must_be_there(load):
         ([0.5, 1.0, 2.5], 1, 0.5),
         ([0.125, 0.375], 3, 0.25),
         ([1e300, 2.0], None, None),
+        ([1e12, 0.3125, 0.71828], None, None),
+        ([0.1 + 0.2, 1e6 / 10, 3.0], 1, 0.1),
+        ([3 / 7, 1400.0, 1401.5], None, None),
         ([np.pi, np.e], None, None),
         ([-3.0, 5.0, 100.0], 0, 1),
     ],
