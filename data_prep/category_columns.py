@@ -41,6 +41,14 @@ class CategoryColumn:
         """Name and number of the categories."""
         return {self.name: len(self.categories) + self.has_missing}
 
+    @property
+    def is_numeric(self) -> bool:
+        """Whether every category is a number, or true or false."""
+        return all(
+            not isinstance(value, str) or cells.number(value, ".") is not None
+            for value in self.categories
+        )
+
     def encode(self, column: pd.Series, missing: np.ndarray) -> Encoded:
         """Return the codes of cells ``[N]``.
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime
 import re
-import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep import date_columns
 
 # Words for a missing value, in lower case.
 MISSING = frozenset(
@@ -149,7 +150,9 @@ def _value(cell: Any, decimal: str) -> float:
     if isinstance(cell, str):
         found = number(cell, decimal)
         return np.nan if found is None else found
-    return float(text_files.parsed(pd.Series([cell], dtype=object))[0])
+    with suppress(ValueError, TypeError, OverflowError):
+        return float(cell) if isinstance(cell, Number) else np.nan  # type: ignore[arg-type]
+    return np.nan
 
 
 def number(text: str, decimal: str) -> float | None:
@@ -192,7 +195,4 @@ def _are_dates(texts: list[str]) -> bool:
     sample = [text for text in texts[:50] if DATE.fullmatch(text)]
     if not sample or len(sample) < MOSTLY * len(texts[:50]):
         return False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dates = pd.to_datetime(pd.Series(sample), errors="coerce", format="mixed", utc=True)
-    return bool(dates.notna().mean() >= MOSTLY)
+    return bool(date_columns.of_texts(pd.Series(sample)).notna().mean() >= MOSTLY)

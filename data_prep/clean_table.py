@@ -111,7 +111,8 @@ def is_index(name: str, frame: pd.DataFrame, column: Cells) -> bool:
     named = INDEX_NAME.fullmatch(name.lower()) is not None
     if len(frame) < 2 or len(values) < (cells.MOSTLY if named else 1) * len(frame):
         return False
-    steps = np.diff(values)
+    with np.errstate(over="ignore", invalid="ignore"):  # of huge and infinite numbers
+        steps = np.diff(values)
     if named:
         return bool((steps > 0).all() and (values == np.round(values)).all())
     first = name == frame.columns[0] and frame.shape[1] > 1

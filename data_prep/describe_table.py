@@ -115,6 +115,7 @@ def describe(
         )
     empty = [n for n, c in found.cells.items() if not (~c.missing & ~_bad(c)).any()]
     found.leave_out(dict.fromkeys(empty, "it has no values"))
+    _dates_only(found)
     for name, column in list(found.cells.items()):
         if column.kind == "text" and _asked(wanted, name).get("kind") != "category":
             reason = infer_columns.texts(name, found.frame[name][~column.missing], has_missing=True)
@@ -154,6 +155,23 @@ def describe(
 
 def _bad(column: Any) -> np.ndarray:
     return column.bad if column.kind == "numbers" else np.zeros(len(column.missing), bool)
+
+
+def _dates_only(found: Candidates) -> None:
+    """Count cells that are no dates, in columns of dates, as missing."""
+    for name, column in found.cells.items():
+        if column.kind != "dates":
+            continue
+        cells_of = found.frame[name]
+        text_format = date_columns.format_of(cells_of[~column.missing])
+        none = np.isnan(date_columns.seconds_of(cells_of, text_format)) & ~column.missing
+        if none.any() and not none[~column.missing].all():
+            first = int(np.argmax(none))
+            found.notes.append(
+                f"column {name!r}: {none.sum()} values count as missing: no dates, first "
+                f"{str(cells_of.iloc[first])[:40]!r} in row {int(found.frame.index[first]) + 1}"
+            )
+            found.cells[name] = dataclasses.replace(column, missing=column.missing | none)
 
 
 def _asked(wanted: Wanted, name: str) -> Mapping[str, Any]:
@@ -199,7 +217,7 @@ def _schema(
             gaps[name] |= ~np.isfinite(values[name])
         if column.kind == "numbers":
             values[name] = np.where(gaps[name], np.nan, column.numbers[rows])
-    _blank(frame, found, gaps)
+    frame = _blank(frame, found, gaps, rows)
     derived = _constants(found, frame, values, gaps, train)
     derived += _dependents(found, values, derived, train, wanted)
     gone = {rule.name for rule in derived}
@@ -225,11 +243,16 @@ def _schema(
     return Schema(tuple(columns), tuple(derived), order, fills, wanted.given)
 
 
-def _blank(frame: pd.DataFrame, found: Candidates, gaps: Mapping[str, np.ndarray]) -> None:
-    """Empty the cells that count as missing, such as a text among numbers."""
-    for name, column in found.cells.items():
-        if (gaps[name] & ~column.missing[: len(gaps[name])]).any() or _bad(column).any():
-            frame[name] = frame[name].astype(object).mask(gaps[name], np.nan)
+def _blank(
+    frame: pd.DataFrame, found: Candidates, gaps: Mapping[str, np.ndarray], rows: np.ndarray
+) -> pd.DataFrame:
+    """Return the rows without the cells that count as missing, such as a text among numbers."""
+    blank = {
+        name: frame[name].astype(object).mask(gaps[name], np.nan)
+        for name, column in found.cells.items()
+        if (gaps[name] & ~column.missing[rows]).any()
+    }
+    return frame.assign(**blank)
 
 
 def _column(
@@ -343,7 +366,8 @@ def _dependents(
         return []
     x = np.stack([values[name][train] for name in names], axis=1)
     x = x[np.isfinite(x).all(axis=1)]
-    spread = x.std(axis=0) if len(x) > 1 else np.zeros(len(names))
+    with np.errstate(over="ignore", invalid="ignore"):  # of huge numbers
+        spread = x.std(axis=0) if len(x) > 1 else np.zeros(len(names))
     usable = [place for place in range(len(names)) if 0 < spread[place] < np.inf]
     x, names = x[:, usable], [names[place] for place in usable]
     if len(x) < 11 or not names:
@@ -397,7 +421,8 @@ def _units(schema: Schema, encoded: EncodedTable) -> dict[str, float]:
             numbers = train[np.isfinite(train[:, place]), place]
             if isinstance(column, NumberColumn):
                 numbers = column.original(numbers)
-            spread = float(numbers.std()) if len(numbers) > 1 else 1.0
+            with np.errstate(over="ignore", invalid="ignore"):
+                spread = float(numbers.std()) if len(numbers) > 1 else 1.0
             units[name] = spread if 0 < spread < np.inf else 1.0
             place += 1
     return units

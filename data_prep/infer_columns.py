@@ -25,6 +25,7 @@ NEIGHBOURS = 2  # on each side
 MOST_SPECIAL = 3
 FEWEST_OTHERS = 5  # distinct values beside the special ones
 BETTER = 0.1  # nats per row by which a transformation must win
+WORST = -1e300  # nats of a row, whose difference to others is a number
 MOST_NATS = (-5.0, 5.0)  # that one row counts, which otherwise could decide alone
 
 
@@ -96,11 +97,13 @@ def _are_few(distinct: np.ndarray, count: int) -> bool:
 
 def decimals_of(distinct: np.ndarray) -> int | None:
     """Return how many digits after the point the values have; None if more than nine."""
-    size = max(float(np.abs(distinct).max()), 1e-300)
+    sizes = np.abs(distinct)
+    exact = 1e-12 * np.maximum(sizes, np.median(sizes))  # one outlier makes no others rounded
     for decimals in range(MOST_DECIMALS + 1):
-        if size * 10.0**decimals > 1e15:
+        if sizes.max() * 10.0**decimals > 1e15:
             return None
-        if np.abs(distinct - np.round(distinct, decimals)).max() <= 1e-12 * size:
+        away = np.abs(distinct - np.round(distinct, decimals))
+        if (away <= np.minimum(exact, 1e-3 * 10.0**-decimals)).all():
             return decimals
     return None
 
@@ -136,7 +139,7 @@ def _transform(
     """
     margin = 0.0 if step is None else step / 2
     plain = (0.0, 1.0)
-    if len(validation) < 2 or len(train) < 2 or train.std() == 0:
+    if len(validation) < 2 or len(train) < 2 or (train == train[0]).all():
         return "none", plain
     candidates: dict[str, tuple[float, float]] = {"none": plain}
     if seen.min() > -margin:
@@ -161,9 +164,10 @@ def _transform(
 
 def _gaussian(column: NumberColumn, train: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return log-likelihoods of values under a Gaussian of transformed training values."""
-    z, _ = column.transformed(train)
-    mean, scale = z.mean(), z.std()
-    if not scale > 0:
-        return np.full(len(values), -np.inf)
-    z, log_det = column.transformed(values)
-    return log_det - np.log(scale) - 0.5 * ((z - mean) / scale) ** 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        z, _ = column.transformed(train)
+        mean, scale = z.mean(), z.std()
+        if not 0 < scale < np.inf:
+            return np.full(len(values), WORST)
+        z, log_det = column.transformed(values)
+        return np.maximum(log_det - np.log(scale) - 0.5 * ((z - mean) / scale) ** 2, WORST)

@@ -142,7 +142,7 @@ class NumberColumn:
     def transformed(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return transformed values ``[N]`` and ``log |d transformed / d value|``."""
         first, second = self.parameters
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             if self.transform == "log":
                 return np.log(x - first), -np.log(x - first)
             if self.transform == "logit":
@@ -150,7 +150,7 @@ class NumberColumn:
                 return below - above, np.log(second - first) - below - above
             if self.transform == "asinh":
                 t = (x - first) / second
-                return np.arcsinh(t), -0.5 * np.log1p(t**2) - np.log(second)
+                return np.arcsinh(t), -np.log(np.hypot(1, t)) - np.log(second)
         return x, np.zeros(len(x))
 
     def original(self, number: np.ndarray) -> np.ndarray:

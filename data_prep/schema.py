@@ -127,13 +127,18 @@ class Schema:
         codes: dict[str, Encoded] = {}
         for column in self.columns:
             found = parsed[column.name]
+            may_be_missing = column.has_missing or column.name in self.fills
             if isinstance(column, CategoryColumn):
+                if may_be_missing and column.is_numeric:  # as a text among numbers in training
+                    missing[column.name] = found.missing | found.bad
                 codes[column.name] = column.encode(*self._filled(column, frame, missing))
                 continue
             if isinstance(column, DateColumn):
                 numbers = date_columns.seconds_of(frame[column.name], column.format)
             else:
                 numbers = np.where(found.missing, np.nan, found.numbers)
+            if may_be_missing:
+                missing[column.name] = found.missing | ~np.isfinite(numbers)
             values[column.name] = self._fill(column, numbers, missing)
         stacked = [*values.values(), *(e.codes[:, 0].astype(float) for e in codes.values())]
         keys = row_noise.keys(np.stack(stacked, axis=1) if stacked else np.empty([count, 0]))

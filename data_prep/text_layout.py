@@ -56,6 +56,8 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
     usual = USUAL.get(suffix, ",")
     candidates = [reading.separator] if reading.separator else [usual, ",", "\t", ";", "|", " "]
     tried = {s: records(sample, s, whole=whole) for s in dict.fromkeys(candidates)}
+    if len(tried) > 1 and any(_is_even(tried[sign]) for sign in "\t;|"):
+        del tried[" "]  # white space within cells, as in 3 May 2020
     separator = max(tried, key=lambda s: _score(tried[s], s == usual, expected))
     found = tried[separator]
     if not any(fields for fields, _ in found):
@@ -149,6 +151,12 @@ def _is_comment(found: list[tuple[list[str], int]], n: int) -> bool:
 def _width(found: list[tuple[list[str], int]]) -> int:
     counts = Counter(len(fields) for fields, _ in found[len(found) // 2 :] if fields)
     return max(counts, key=lambda n: (counts[n], n)) if counts else 0
+
+
+def _is_even(found: list[tuple[list[str], int]]) -> bool:
+    """Return whether all records have the same fields, more than one."""
+    widths = {len(fields) for fields, _ in found if fields}
+    return len(widths) == 1 and widths != {1}
 
 
 def _score(

@@ -65,6 +65,12 @@ KINDS = {
     "semicolons": ("t.csv", text(sep=";"), "ab", N, ["the separator is ';'"]),
     "tabs in .csv": ("t.csv", text(sep="\t"), "ab", N, ["the separator is '\\t'"]),
     "pipes": ("t.txt", text(sep="|"), "ab", N, ["the separator is '|'"]),
+    "tabs around white space": (
+        "t.txt", text(FRAME.assign(c=[f"{n % 28 + 1:02} May 2020" for n in ROW]), sep="\t"),
+        ["a", "b", "c (week)"], N, ["the separator is '\\t'"]),
+    "infinite numbers first": (
+        "t.csv", assign(c=["inf", "-inf", *(str(n * n) for n in ROW[2:])]), "abc", N - 2,
+        ["2 values count as missing"]),
     "white space": ("t.txt", FRAME.to_string(index=False), "ab", N, ["is white space"]),
     "commas in .data": ("t.data", text(header=False), ["x1", "x2"], N, ["no header found"]),
     "no ending": ("t", text(), "ab", N, []),

@@ -146,8 +146,17 @@ def test_numbers_go_there_and_back(column):
 
 
 def test_dates_go_there_and_back():
-    for unit, count in [("D", 300), ("h", 900), ("s", 500), ("15min", 3000), ("7D", 60)]:
-        times = pd.Series(pd.date_range("2019-02-28 12:00", periods=count, freq=unit))
+    units = [
+        ("D", 300),
+        ("h", 900),
+        ("s", 500),
+        ("15min", 3000),
+        ("7D", 60),
+        ("us", 99),
+        ("ms", 99),
+    ]
+    for unit, count in [*units, ("36500D", 30), ("7h7s7us", 900)]:
+        times = pd.Series(pd.date_range("2019-02-28 12:00", periods=count, freq=unit, unit="us"))
         none = np.zeros(count, bool)
         column = date_columns.infer("t", times, none, has_missing=False)
         seconds = date_columns.seconds_of(times)
@@ -155,7 +164,20 @@ def test_dates_go_there_and_back():
         assert (column.decode(encoded.numbers, encoded.codes) == times).all(), unit
 
 
-@pytest.mark.parametrize("text", ["%d.%m.%Y", "%Y-%m-%d %H:%M", "%m/%d/%Y"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%d.%m.%Y",
+        "%Y-%m-%d %H:%M",
+        "%m/%d/%Y",
+        "%d/%m/%Y",
+        "%d/%m/%y",
+        "%H:%M",
+        "%I:%M %p",
+        "%d-%b-%y",
+    ]
+    + ["%Y-%m-%dT%H:%M:%S" + end for end in ("Z", "+0000", "+02:00", " UTC", ".250", ".000125")],
+)
 def test_dates_keep_their_format(load, text):
     rng = np.random.default_rng(1)
     times = pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 2000, N), "h")
@@ -164,6 +186,105 @@ def test_dates_keep_their_format(load, text):
     encoded = splits.schema.encode(frame)
     back = splits.schema.decode(encoded.numbers, encoded.codes)
     assert (back["t"] == frame["t"]).all()
+
+
+@pytest.mark.parametrize(
+    ("write", "text_format"),
+    [
+        (lambda t: f"{t.day}/{t.month}/{t.year}", "%-d/%-m/%Y"),
+        (lambda t: f"{t.month}/{t.day}/{t.year % 100} {t:%H:%M}", "%-m/%-d/%y %H:%M"),
+        (lambda t: f"{t.day}.{t.month}.{t.year} {t.hour}:{t:%M}", "%-d.%-m.%Y %-H:%M"),
+        (lambda t: f"{t:%d-%m-%y}", "%d-%m-%y"),
+        (lambda t: f"{t:%d/%m/%Y}" if t.hour else "unknown", "%d/%m/%Y"),
+        (lambda t: f"{t:%Y-%m-%dT%H:%M:%S}{'Z' if t.day % 2 else '+01:00'}", ""),
+    ],
+)
+def test_all_dates_of_a_column_are_read_alike(load, write, text_format):
+    """Pandas by itself takes 5/2 for the second of May, and 25/2 for a day in February."""
+    rng = np.random.default_rng(1)
+    times = pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 9000, N), "h")
+    frame = pd.DataFrame({"t": [write(t) for t in times], "x": rng.normal(size=N)})
+    splits = load(frame, missing="model")
+    column = splits.schema.columns[0]
+    assert column.format == text_format
+    fits = frame["t"] != "unknown"
+    encoded = splits.schema.encode(frame[fits])
+    back = splits.schema.decode(encoded.numbers, encoded.codes)["t"]
+    if text_format:
+        assert (back.to_numpy() == frame["t"][fits].to_numpy()).all()
+
+
+def test_times_of_the_day_do_not_depend_on_today_and_durations_stay_durations(tmp_path):
+    rng = np.random.default_rng(1)
+    spans = pd.Series(pd.to_timedelta(rng.integers(-900_000, 900_000, N), "s"))
+    clock = (pd.Timestamp("2020-01-01") + spans).dt.time
+    frame = pd.DataFrame({"clock": clock, "span": spans, "x": rng.normal(size=N)})
+    frame.to_parquet(tmp_path / "t.parquet")
+    schema = table.load(tmp_path / "t.parquet").schema
+    encoded = schema.encode(frame)
+    back = schema.decode(encoded.numbers, encoded.codes)
+    assert list(back["clock"]) == [f"{time:%H:%M:%S}" for time in clock]
+    assert (back["span"] == spans).all()
+    assert "durations from" in schema.describe()[1]
+    assert (
+        date_columns.seconds_of(pd.Series(["5:30 am", "05:30"]))
+        == date_columns.seconds_of(pd.Series(["1900-01-01 05:30"]))[0]
+    ).all()
+
+
+@pytest.mark.skipif(pd.__version__ < "3", reason="earlier times count nanoseconds, until 2262")
+def test_dates_far_away_are_dates_and_fractions_are_not(load):
+    rng = np.random.default_rng(1)
+    days = (pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 900, N), "D")).astype(str)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=N), "old": [f"1{y}-05-17" for y in range(500, 500 + N)]}
+    )
+    frame["open"] = np.where(rng.random(N) < 0.2, "9999-12-31", days)
+    frame["part"] = [f"{a}/{b}" for a, b in rng.integers(1, 13, [N, 2])]
+    schema = load(frame).schema
+    assert [column.name for column in schema.columns] == ["x", "old", "open"]
+    encoded = schema.encode(frame)
+    back = schema.decode(encoded.numbers, encoded.codes)
+    assert (back[["old", "open"]] == frame[["old", "open"]]).all().all()
+
+
+def test_what_counts_as_missing_in_training_is_missing_in_scoring(load):
+    rng = np.random.default_rng(1)
+    days = (pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 900, N), "D")).astype(str)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=N), "when": days, "y": rng.normal(size=N).astype(str)}
+    )
+    frame["few"] = rng.integers(0, 3, N).astype(str)
+    for name in ("when", "y", "few"):
+        frame.loc[rng.random(N) < 0.1, name] = "unclear"
+    dropped = load(frame, missing="drop")
+    rows = (frame != "unclear").all(axis=1).sum()
+    assert sum(map(len, dropped.parts.values())) == rows
+    assert (dropped.schema.encode(frame).reasons == "").sum() == rows
+    assert any(
+        "column 'when': " in note and "count as missing: no dates" in note for note in dropped.notes
+    )
+    for missing in ("model", "fill"):
+        splits = load(frame, missing=missing)
+        assert sum(map(len, splits.parts.values())) == N
+        assert (splits.schema.encode(frame).reasons == "").all()
+
+
+@pytest.mark.parametrize("outlier", [1e6, 1e12, -1e12, 1e300])
+@pytest.mark.parametrize("row", range(0, 40, 13))
+def test_an_outlier_does_not_round_the_others(load, outlier, row):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "y": rng.normal(size=40)})
+    frame.loc[row, "y"] = outlier
+    try:
+        splits = load(frame)
+    except ValueError as error:
+        assert outlier == 1e300
+        assert "'y'" in str(error)
+        return
+    encoded = splits.schema.encode(frame)
+    back = splits.schema.decode(encoded.numbers, encoded.codes)
+    np.testing.assert_allclose(back["y"], frame["y"], rtol=1e-9)
 
 
 def test_unknown_categories_missing_cells_and_values_out_of_range_have_reasons(load):
@@ -273,6 +394,9 @@ def test_given_columns_must_be_there(load):
         ([0.5, 1.0, 2.5], 1, 0.5),
         ([0.125, 0.375], 3, 0.25),
         ([1e300, 2.0], None, None),
+        ([1e12, 0.3125, 0.71828], None, None),
+        ([0.1 + 0.2, 1e6 / 10, 3.0], 1, 0.1),
+        ([3 / 7, 1400.0, 1401.5], None, None),
         ([np.pi, np.e], None, None),
         ([-3.0, 5.0, 100.0], 0, 1),
     ],
