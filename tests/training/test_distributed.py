@@ -80,7 +80,7 @@ def test_the_curve_is_that_of_one_process(count, tmp_path):
 def test_a_lost_worker_ends_the_rest_and_resume_goes_on(tmp_path):
     frame = pd.DataFrame(ROWS.astype(np.float64), columns=list("abcd"))
     frame.to_csv(tmp_path / "rows.csv", index=False)
-    network = ["--num-layers", "2", "--hidden-units", "8", "--quiet"]
+    network = ["--num-layers", "2", "--hidden-units", "8", "--batch-size", "40", "--quiet"]
     command = ["-m", "tfp_maf", "train", "rows.csv", *network]
     together = [*command, "--out", "run", "--distribute", "--max-epochs"]
     workers = start([*together, "1000"], 2, cwd=tmp_path)
