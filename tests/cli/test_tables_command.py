@@ -48,7 +48,7 @@ def run(table):
 def test_models_are_averaged_and_described(run):
     metrics = json.loads((run / "metrics.json").read_text())
     weights = {name: value["weight"] for name, value in metrics["models"].items()}
-    assert set(weights) == {"made_mog", "made_mog_noisy", "maf_mog", "nsf"}
+    assert set(weights) == {"made_mog", "made_mog_noisy", "maf_mog", "maf", "nsf"}
     assert sum(weights.values()) == pytest.approx(1)
     test = metrics["test"]
     assert test["lowest"] <= test["median"]

@@ -85,7 +85,7 @@ def cli() -> None:
 @click.option(
     "--num-layers",
     type=click.IntRange(1),
-    help=f"Number of autoregressive layers of a MAF. [default: {PAPER.num_layers}; tables: 5]",
+    help=f"Number of autoregressive layers of a MAF. [default: {PAPER.num_layers}]",
 )
 @click.option(
     "--hidden-units",
@@ -122,7 +122,7 @@ def cli() -> None:
     "--patience",
     type=click.IntRange(1),
     help="Stop after this many epochs without a better validation score. "
-    f"[default: power: {PAPER.patience}; gas: {GAS.patience}; tables: as many as 1,200 steps take, "
+    f"[default: power: {PAPER.patience}; gas: {GAS.patience}; tables: as many as 2,000 steps take, "
     "at least 10; audio: depends on --recipe]",
 )
 @click.option("--word", help="audio only. Word to recognise. [default: happy]")

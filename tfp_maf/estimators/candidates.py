@@ -53,10 +53,10 @@ class Candidate:
 TRAINING: dict[str, Any] = {
     "learning_rate": 2e-3,
     "max_epochs": 1000,
-    "l2": 1e-4,
+    "l2": 1e-5,
     "clip_norm": 5.0,
 }
-PATIENCE, HALVE_AFTER = 1_200, 400  # steps
+PATIENCE, HALVE_AFTER = 2_000, 700  # steps
 NOISE = 0.05  # against overfitting, in standard units; it would hide finer structure
 SMALL = {"num_layers": 3, "hidden_units": (64, 64)}
 CANDIDATES = {
@@ -71,18 +71,18 @@ CANDIDATES = {
         ),
         Candidate("maf_mog", "build_maf_mog", SMALL, TRAINING, follows=True),
         Candidate("nsf", "build_nsf", SMALL, TRAINING, follows=True),
-        Candidate("maf", "build_maf", {"num_layers": 5}, TRAINING, follows=True),
+        Candidate("maf", "build_maf", {"num_layers": 10}, TRAINING, follows=True),
         Candidate(MIXTURE, "build_gaussian_mixture"),
     )
 }
-AUTO = ("made_mog", "made_mog_noisy", "maf_mog", "nsf", MIXTURE)
+AUTO = ("made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", MIXTURE)
 
 
 def names_for(event_size: int, *, condition_size: int) -> list[str]:
     """Return the names of the candidates that make sense for so many numbers."""
     names = [name for name in AUTO if not (condition_size and name == MIXTURE)]
     if event_size == 1:  # there is no other order, and what is before is a Gaussian
-        names = [name for name in names if name != "maf_mog"]
+        names = [name for name in names if name not in ("maf_mog", "maf")]
     return names
 
 
