@@ -68,9 +68,11 @@ def test_baselines_equal_scipys():
     train = rng.normal(size=[500, 3]) @ rng.normal(size=[3, 3])
     x = train[:100] + 0.1
     density = stats.multivariate_normal(train.mean(axis=0), np.cov(train.T, ddof=0))
-    np.testing.assert_allclose(baselines.gaussian(train, x), density.logpdf(x))
+    assert baselines.gaussian(train, x).mean == pytest.approx(density.logpdf(x).mean())
+    moved = baselines.gaussian(train, x, log_det=np.arange(100.0))
+    assert moved.mean == pytest.approx(density.logpdf(x).mean() + 49.5)
     standard = stats.norm.logpdf(x).sum(axis=1).mean()
-    assert baselines.standard_normal(x).mean() == pytest.approx(standard)
+    assert baselines.standard_normal(x).mean == pytest.approx(standard)
     # One component is the Gaussian.
     mixture = baselines.gaussian_mixture(train, x, components=(1,))
     assert np.mean(mixture.log_prob(x)) == pytest.approx(density.logpdf(x).mean(), abs=0.02)

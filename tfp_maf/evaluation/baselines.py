@@ -7,6 +7,7 @@ The full-covariance Gaussian is the first row of table 1 of Papamakarios et al. 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,23 +17,27 @@ from tfp_maf.flows.gaussian import moments
 from tfp_maf.flows.gaussian_mixture import COMPONENTS, FLOORS, fit_gaussian_mixture
 
 
-def standard_normal(x: np.ndarray) -> np.ndarray:
-    """Return the log-densities ``[N]`` of rows ``[N, D]`` under ``N(0, I)``, the flows' base."""
+def standard_normal(x: np.ndarray, *, log_det: Any = 0.0) -> Evaluation:
+    """Evaluate ``N(0, I)``, the base distribution of the flows, on rows ``[N, D]``.
+
+    Args:
+        x: rows to evaluate on.
+        log_det: what is added to each row's log-density, ``[N]``.
+    """
     x = np.asarray(x, np.float64)
-    return -0.5 * (x**2).sum(axis=1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
+    constant = 0.5 * x.shape[1] * np.log(2 * np.pi)
+    return Evaluation.of(-0.5 * (x**2).sum(axis=1) - constant + log_det)
 
 
-def gaussian(train: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Fit a full-covariance Gaussian to ``train`` by maximum likelihood, and score ``x``.
+def gaussian(train: np.ndarray, x: np.ndarray, *, log_det: Any = 0.0) -> Evaluation:
+    """Fit a full-covariance Gaussian to ``train`` by maximum likelihood, and evaluate it on ``x``.
 
     ``log p(x) = -1/2 (x - m)' S^-1 (x - m) - 1/2 log |2 pi S|``.
 
     Args:
         train: rows ``[M, D]`` to fit to.
-        x: rows ``[N, D]`` to score.
-
-    Returns:
-        Log-densities ``[N]``.
+        x: rows ``[N, D]`` to evaluate on.
+        log_det: what is added to each row's log-density, ``[N]``.
 
     Raises:
         ValueError: the covariance is singular, as some columns are linear combinations of others.
@@ -40,9 +45,9 @@ def gaussian(train: np.ndarray, x: np.ndarray) -> np.ndarray:
     train, x = np.asarray(train, np.float64), np.asarray(x, np.float64)
     mean, factor = moments(train)
     whitened = np.linalg.solve(factor, (x - mean).T)
-    log_det = np.log(np.diag(factor)).sum()
+    stretch = np.log(np.diag(factor)).sum()
     constant = 0.5 * x.shape[1] * np.log(2 * np.pi)
-    return -0.5 * (whitened**2).sum(axis=0) - log_det - constant
+    return Evaluation.of(-0.5 * (whitened**2).sum(axis=0) - stretch - constant + log_det)
 
 
 def gaussian_mixture(

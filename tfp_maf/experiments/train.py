@@ -331,10 +331,10 @@ def _baselines(
         return result, fitted
     of = " of the numbers" if len(sizes) else ""
     for name, rows, part in (("_train", z, train), ("", t, test)):
-        value = Evaluation.of(baselines.standard_normal(rows) + part.log_det)
+        value = baselines.standard_normal(rows, log_det=part.log_det)
         result[f"standard_normal{name}"] = report(f"base{of}, {name[1:] or 'test'}", value)
     try:
-        gaussian = Evaluation.of(baselines.gaussian(z, t) + test.log_det)
+        gaussian = baselines.gaussian(z, t, log_det=test.log_det)
         result["gaussian"] = report(f"full-covariance Gaussian{of}, test", gaussian)
     except ValueError:
         say("no Gaussian baseline: there are too few rows for a covariance")
