@@ -122,7 +122,7 @@ def cli() -> None:
     "--patience",
     type=click.IntRange(1),
     help="Stop after this many epochs without a better validation score. "
-    f"[default: power: {PAPER.patience}; gas: {GAS.patience}; tables: as many as 2,000 steps take, "
+    f"[default: power: {PAPER.patience}; gas: {GAS.patience}; tables: as many as 2,500 steps take, "
     "at least 10; audio: depends on --recipe]",
 )
 @click.option("--word", help="audio only. Word to recognise. [default: happy]")

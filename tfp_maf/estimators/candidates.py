@@ -56,7 +56,7 @@ TRAINING: dict[str, Any] = {
     "l2": 1e-5,
     "clip_norm": 5.0,
 }
-PATIENCE, HALVE_AFTER = 2_000, 700  # steps
+PATIENCE, HALVE_AFTER = 2_500, 1_000  # steps
 NOISE = 0.05  # against overfitting, in standard units; it would hide finer structure
 SMALL = {"num_layers": 3, "hidden_units": (64, 64)}
 CANDIDATES = {
