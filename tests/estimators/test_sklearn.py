@@ -318,3 +318,9 @@ def run(code):
 def test_the_package_does_not_import_scikit_learn():
     done = run("import tfp_maf, sys; assert 'sklearn' not in sys.modules")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("model", ["categories", "gaussian_mixture", "gaussian"])
+def test_builders_that_are_not_trained_on_numbers_are_refused(model):
+    with pytest.raises(ValueError, match="model must be"):
+        FlowDensity(model=model).fit(np.eye(4))

@@ -10,14 +10,16 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tfp_maf.flows.catalogue import BUILDERS, arguments_of, builder_of
+from tfp_maf.flows.catalogue import BUILDERS, UNCONDITIONAL, arguments_of, builder_of
 from tfp_maf.flows.flow import Flow
 from tfp_maf.training.history import History
 from tfp_maf.training.loop import fit
 from tfp_maf.utils.checks import check_one_of
 
-# A Gaussian has a closed form, which scikit-learn's GaussianMixture(1) computes.
-MODELS = tuple(name.removeprefix("build_") for name in BUILDERS if name != "build_gaussian")
+# A Gaussian has a closed form, which scikit-learn's GaussianMixture(1) computes. Builders that are
+# none of the paper's models, of categories and mixtures, are not trained on a table's numbers.
+TRAINED = {model.builder for model in UNCONDITIONAL.values()} - {"build_gaussian"}
+MODELS = tuple(name.removeprefix("build_") for name in BUILDERS if name in TRAINED)
 # Tables may be small, and so are batches: their statistics would be noise.
 BATCH_NORM = False
 CLIP_NORM = 5.0
