@@ -57,8 +57,8 @@ class CategoryColumn:
             missing: Mask ``[N]`` of missing cells.
         """
         places = {key(value): place for place, value in enumerate(self.categories)}
-        codes, distinct = factorised(column)
-        found = np.array([places.get(key(cell), -1) for cell in distinct], np.int64)[codes]
+        codes, seen = factorised(column)
+        found = np.array([places.get(key(cell), -1) for cell in seen], np.int64)[codes]
         found[missing] = len(self.categories) if self.has_missing else -1
         reasons = np.full(len(found), "", object)
         for row in np.flatnonzero(found < 0):
@@ -107,6 +107,14 @@ def factorised(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         return pd.factorize(values, use_na_sentinel=False)
     except TypeError:  # lists
         return pd.factorize(np.array([str(value) for value in values], object))
+
+
+def distinct(column: pd.Series) -> dict[str, Any]:
+    """Return the categories of a column, plain values of JSON, by :func:`key`."""
+    found: dict[str, Any] = {}
+    for cell in factorised(column)[1]:
+        found.setdefault(key(cell), plain(cell))
+    return found
 
 
 def plain(cell: Any) -> Any:

@@ -290,9 +290,7 @@ def _column(
 
 
 def _all_categories(name: str, column: pd.Series, has_missing: bool) -> CategoryColumn:
-    distinct: dict[str, Any] = {}
-    for cell in category_columns.factorised(column)[1]:
-        distinct.setdefault(category_columns.key(cell), category_columns.plain(cell))
+    distinct = category_columns.distinct(column)
     ordered = sorted(distinct, key=_order)
     return CategoryColumn(name, tuple(distinct[k] for k in ordered), has_missing)
 
@@ -344,9 +342,7 @@ def _constants(
                 rules.append(DerivedColumn(name, number, {}, tolerance, decimals))
         else:
             present = frame[name].iloc[of_train]
-            distinct = category_columns.factorised(present)[1]
-            keys = {category_columns.key(cell) for cell in distinct}
-            if len(keys) == 1:
+            if len(category_columns.distinct(present)) == 1:
                 rules.append(DerivedColumn(name, category_columns.plain(present.iloc[0])))
     return rules
 
@@ -399,10 +395,6 @@ def _fill(column: Any, present: pd.Series, values: np.ndarray | None, gaps: np.n
 def _scaler(encoded: EncodedTable, names: Sequence[str]) -> Scaler:
     """Return mean and deviation of each number in the training rows, where they have it."""
     train, _, _ = last_tenths(encoded.numbers)
-    return _checked(train, names)
-
-
-def _checked(train: np.ndarray, names: Sequence[str]) -> Scaler:
     with np.errstate(over="ignore", invalid="ignore"):
         columns = [column[np.isfinite(column)] for column in train.T]
         mean = np.array([c.mean() if len(c) else 0.0 for c in columns])

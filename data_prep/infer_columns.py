@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -78,9 +76,7 @@ def texts(name: str, column: pd.Series, *, has_missing: bool) -> CategoryColumn 
         column: Cells of the training rows that are not missing.
         has_missing: Whether missing values are a category of their own.
     """
-    distinct: dict[str, Any] = {}
-    for cell in category_columns.factorised(column)[1]:
-        distinct.setdefault(category_columns.key(cell), category_columns.plain(cell))
+    distinct = category_columns.distinct(column)
     count = len(distinct)
     if count > MOST_CATEGORIES or count * ROWS_PER_CATEGORY > max(len(column), 10):
         return f"it has {count} different texts in {len(column)} rows, too many for categories"

@@ -103,6 +103,23 @@ class Schema:
         codes = [c.name in self.given for c in self.columns for _ in c.category_sizes]
         return np.array(numbers, bool), np.array(codes, bool)
 
+    def one_hot(self, codes: np.ndarray, *, only: np.ndarray | None = None) -> np.ndarray:
+        """Return categories ``[N, C]`` as vectors of zeros with a one, side by side.
+
+        Args:
+            codes: Categories of rows.
+            only: Mask ``[C]`` of the categories that are wanted; all by default.
+
+        Returns:
+            float32 ``[N, F]``, F being the sum of the sizes.
+        """
+        parts = [
+            np.eye(size, dtype=np.float32)[codes[:, place]]
+            for place, size in enumerate(self.category_sizes.values())
+            if only is None or only[place]
+        ]
+        return np.concatenate([np.empty([len(codes), 0], np.float32), *parts], axis=1)
+
     @property
     def names(self) -> list[str]:
         """Names of the table's columns that rows are read from."""

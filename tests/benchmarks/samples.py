@@ -60,9 +60,7 @@ def area(path: Path, candidates: list[Candidate], *, continuous: bool, quick: bo
     splits = table.load(path, continuous=continuous)
     options: dict[str, Any] = {"max_epochs": 1} if quick else {}
     if not candidates:
-        model = TableModel(splits.schema, splits.scaler, None, [])
-        condition = model.number_condition(splits.rows("validation"))
-        size = 0 if condition is None else condition.shape[1]
+        size = TableModel.untrained(splits).number_condition_size
         names = names_for(splits.train.shape[1], condition_size=size)
         candidates = [CANDIDATES[name] for name in names]
     model = fit_table(splits, candidates, seed=0, **options).model

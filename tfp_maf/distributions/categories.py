@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_maf.distributions.autoregressive import Autoregressive
-from tfp_maf.distributions.mixture import uniform
+from tfp_maf.distributions.mixture import pick, uniform
 from tfp_maf.networks import masked_dense
 from tfp_maf.networks.dense import broadcast_condition, glorot_uniform
 
@@ -44,15 +44,10 @@ class CategoryLogits(tf.Module):
         self.sizes, self.condition_size = list(sizes), condition_size
         self.activation = tf_keras.activations.get(activation)
         # All units of a feature have its degree, as in TFP's masks by blocks.
-        inputs = np.repeat(masked_dense.input_degrees(len(sizes)), self.sizes)
-        degrees = [inputs]
+        degrees = [np.repeat(masked_dense.input_degrees(len(sizes)), self.sizes)]
         for units in hidden_units:
             degrees.append(_hidden_degrees(degrees[-1], units, len(sizes), condition_size))
-        masks = [
-            (below[:, None] <= above[None, :]).astype(float)
-            for below, above in zip(degrees[:-1], degrees[1:], strict=True)
-        ]
-        masks.append((degrees[-1][:, None] < inputs[None, :]).astype(float))
+        masks = [mask.astype(float) for mask in masked_dense.made_masks(degrees)]
         initial = glorot_uniform(rng)
         self.kernels = [tf.Variable(initial(m.shape, dtype), name="kernel") for m in masks]
         self.biases = [tf.Variable(tf.zeros([m.shape[1]], dtype), name="bias") for m in masks]
@@ -111,9 +106,8 @@ class CategoricalMade(Autoregressive):
         chosen = uniform(noise[..., 1])
         x = tf.zeros_like(chosen)
         for i, size in enumerate(self.logits.sizes):
-            ends = tf.cumsum(tf.nn.softmax(self.logits(x, condition)[i]), axis=-1)
-            passed = tf.reduce_sum(tf.cast(chosen[..., i, None] >= ends, x.dtype), axis=-1)
-            value = tf.minimum(passed, tf.cast(size - 1, x.dtype))
+            codes = tf.range(size, dtype=x.dtype)
+            value = pick(chosen[..., i], self.logits(x, condition)[i], codes, axis=-1)
             x = tf.where(tf.range(self.event_size) == i, value[..., None], x)
         return x
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_maf.distributions.autoregressive import Autoregressive
-from tfp_maf.distributions.mixture import pick, uniform
+from tfp_maf.distributions.mixture import normal_score, pick, uniform
 
 
 class GaussianMixture(Autoregressive):
@@ -65,13 +65,10 @@ class GaussianMixture(Autoregressive):
     def normal_scores(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Return ``Phi^-1(F(x_i | x_1..x_{i-1}))``, ``[..., D]``."""
         z, _, weights = self._terms(x)
-        # Each tail by itself: 1 - F would round to zero where F is near one.
         below, above = (
             tf.reduce_sum(tf.exp(weights) * uniform(sign * z), axis=-2) for sign in (1, -1)
         )
-        tiny = tf.constant(np.finfo(x.dtype.as_numpy_dtype).tiny, x.dtype)
-        score = tf.math.ndtri(tf.maximum(tf.minimum(below, above), tiny))
-        return tf.where(below < above, score, -score)
+        return normal_score(below, above)
 
     def assign(self, weights: Any, means: Any, covariances: Any) -> None:
         """Set the parameters: weights ``[K]``, means ``[K, D]``, covariances ``[K, D, D]``."""

@@ -100,16 +100,25 @@ class MixtureMade(Autoregressive):
         logits, means, log_scales = self.mixtures(x, condition)
         z = (x[..., None] - means) * tf.exp(-log_scales)
         weights = tf.nn.softmax(logits)
-        # Each tail by itself: 1 - F would round to zero where F is near one.
         below, above = (tf.reduce_sum(weights * uniform(sign * z), axis=-1) for sign in (1, -1))
-        tiny = tf.constant(np.finfo(x.dtype.as_numpy_dtype).tiny, x.dtype)
-        score = tf.math.ndtri(tf.maximum(tf.minimum(below, above), tiny))
-        return tf.where(below < above, score, -score)
+        return normal_score(below, above)
 
 
 def uniform(normal: tf.Tensor) -> tf.Tensor:
     """Return uniform numbers for standard normal ones."""
     return 0.5 * tf.math.erfc(-normal * tf.constant(np.sqrt(0.5), normal.dtype))
+
+
+def normal_score(below: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
+    """Return ``Phi^-1`` of the probability below a value.
+
+    Args:
+        below, above: probabilities of both tails, each computed by itself: 1 - F would round to
+            zero where F is near one.
+    """
+    tiny = tf.constant(np.finfo(below.dtype.as_numpy_dtype).tiny, below.dtype)
+    score = tf.math.ndtri(tf.maximum(tf.minimum(below, above), tiny))
+    return tf.where(below < above, score, -score)
 
 
 def pick(chosen: tf.Tensor, logits: tf.Tensor, values: tf.Tensor, *, axis: int) -> tf.Tensor:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.estimators.candidates import (
     MIXTURE,
@@ -20,6 +19,7 @@ from tfp_maf.estimators.candidates import (
     rhythm_for,
 )
 from tfp_maf.estimators.table_model import CATEGORIES, Member, TableModel
+from tfp_maf.evaluation import baselines
 from tfp_maf.flows.categories import build_categories
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.gaussian_mixture import fit_gaussian_mixture
@@ -89,8 +89,8 @@ def fit_table(
         TrainingDiverged: If the only candidate diverges.
         ValueError: If no candidate can be fitted.
     """
-    schema = splits.schema or Schema.of_numbers(splits.scaler)
-    bare = TableModel(schema, splits.scaler, None, [])
+    bare = TableModel.untrained(splits)
+    schema = bare.schema
     train, validation = splits.rows("train"), splits.rows("validation")
     result = FittedTable(bare)
 
@@ -151,8 +151,9 @@ def fit_table(
             if candidate.name == MIXTURE:
                 flow = (fitted or {}).get(MIXTURE) or fit_gaussian_mixture(x, v, seed=seed)
             else:
-                size = 0 if c is None else c.shape[1]
-                flow = candidate.build(x.shape[1], condition_size=size, seed=seed)
+                flow = candidate.build(
+                    x.shape[1], condition_size=bare.number_condition_size, seed=seed
+                )
                 run(candidate.name, flow, x[:, columns], v[:, columns], c, vc, training)
         except TrainingDiverged as error:
             if len(candidates) == 1:
@@ -198,11 +199,7 @@ def _begin_with_frequencies(categories: Flow, codes: np.ndarray) -> None:
     The first column's logits are biases alone, which small steps would take long to learn.
     """
     network = categories.base.logits
-    counts = [
-        np.bincount(column.astype(int), minlength=size) + 1
-        for column, size in zip(codes.T, network.sizes, strict=True)
-    ]
-    network.biases[-1].assign(np.concatenate([np.log(each / each.sum()) for each in counts]))
+    network.biases[-1].assign(np.concatenate(baselines.log_frequencies(codes, network.sizes)))
 
 
 def stacked(log_prob: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import pandas as pd
 from tfp_maf.data_prep import row_noise
 from tfp_maf.data_prep.files import write_json
 from tfp_maf.data_prep.schema import Schema
-from tfp_maf.data_prep.splits import Rows, Scaler
+from tfp_maf.data_prep.splits import Rows, Scaler, Splits
 from tfp_maf.evaluation.likelihood import chunked_log_prob
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
@@ -85,6 +85,12 @@ class TableModel:
         self.categories, self.members = categories, tuple(members)
         self.given_numbers, self.given_codes = schema.is_given
 
+    @classmethod
+    def untrained(cls, splits: Splits) -> TableModel:
+        """Return the model of a table's splits before anything is trained."""
+        schema = splits.schema or Schema.of_numbers(splits.scaler)
+        return cls(schema, splits.scaler, None, [])
+
     # Rows as the flows see them
 
     def numbers(self, rows: Rows) -> np.ndarray:
@@ -97,19 +103,19 @@ class TableModel:
 
     def category_condition(self, rows: Rows) -> np.ndarray | None:
         """Return what the categories' probabilities are conditional on, ``[N, G]``, or None."""
-        sizes = list(self.schema.category_sizes.values())
-        given = [place for place in range(len(sizes)) if self.given_codes[place]]
-        return self._joined(rows, given, sizes)
+        return self._joined(rows, self.schema.one_hot(rows.codes, only=self.given_codes))
 
     def number_condition(self, rows: Rows) -> np.ndarray | None:
         """Return what the numbers' density is conditional on, ``[N, G]``, or None."""
-        sizes = list(self.schema.category_sizes.values())
-        return self._joined(rows, range(len(sizes)), sizes)
+        return self._joined(rows, self.schema.one_hot(rows.codes))
 
-    def _joined(self, rows: Rows, places: Any, sizes: Sequence[int]) -> np.ndarray | None:
-        parts = [rows.z[:, self.given_numbers]]
-        parts += [np.eye(sizes[place], dtype=np.float32)[rows.codes[:, place]] for place in places]
-        joined = np.concatenate(parts, axis=1)
+    @property
+    def number_condition_size(self) -> int:
+        """Length G of what the numbers' density is conditional on, 0 for nothing."""
+        return int(self.given_numbers.sum()) + sum(self.schema.category_sizes.values())
+
+    def _joined(self, rows: Rows, categories: np.ndarray) -> np.ndarray | None:
+        joined = np.concatenate([rows.z[:, self.given_numbers], categories], axis=1)
         return joined if joined.shape[1] else None
 
     # Likelihoods

@@ -1,4 +1,4 @@
-"""Baseline densities to compare a flow with: standard normal, Gaussian, Gaussian mixture.
+"""Baseline densities to compare a flow with: standard normal, Gaussian, independent categories.
 
 The full-covariance Gaussian is the first row of table 1 of Papamakarios et al. 2017 (arXiv
 1705.07057).
@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfp_maf.evaluation.likelihood import Evaluation
-from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.gaussian import moments
-from tfp_maf.flows.gaussian_mixture import COMPONENTS, FLOORS, fit_gaussian_mixture
 
 
 def standard_normal(x: np.ndarray, *, log_det: Any = 0.0) -> Evaluation:
@@ -50,24 +48,6 @@ def gaussian(train: np.ndarray, x: np.ndarray, *, log_det: Any = 0.0) -> Evaluat
     return Evaluation.of(-0.5 * (whitened**2).sum(axis=0) - stretch - constant + log_det)
 
 
-def gaussian_mixture(
-    train: np.ndarray, validation: np.ndarray, *, components: Sequence[int] = (), seed: int = 0
-) -> Flow:
-    """Fit Gaussian mixtures, and return the one that is best on ``validation`` as a flow.
-
-    Args:
-        train, validation: rows ``[M, D]`` and ``[N, D]``.
-        components: numbers of components to try; :data:`COMPONENTS` by default.
-        seed: of the fits.
-
-    Raises:
-        ValueError: no mixture can be fitted.
-    """
-    return fit_gaussian_mixture(
-        train, validation, components=tuple(components) or COMPONENTS, floors=FLOORS, seed=seed
-    )
-
-
 def independent_categories(train: np.ndarray, x: np.ndarray, *, sizes: Sequence[int]) -> Evaluation:
     """Evaluate the columns' own frequencies, as if they were independent.
 
@@ -78,7 +58,20 @@ def independent_categories(train: np.ndarray, x: np.ndarray, *, sizes: Sequence[
         sizes: number of categories of each column.
     """
     log_prob = np.zeros(len(x))
-    for place, size in enumerate(sizes):
-        counts = np.bincount(train[:, place].astype(int), minlength=size) + 1
-        log_prob += np.log(counts / counts.sum())[x[:, place].astype(int)]
+    for column, of_category in zip(x.T, log_frequencies(train, sizes), strict=True):
+        log_prob += of_category[column.astype(int)]
     return Evaluation.of(log_prob)
+
+
+def log_frequencies(codes: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
+    """Return the logarithm of each category's frequency ``[K_i]`` in each column of codes.
+
+    Args:
+        codes: categories ``[N, C]``; each counts once more, so that none has frequency zero.
+        sizes: number of categories of each column, K_i.
+    """
+    counts = [
+        np.bincount(column.astype(int), minlength=size) + 1
+        for column, size in zip(codes.T, sizes, strict=True)
+    ]
+    return [np.log(each / each.sum()) for each in counts]

@@ -99,6 +99,4 @@ def has_number(schema: Schema, codes: np.ndarray) -> np.ndarray:
 def features(schema: Schema, rows: Rows) -> np.ndarray:
     """Return standardised numbers, zero where there is none, and one-hot categories ``[N, F]``."""
     numbers = np.where(has_number(schema, rows.codes), rows.z, 0)
-    sizes = schema.category_sizes.values()
-    one_hot = [np.eye(size)[rows.codes[:, place]] for place, size in enumerate(sizes)]
-    return np.concatenate([numbers, *one_hot], axis=1)
+    return np.concatenate([numbers, schema.one_hot(rows.codes)], axis=1, dtype=np.float64)

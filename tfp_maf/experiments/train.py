@@ -15,7 +15,6 @@ import pandas as pd
 from tfp_maf.data_prep.files import naming
 from tfp_maf.data_prep.number_columns import NumberColumn
 from tfp_maf.data_prep.raw_files import STDIN
-from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.estimators.candidates import CANDIDATES, MIXTURE, Candidate, names_for
 from tfp_maf.estimators.fit_table import FittedTable, fit_table
@@ -33,6 +32,7 @@ from tfp_maf.experiments.settings import Experiment
 from tfp_maf.experiments.table_options import TableOptions
 from tfp_maf.experiments.tensorboard import Watcher
 from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.gaussian_mixture import COMPONENTS, fit_gaussian_mixture
 from tfp_maf.plotting import figures
 from tfp_maf.training.distributed import Workers, strategy_here
 from tfp_maf.training.history import History
@@ -77,8 +77,8 @@ def _train_in(
     """Build and train; the first worker also writes the run, the others only take steps."""
     experiment, options, seed = job.experiment, job.options, job.seed
     run, splits = prepared.run, prepared.splits
-    bare = TableModel(splits.schema or Schema.of_numbers(splits.scaler), splits.scaler, None, [])
-    candidates = _candidates(experiment, bare, splits)
+    bare = TableModel.untrained(splits)
+    candidates = _candidates(experiment, bare)
     metrics: dict[str, Any] = {}
     fitted: dict[str, Flow] = {}
     if workers.index > 0:
@@ -135,12 +135,11 @@ def _as_the_post(flow: Flow, train: Any, validation: Any, **options: Any) -> His
     )
 
 
-def _candidates(experiment: Experiment, bare: TableModel, splits: Splits) -> list[Candidate]:
+def _candidates(experiment: Experiment, bare: TableModel) -> list[Candidate]:
     """Return the densities to try, with the user's settings."""
     if experiment.name != "table":
         return [Candidate("maf", "build_maf", experiment.model, experiment.training)]
-    condition = bare.number_condition(splits.rows("validation"))
-    size = 0 if condition is None else condition.shape[1]
+    size = bare.number_condition_size
     names = list(experiment.models) or names_for(
         int((~bare.given_numbers).sum()), condition_size=size
     )
@@ -296,14 +295,13 @@ def _config(
     as_given = splits.simulated or splits.source == STDIN
     source = splits.source if as_given else str(Path(splits.source).resolve())
     rows = {name: len(splits.rows(name)) for name in ("train", "validation", "test")}
-    schema = splits.schema or Schema.of_numbers(splits.scaler)
     return {
         "experiment": experiment.name,
         "recipe": experiment.recipe,
         "data": {"source": source, "simulated": splits.simulated, "rows": rows},
         **options.to_json(),
         "left_out": list(splits.left_out),
-        "described": None if splits.schema is None else schema.to_json(),
+        "described": None if splits.schema is None else splits.schema.to_json(),
         "notes": list(splits.notes),
         "seed": seed,
         "model": {candidate.name: candidate.arguments for candidate in candidates},
@@ -340,8 +338,9 @@ def _baselines(
         say("no Gaussian baseline: there are too few rows for a covariance")
         result["gaussian"] = None
     try:
-        counts = () if experiment.name == "table" else (experiment.mixture_components,)
-        mixture = baselines.gaussian_mixture(z, v, components=counts, seed=seed)
+        is_table = experiment.name == "table"
+        counts = COMPONENTS if is_table else (experiment.mixture_components,)
+        mixture = fit_gaussian_mixture(z, v, components=counts, seed=seed)
         bare_mixture = Member(MIXTURE, mixture)
         value = Evaluation.of(bare_mixture.log_prob(t, None) + test.log_det)
         components = mixture.arguments["components"]
