@@ -200,7 +200,9 @@ def test_arguments_are_checked():
         convolution_mask((3, 3), 0, 4, mask_type="A")
     with pytest.raises(ValueError, match="at least 3 rows"):
         vertical_mask((1, 3), 1, 1, mask_type="A")
-    with pytest.raises(ValueError, match="separates all outputs"):
-        MaskedConvolution(
-            convolution_mask((1, 1), 1, 1, mask_type="A"), rng=RNG(0), dtype="float32"
-        )
+
+
+def test_a_mask_that_hides_everything_leaves_the_bias():
+    found = layer(convolution_mask((1, 1), 1, 2, mask_type="A"))
+    found.bias.assign([1.0, 2.0])
+    np.testing.assert_array_equal(found(tf.ones([1, 2, 1, 1], tf.float64)), [[[[1, 2]], [[1, 2]]]])

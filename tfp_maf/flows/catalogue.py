@@ -25,6 +25,8 @@ BUILDERS = {
     "build_maf": "maf",
     "build_maf_mog": "maf",
     "build_nsf": "nsf",
+    "build_patch_made": "pixelcnn",
+    "build_pixelcnn": "pixelcnn",
     "build_realnvp": "realnvp",
 }
 

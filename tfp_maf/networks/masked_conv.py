@@ -1,4 +1,4 @@
-"""Masked convolutions: to a convolution what :mod:`tfp_maf.networks.masked_dense` is to a dense layer.
+"""Masked convolutions, which are to a convolution what a masked dense layer is to a dense layer.
 
 A kernel is multiplied by a mask that is zero below its centre, and to the right of it in its own
 row, so that a pixel's outputs depend on the pixels before it in raster order (van den Oord et al.
@@ -111,12 +111,12 @@ def _check(
 def offsets_of(mask: np.ndarray) -> Offsets:
     """Return the places ``(row, column)``, relative to the centre, that a mask's kernel looks at.
 
-    All places up to the last that is not masked altogether are kept, so that they are the first
-    ones of the flattened kernel.
+    All places up to the last that is not masked altogether are kept, at least one, so that they
+    are the first ones of the flattened kernel.
     """
     height, width = mask.shape[:2]
     is_used = mask.any(axis=(2, 3)).ravel()
-    last = int(np.flatnonzero(is_used).max(initial=-1))
+    last = int(np.flatnonzero(is_used).max(initial=0))
     return tuple((i // width - height // 2, i % width - width // 2) for i in range(last + 1))
 
 
@@ -145,8 +145,6 @@ class MaskedConvolution(tf.Module):
         super().__init__()
         self.mask = mask
         self.offsets = offsets_of(mask)
-        if not self.offsets:
-            raise ValueError("the mask separates all outputs from all inputs")
         fan_in = np.maximum(mask.sum(axis=(0, 1, 2)), 1)
         initial = gain * np.sqrt(2 / fan_in) * mask * rng.standard_normal(mask.shape)
         self.kernel = tf.Variable(tf.constant(initial, dtype), name="kernel")

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 Offsets = tuple[tuple[int, int], ...]
+HERE: Offsets = ((0, 0),)
 
 
 class View(Protocol):
@@ -47,7 +48,8 @@ class WholeImage:
     """View of whole images ``[N, H, W, C]``; sites beyond the border are zero.
 
     Attributes:
-        looks: offsets and number of features of each call of :meth:`neighbours`.
+        looks: offsets and number of features of each call of :meth:`neighbours` that remembers.
+        image_offsets: all offsets at which the image was looked at.
 
     Args:
         image: scaled pixels.
@@ -58,14 +60,18 @@ class WholeImage:
     def __init__(self, image: tf.Tensor, *, training: bool = False):
         self.image, self.training = image, training
         self.looks: list[tuple[Offsets, int]] = []
+        self.image_offsets: set[tuple[int, int]] = set()
         self._drops = 0
 
     def of_image(self, offsets: Offsets) -> tf.Tensor:
         """See :class:`View`."""
+        self.image_offsets.update(offsets)
         return shifted(self.image, offsets)
 
     def neighbours(self, x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
         """See :class:`View`."""
+        if offsets == HERE:
+            return x
         self.looks.append((offsets, int(x.shape[-1])))
         return shifted(x, offsets)
 
@@ -93,8 +99,6 @@ class WholeImage:
 
 def shifted(x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
     """Return ``x[n, i + di, j + dj]`` for all offsets ``(di, dj)``, side by side, zero outside."""
-    if offsets == ((0, 0),):
-        return x
     up, left, right = margins(offsets)
     height, width = x.shape[1:3]
     padded = tf.pad(x, [[0, 0], [up, 0], [left, right], [0, 0]])
@@ -153,6 +157,8 @@ class OneRow:
 
     def neighbours(self, x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
         """See :class:`View`."""
+        if offsets == HERE:
+            return x
         i = self._next
         self._next += 1
         shape = self.shapes[i]
@@ -200,6 +206,8 @@ class OneSite:
 
     def neighbours(self, x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
         """See :class:`View`."""
+        if offsets == HERE:
+            return x
         i = self._next
         self._next += 1
         shape = self.shapes[i]

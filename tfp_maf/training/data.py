@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +48,7 @@ class ArrayRows:
         batch_size: rows per step.
         weights: ``[N]`` of mean 1, or None.
         input_noise: standard deviation of normal noise that is added anew each epoch.
+        redraw: function of events ``[N, D]`` and a generator, which returns the epoch's events.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class ArrayRows:
         batch_size: int,
         weights: np.ndarray | None,
         input_noise: float,
+        redraw: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     ):
+        self._redraw = redraw
         self.sample, self.weights = rows, weights
         self._event_size, self._batch_size, self._noise = flow.event_size, batch_size, input_noise
         if weights is not None:
@@ -69,6 +72,9 @@ class ArrayRows:
     def chunks(self, rng: np.random.Generator, first: int) -> Iterator[tuple[np.ndarray, int]]:
         """See :class:`Rows`."""
         shuffled = self._rows[rng.permutation(len(self._rows))]
+        if self._redraw is not None:
+            events = shuffled[:, : self._event_size]
+            shuffled[:, : self._event_size] = self._redraw(events, rng)
         if self._noise:
             drawn = rng.standard_normal([len(shuffled), self._event_size], dtype=np.float32)
             shuffled[:, : self._event_size] += self._noise * drawn
