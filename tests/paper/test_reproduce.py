@@ -182,4 +182,5 @@ def test_errors(power_folder, tmp_path, capsys):
 
 def test_the_command_names_all_data_sets_and_models():
     assert set(options.DATASETS) == set(published.DATASETS)
-    assert tuple(catalogue.UNCONDITIONAL) == options.MODELS
+    assert set(options.REPRODUCED) == set(published.REPRODUCED)
+    assert {*catalogue.UNCONDITIONAL, *catalogue.OF_IMAGES} == set(options.MODELS)

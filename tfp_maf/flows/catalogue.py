@@ -1,4 +1,4 @@
-"""Catalogue of the models in the paper's tables, with their builders and learning rates.
+"""Catalogue of the models in the papers' tables, with their builders and learning rates.
 
 Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057), section 4; the neural spline flows are
 those of Durkan et al. 2019 (arXiv 1906.04032), table 1. Every model here is trained by
@@ -60,6 +60,7 @@ class Model:
         learning_rate: Adam's learning rate.
         is_conditional: whether the density is conditional on labels.
         is_autoregressive: whether each column of a layer depends on the columns before it only.
+        of_levels: whether it models images of levels, by probabilities in place of densities.
     """
 
     label: str
@@ -68,12 +69,13 @@ class Model:
     learning_rate: float = FLOW_RATE
     is_conditional: bool = False
     is_autoregressive: bool = True
+    of_levels: bool = False
 
-    def build(self, event_size: int, *, num_labels: int = 0, **options: Any) -> Any:
+    def build(self, event_size: Any, *, num_labels: int = 0, **options: Any) -> Any:
         """Build the model's flow; options that its builder does not take are left out.
 
         Args:
-            event_size: number of columns.
+            event_size: number of columns; of a model of images, their shape.
             num_labels: number of labels, for a conditional model.
             options: of the builder; the model's own arguments take precedence.
         """
@@ -104,9 +106,31 @@ UNCONDITIONAL = {
         is_autoregressive=False,
     ),
 }
-MODELS = UNCONDITIONAL | {
-    f"{name}_conditional": dataclasses.replace(
-        model, label=f"{model.label}, conditional", is_conditional=True
-    )
-    for name, model in UNCONDITIONAL.items()
+# Models of images, in the sizes that an hour or two on a CPU allow (docs/images.md).
+OF_IMAGES = {
+    "pixelcnn": Model(
+        "PixelCNN", "build_pixelcnn", {"num_layers": 7, "features": 32}, 2e-3, of_levels=True
+    ),
+    "gated_pixelcnn": Model(
+        "Gated PixelCNN",
+        "build_pixelcnn",
+        {"gated": True, "num_layers": 6, "features": 16},
+        2e-3,
+        of_levels=True,
+    ),
+    "patch_made": Model("MADE within patches", "build_patch_made", {}, 3e-3, of_levels=True),
 }
+
+
+def with_conditional(models: dict[str, Model]) -> dict[str, Model]:
+    """Return models by name, and those conditional on labels by their names with an ending."""
+    return models | {
+        f"{name}_conditional": dataclasses.replace(
+            model, label=f"{model.label}, conditional", is_conditional=True
+        )
+        for name, model in models.items()
+    }
+
+
+MODELS = with_conditional(UNCONDITIONAL)
+REPRODUCED = MODELS | with_conditional(OF_IMAGES)

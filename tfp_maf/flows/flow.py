@@ -68,6 +68,8 @@ class Flow(tf.Module):
             that rows may be scored in padded chunks.
     """
 
+    steps_per_call = 250  # in training, before checkpoints and progress bar have their turn
+
     def __init__(
         self,
         event_size: int,

@@ -36,6 +36,8 @@ class ImageModel(Flow):
         builder, arguments: name of the ``build_*`` function, and the arguments it was given.
     """
 
+    steps_per_call = 25
+
     def __init__(
         self,
         network: ImageNetwork,
