@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
-from tfp_maf.flows.pixelcnn import build_patch_made, build_pixelcnn
+from tfp_maf.flows.pixelcnn import build_patch_made, build_pixelcnn, build_pixelcnn_pp
 
 SMALL = {"num_layers": 2, "features": 12}
 PATCHES = {"hidden_units": (20, 20), **SMALL}
 BUILD = {
     "pixelcnn": lambda shape, **options: build_pixelcnn(shape, **SMALL, **options),
     "gated": lambda shape, **options: build_pixelcnn(shape, gated=True, **SMALL, **options),
+    "pixelcnn_pp": lambda shape, **options: build_pixelcnn_pp(
+        shape, num_layers=1, features=6, dropout=0.1, **options
+    ),
     "patch_made": lambda shape, **options: build_patch_made(shape, patch=2, **PATCHES, **options),
 }
 # Pixels of grey and of three colours.
@@ -18,6 +21,8 @@ PIXELS = {
     "categorical": {"levels": 3},
     "logistic": {"levels": 4, "pixels": "logistic", "components": 2},
 }
+TINY = ("pixelcnn", "gated", "patch_made")  # PixelCNN++ halves images twice
+every_tiny_network = pytest.mark.parametrize("name", TINY)
 every_network = pytest.mark.parametrize("name", BUILD)
 every_kind = pytest.mark.parametrize("kind", PIXELS)
 
