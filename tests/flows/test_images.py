@@ -117,7 +117,7 @@ def test_patches_are_drawn_one_after_the_other_and_rows_hold_colour_after_colour
 def test_drawing_computes_the_networks_own_outputs(name, channels):
     """Each site's column alone, against one pass of the whole network over the drawn image."""
     kind = "logistic" if name == "pixelcnn_pp" else "binary"
-    model = shaken(name, (4, 8, channels), kind=kind, num_labels=3)
+    model = shaken(name, (4, 4, channels), kind=kind, num_labels=3)
     sites, n = model.network.sites, 2
     given = tf.one_hot([0, 2], 3, dtype=tf.float64)
     levels = sites.of_rows(tf.constant(some(model, n)))

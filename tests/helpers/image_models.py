@@ -23,7 +23,9 @@ PIXELS = {
 }
 TINY = ("pixelcnn", "gated", "patch_made")  # PixelCNN++ halves images twice
 every_tiny_network = pytest.mark.parametrize("name", TINY)
-every_network = pytest.mark.parametrize("name", BUILD)
+every_network = pytest.mark.parametrize(
+    "name", [*TINY, pytest.param("pixelcnn_pp", marks=pytest.mark.slow)]
+)
 every_kind = pytest.mark.parametrize("kind", PIXELS)
 
 
