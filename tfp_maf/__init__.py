@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfp_maf.evaluation.likelihood import Evaluation, evaluate
     from tfp_maf.flows.flow import Flow
     from tfp_maf.flows.gaussian import build_gaussian, fit_gaussian
+    from tfp_maf.flows.images import ImageModel
     from tfp_maf.flows.loading import load_flow
     from tfp_maf.flows.maf import (
         build_made,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         build_maf_mog,
     )
     from tfp_maf.flows.nsf import build_nsf
+    from tfp_maf.flows.pixelcnn import build_patch_made, build_pixelcnn, build_pixelcnn_pp
     from tfp_maf.flows.realnvp import build_realnvp
     from tfp_maf.training.batch_statistics import set_batch_statistics
     from tfp_maf.training.history import History
@@ -40,6 +42,7 @@ _HOME = {
     "Evaluation": "evaluation.likelihood",
     "Flow": "flows.flow",
     "History": "training.history",
+    "ImageModel": "flows.images",
     "SequenceFlow": "estimators.sequence",
     "Support": "bijectors.support",
     "TrainingDiverged": "training.loop",
@@ -49,6 +52,9 @@ _HOME = {
     "build_maf": "flows.maf",
     "build_maf_mog": "flows.maf",
     "build_nsf": "flows.nsf",
+    "build_patch_made": "flows.pixelcnn",
+    "build_pixelcnn": "flows.pixelcnn",
+    "build_pixelcnn_pp": "flows.pixelcnn",
     "build_realnvp": "flows.realnvp",
     "evaluate": "evaluation.likelihood",
     "fit": "training.loop",
@@ -63,6 +69,7 @@ __all__ = [
     "Evaluation",
     "Flow",
     "History",
+    "ImageModel",
     "SequenceFlow",
     "Support",
     "TrainingDiverged",
@@ -72,6 +79,9 @@ __all__ = [
     "build_maf",
     "build_maf_mog",
     "build_nsf",
+    "build_patch_made",
+    "build_pixelcnn",
+    "build_pixelcnn_pp",
     "build_realnvp",
     "evaluate",
     "fit",
