@@ -1,8 +1,8 @@
 """Catalogue of the models in the paper's tables, with their builders and learning rates.
 
 Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057), section 4; the neural spline flows are
-those of Durkan et al. 2019 (arXiv 1906.04032), table 1. Every model here is trained by
-``reproduce``, and is covered by the tests. Builders are listed by name, so that TensorFlow is only
+those of Durkan et al. 2019 (arXiv 1906.04032), table 1; TarFlow is that of Zhai et al. 2024 (arXiv
+2412.06329). Every model here is trained by ``reproduce``, and is covered by the tests. Builders are listed by name, so that TensorFlow is only
 imported when one is called.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,9 +26,10 @@ BUILDERS = {
     "build_maf_mog": "maf",
     "build_nsf": "nsf",
     "build_realnvp": "realnvp",
+    "build_tarflow": "tarflow",
 }
 
-FLOW_RATE, MADE_RATE, NSF_RATE = 1e-4, 1e-3, 5e-4
+FLOW_RATE, MADE_RATE, NSF_RATE, TARFLOW_RATE = 1e-4, 1e-3, 5e-4, 1e-3
 
 
 def builder_of(name: str) -> Callable[..., Any]:
@@ -58,6 +59,8 @@ class Model:
         learning_rate: Adam's learning rate.
         is_conditional: whether the density is conditional on labels.
         is_autoregressive: whether each column of a layer depends on the columns before it only.
+        training: options of training that replace the paper's; ``decay`` is that of
+            :func:`tfp_maf.paper.protocol.train_model`.
     """
 
     label: str
@@ -66,12 +69,26 @@ class Model:
     learning_rate: float = FLOW_RATE
     is_conditional: bool = False
     is_autoregressive: bool = True
+    training: dict[str, Any] = field(default_factory=dict)
 
-    def build(self, event_size: int, *, num_labels: int = 0, **options: Any) -> Any:
+    @property
+    def is_of_images(self) -> bool:
+        """Whether its columns are the pixels of an image, whose shape it needs."""
+        return "image_shape" in arguments_of(self.builder)
+
+    def build(
+        self,
+        event_size: int,
+        *,
+        image_shape: Sequence[int] | None = None,
+        num_labels: int = 0,
+        **options: Any,
+    ) -> Any:
         """Build the model's flow; options that its builder does not take are left out.
 
         Args:
             event_size: number of columns.
+            image_shape: shape of the image whose pixels the columns are, for a model of images.
             num_labels: number of labels, for a conditional model.
             options: of the builder; the model's own arguments take precedence.
         """
@@ -79,7 +96,8 @@ class Model:
         given = {name: value for name, value in options.items() if name in takes}
         if self.is_conditional:
             given["num_labels"] = num_labels
-        return builder_of(self.builder)(event_size, **(given | self.arguments))
+        size = image_shape if self.is_of_images else event_size
+        return builder_of(self.builder)(size, **(given | self.arguments))
 
 
 UNCONDITIONAL = {
@@ -100,6 +118,14 @@ UNCONDITIONAL = {
         {"num_layers": 10, "coupling": True},
         NSF_RATE,
         is_autoregressive=False,
+    ),
+    # Its log scales have their own bound: the paper's models are bounded against outliers.
+    "tarflow": Model(
+        "TarFlow",
+        "build_tarflow",
+        {"activation": "gelu", "log_scale_bound": 4.0},
+        TARFLOW_RATE,
+        training={"batch_size": 50, "clip_norm": 1.0, "max_epochs": 16, "decay": True},
     ),
 }
 MODELS = UNCONDITIONAL | {

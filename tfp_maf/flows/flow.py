@@ -17,6 +17,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow.python.eager import record
 
+from tfp_maf.bijectors.attention import AttentionLayer, one_pass_log_prob
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.standardise import Standardise
 from tfp_maf.bijectors.support import Support
@@ -65,6 +66,7 @@ class Flow(tf.Module):
         support: range of each column, None for the whole line.
         row_by_row: whether the bijectors treat each row by itself and XLA can compile them, so
             that rows may be scored in padded chunks.
+        most_rows: largest number of rows in such a chunk, 100, 1,000 or 10,000.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Flow(tf.Module):
         base: Any = None,
         conditioning: Conditioning | None = None,
         row_by_row: bool = False,
+        most_rows: int = SAMPLE_CHUNK,
         support: Sequence[Support | None] | None = None,
         dtype: str = "float32",
     ):
@@ -112,7 +115,7 @@ class Flow(tf.Module):
         if compile_flow is not None:
             self.compiled = compile_flow(bijectors, base, masks, event_size=event_size, dtype=dtype)
             if row_by_row and self.compiled is None:
-                self._row_chunks = RowChunks(self.tfp_log_prob)
+                self._row_chunks = RowChunks(self.tfp_log_prob, most_rows)
 
     @property
     def bijectors(self) -> list[Any]:
@@ -335,6 +338,8 @@ class Flow(tf.Module):
         """Return log-likelihoods ``[N]`` of joined rows ``[N, D + C]``, by TFP's bijectors."""
         z, condition = self.split(rows)
         distribution = self._inner_training if training else self._inner
+        if any(isinstance(bijector, AttentionLayer) for bijector in self.bijectors):
+            return one_pass_log_prob(distribution, z, **self._keywords(condition))
         return distribution.log_prob(z, **self._keywords(condition))
 
     def _tfp_noise(self, rows: tf.Tensor) -> tf.Tensor:

@@ -27,6 +27,12 @@ Dtype = Literal["float32", "float64"]
 Supports = Sequence[Support | None] | None
 Bound = float | Literal["auto"] | None
 
+# Arguments that are positive integers.
+INTEGERS = (
+    *("event_size", "num_layers", "components", "bins", "params"),
+    *("patch", "num_blocks", "layers", "width", "heads"),
+)
+
 # A whole stack may scale by at most e^30 (1e13): squared, a row 1e6 standard deviations out
 # then still fits float32.
 LOG_SCALE_BUDGET = 30.0
@@ -40,9 +46,15 @@ def checked(arguments: dict[str, Any]) -> dict[str, Any]:
     """
     # JSON holds Python's numbers only.
     arguments = {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
-    for name in ("event_size", "num_layers", "components", "bins", "params"):
+    for name in INTEGERS:
         if arguments.get(name, 1) is not None:
             check_positive_integer(name, arguments.get(name, 1))
+    if "image_shape" in arguments:
+        shape = arguments["image_shape"] = np.asarray(arguments["image_shape"]).tolist()
+        if not isinstance(shape, list) or len(shape) not in (2, 3):
+            raise ValueError(f"image_shape must be like (28, 28) or (32, 32, 3), got {shape!r}")
+        for size in shape:
+            check_positive_integer("image_shape", size)
     if "hidden_units" in arguments:
         if np.ndim(arguments["hidden_units"]) != 1:
             raise ValueError(
