@@ -48,7 +48,13 @@ def done(power_folder, tmp_path_factory):
 def test_every_model_can_be_built(name):
     model = catalogue.MODELS[name]
     flow = model.build(
-        6, hidden_units=(8, 8), activation="relu", log_scale_bound="auto", num_labels=3, seed=0
+        6,
+        image_shape=(4, 4),
+        hidden_units=(8, 8),
+        activation="relu",
+        log_scale_bound="auto",
+        num_labels=3,
+        seed=0,
     )
     assert flow.conditioning.size == (3 if name.endswith("_conditional") else 0)
     assert flow.trainable_variables

@@ -26,8 +26,8 @@ EPSILON = 1e-5  # of normalisation
 class TransformerLayer(tf.Module):
     """Attention among positions, then a small network at each; both add to their input.
 
-    ``h <- h + attention(norm(h))``, ``h <- h + network(norm(h))`` (pre-norm: Xiong et al. 2020,
-    arXiv 2002.04745).
+    ``h <- h + attention(norm(h))``, ``h <- h + network(norm(h))``, with :func:`normalised` as
+    ``norm`` (Xiong et al. 2020, arXiv 2002.04745, call it pre-norm).
 
     Args:
         width, heads, mask, rng, dtype: of :class:`MaskedAttention`.
@@ -46,42 +46,33 @@ class TransformerLayer(tf.Module):
     ):
         super().__init__()
         self.attention = MaskedAttention(width, heads=heads, mask=mask, rng=rng, dtype=dtype)
-        self.norms = [LayerNorm(width, dtype=dtype) for _ in range(2)]
         hidden = EXPANSION * width
         self.hidden = dense_layer(width, hidden, activation=activation, rng=rng, dtype=dtype)
         self.output = dense_layer(hidden, width, rng=rng, dtype=dtype)
 
     def __call__(self, h: tf.Tensor) -> tf.Tensor:
         """Return ``[N, T, W]`` for ``[N, T, W]``."""
-        h += self.attention(self.norms[0](h))
+        h += self.attention(normalised(h))
         return h + self._network(h)
 
     def step(self, h: tf.Tensor, cache: Cache, t: tf.Tensor) -> tuple[tf.Tensor, Cache]:
         """Return the output ``[N, W]`` at position ``t`` for ``[N, W]``, and the cache."""
-        seen, cache = self.attention.step(self.norms[0](h), cache, t)
+        seen, cache = self.attention.step(normalised(h), cache, t)
         h += seen
         return h + self._network(h), cache
 
     def _network(self, h: tf.Tensor) -> tf.Tensor:
-        return self.output(self.hidden(self.norms[1](h)))
+        return self.output(self.hidden(normalised(h)))
 
 
-class LayerNorm(tf.Module):
-    """Layer normalisation over the last axis (Ba et al. 2016, arXiv 1607.06450).
+def normalised(h: tf.Tensor) -> tf.Tensor:
+    """Return ``(h - mean) / deviation`` over the last axis (Ba et al. 2016, arXiv 1607.06450).
 
-    A Keras layer would be of one rank only; here steps of sampling have one axis less.
+    It has no gain and bias of its own: the dense layers behind it have.
     """
-
-    def __init__(self, width: int, *, dtype: str):
-        super().__init__()
-        self.gain = tf.Variable(tf.ones([width], dtype), name="gain")
-        self.bias = tf.Variable(tf.zeros([width], dtype), name="bias")
-
-    def __call__(self, h: tf.Tensor) -> tf.Tensor:
-        """Return ``(h - mean) / deviation * gain + bias``, for ``[..., W]``."""
-        centred = h - tf.reduce_mean(h, axis=-1, keepdims=True)
-        variance = tf.reduce_mean(centred**2, axis=-1, keepdims=True)
-        return centred * tf.math.rsqrt(variance + EPSILON) * self.gain + self.bias
+    centred = h - tf.reduce_mean(h, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(centred**2, axis=-1, keepdims=True)
+    return centred * tf.math.rsqrt(variance + EPSILON)
 
 
 class CausalTransformer(tf.Module):

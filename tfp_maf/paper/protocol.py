@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tf_keras
 
 from tfp_maf.data_prep.files import write_csv, write_json
 from tfp_maf.data_prep.splits import Splits
@@ -52,7 +53,8 @@ def train_model(
             and ``metrics.json`` at the end.
         networks: ``hidden_units``, ``activation`` and ``log_scale_bound``.
         seed: seed of weights and shuffles.
-        options: options of :func:`tfp_maf.fit` that replace the paper's.
+        options: options of :func:`tfp_maf.fit` that replace the paper's; and ``decay``, whether the
+            learning rate falls to 0 over ``max_epochs``, as half a cosine.
 
     Returns:
         The metrics, as written to ``metrics.json``.
@@ -65,11 +67,12 @@ def train_model(
     labels = splits.labels if model.is_conditional else None
     flow = model.build(
         splits.train.shape[1],
+        image_shape=splits.space.shape if splits.space else None,
         **networks,
         num_labels=labels.count if labels else 0,
         seed=seed,
     )
-    options = {"learning_rate": model.learning_rate} | options
+    options = {"learning_rate": model.learning_rate} | model.training | options
     is_trained = flow.builder != "build_gaussian"
     settings = {
         "builder": flow.builder,
@@ -135,6 +138,7 @@ def _fit(
     options: dict[str, Any],
     given: dict[str, Any],
 ) -> History:
+    options = with_schedule(options, rows=len(splits.train))
     try:
         history = fit(
             flow,
@@ -153,6 +157,16 @@ def _fit(
     if history.stopped == "interrupted":
         raise Interrupted
     return history
+
+
+def with_schedule(options: dict[str, Any], *, rows: int) -> dict[str, Any]:
+    """Return options of :func:`tfp_maf.fit`: with ``decay``, the learning rate is a schedule."""
+    options = dict(options)
+    if options.pop("decay", False):
+        steps = options["max_epochs"] * (rows // options["batch_size"])
+        schedule = tf_keras.optimizers.schedules.CosineDecay
+        options["learning_rate"] = schedule(options["learning_rate"], max(steps, 1))
+    return options
 
 
 def _metrics(flow: Flow, splits: Splits, history: History) -> dict[str, Any]:
