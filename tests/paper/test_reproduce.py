@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import shutil
@@ -152,6 +153,32 @@ def test_images_have_bits_and_samples(digits, tmp_path):
     assert conditional["accuracy"] == (by_label.argmax(axis=0) == splits.labels.test).mean()
 
 
+def test_a_small_tarflow_on_images(digits, tmp_path, monkeypatch, capsys):
+    small = {"patch": 14, "num_blocks": 2, "layers": 1, "width": 8, "heads": 1}
+    training = {"batch_size": 25, "clip_norm": 1.0, "max_epochs": 2, "decay": True}
+    model = catalogue.MODELS["tarflow"]
+    changed = dataclasses.replace(model, arguments=small, training=training)
+    monkeypatch.setitem(catalogue.MODELS, "tarflow", changed)
+    out = tmp_path / "out"
+    arguments = ["reproduce", "mnist", "--data", digits[0], "--out", out, "--models", "tarflow"]
+    assert tfp_maf_command(*arguments) == 0
+    metrics = json.loads((out / "tarflow" / "metrics.json").read_text())
+    assert metrics["arguments"]["image_shape"] == [28, 28]
+    assert metrics["training"] == training | {"learning_rate": 1e-3}
+    assert metrics["epochs"] == 2
+    assert (out / "samples_tarflow.png").stat().st_size > 1000
+    assert "TarFlow" in (out / "results.md").read_text()
+
+
+def test_the_decayed_rate_ends_at_zero():
+    options = {"learning_rate": 1e-3, "batch_size": 10, "max_epochs": 3, "decay": True}
+    given = protocol.with_schedule(options, rows=105)
+    rate = given.pop("learning_rate")
+    assert given == {"batch_size": 10, "max_epochs": 3}
+    assert [float(rate(step)) for step in (0, 15, 30)] == pytest.approx([1e-3, 5e-4, 0], abs=1e-9)
+    assert protocol.with_schedule({"learning_rate": 1.0}, rows=9) == {"learning_rate": 1.0}
+
+
 def test_a_diverged_model_says_so(power_folder, tmp_path, capsys):
     assert reproduce(power_folder, tmp_path, "made", "--learning-rate", "1e12") == 2
     assert "diverged: the loss is not finite at epoch 1" in capsys.readouterr().out
@@ -179,6 +206,7 @@ def test_errors(power_folder, tmp_path, capsys):
     line = fails(capsys, *base, "--models", "made_conditional")
     assert "made_conditional" in line
     assert "has no labels" in line
+    assert "tarflow: " in fails(capsys, *base, "--models", "tarflow")
     missing = ["reproduce", "hepmass", "--data", tmp_path / "none", "--out", tmp_path / "o"]
     assert "1000_train.csv" in fails(capsys, *missing)
     (tmp_path / "o" / "made").mkdir(parents=True, exist_ok=True)

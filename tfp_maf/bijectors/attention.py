@@ -59,29 +59,49 @@ class AttentionShiftAndLogScale(tf.Module):
         shift, log_scale = (tf.reshape(values, tf.shape(y)) for values in parameters)
         return tf.ensure_shape(shift, y.shape), tf.ensure_shape(log_scale, y.shape)
 
-    def from_noise(self, u: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
+    def from_noise(
+        self,
+        u: tf.Tensor,
+        condition: tf.Tensor | None = None,
+        *,
+        against: tf.Tensor | None = None,
+        weight: float = 0.0,
+    ) -> tf.Tensor:
         """Return data ``[..., D]`` for noise ``[..., D]``, patch after patch.
 
         Each step computes one patch's outputs only: the network's keys and values of the patches
         before are kept. In all that takes one pass of the network, where ``tfb``'s way takes D.
+
+        Args:
+            u: noise.
+            condition: ``[..., C]``, or None.
+            against: for guidance, the condition that outputs are moved away from.
+            weight: of guidance, w; 0 is none. It grows from 0 at the first patch to w at the last,
+                as in the authors' code.
         """
+        guides = against is not None and bool(weight)
         noise, condition = self._patches(u, condition)
-        n = tf.shape(noise)[0]
+        if guides:
+            condition = tf.concat([condition, self._patches(u, against)[1]], axis=0)
+        n = noise.shape[0] or tf.shape(noise)[0]
+        caches = self.network.empty_caches(n * 2 if guides else n)
         moved = tf.TensorArray(u.dtype, self.tokens, element_shape=[None, self.size])
 
         def step(t: tf.Tensor, before: tf.Tensor, caches: Any, moved: tf.TensorArray) -> Any:
+            before = tf.concat([before, before], axis=0) if guides else before
             outputs, caches = self.network.step(before, caches, t, condition)
-            shift, log_scale = self._split(outputs)
+            parameters = self._split(outputs)
+            if guides:
+                share = weight * tf.cast(t, u.dtype) / max(self.tokens - 1, 1)
+                parameters = [_guided(values, share) for values in parameters]
+            shift, log_scale = parameters
             patch = noise[:, t] * tf.exp(log_scale) + shift
             return [t + 1, patch, caches, moved.write(t, patch)]
 
-        # Shapes as they will be: the number of rows may be static.
-        first = tf.zeros_like(noise[:, 0])
-        caches = self.network.empty_caches(noise.shape[0] or n)
         *_, moved = tf.while_loop(
             lambda t, *_: t < self.tokens,
             step,
-            [tf.constant(0), first, caches, moved],
+            [tf.constant(0), tf.zeros_like(noise[:, 0]), caches, moved],
             maximum_iterations=self.tokens,
         )
         x = tf.transpose(moved.stack(), [1, 0, 2])
@@ -99,6 +119,12 @@ class AttentionShiftAndLogScale(tf.Module):
     def _split(self, outputs: tf.Tensor) -> Sequence[tf.Tensor]:
         shift, log_scale = tf.split(outputs, 2, axis=-1)
         return shift, bounded(log_scale, self.bound)
+
+
+def _guided(values: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Return ``given + weight (given - against)`` ``[N, n]`` for both ``[2N, n]``."""
+    given, against = tf.split(values, 2)
+    return given + weight * (given - against)
 
 
 class AttentionLayer(tfp.bijectors.MaskedAutoregressiveFlow):

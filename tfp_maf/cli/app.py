@@ -336,8 +336,8 @@ def download(dataset: str, to: str | None) -> int:
     "--log-scale-bound",
     callback=positive,
     type=float,
-    help="Bound on each layer's log scale, in nats, of all models but TarFlow. [default: 2 for mnist and cifar10; otherwise "
-    "30 / number of layers, at most 8]",
+    help="Bound on each layer's log scale, in nats, of all models but TarFlow. [default: 2 for "
+    "mnist and cifar10; otherwise 30 / number of layers, at most 8]",
 )
 @click.option(
     "--learning-rate",

@@ -2,8 +2,8 @@
 
 Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057), section 4; the neural spline flows are
 those of Durkan et al. 2019 (arXiv 1906.04032), table 1; TarFlow is that of Zhai et al. 2024 (arXiv
-2412.06329). Every model here is trained by ``reproduce``, and is covered by the tests. Builders are listed by name, so that TensorFlow is only
-imported when one is called.
+2412.06329). Every model here is trained by ``reproduce``, and is covered by the tests. Builders are
+listed by name, so that TensorFlow is only imported when one is called.
 """
 
 from __future__ import annotations

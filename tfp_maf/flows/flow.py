@@ -112,6 +112,7 @@ class Flow(tf.Module):
         self._graph_data = tf.function(self._tfp_data)
         self.compiled: CompiledFlow | None = None
         self._row_chunks = None
+        self._sample_chunk = min(SAMPLE_CHUNK, 10 * most_rows)
         if compile_flow is not None:
             self.compiled = compile_flow(bijectors, base, masks, event_size=event_size, dtype=dtype)
             if row_by_row and self.compiled is None:
@@ -212,7 +213,7 @@ class Flow(tf.Module):
         chunks, start = [], 0
         noise = None if rng is not None else self._noise(n, seed)
         while start < n:
-            stop = min(start + SAMPLE_CHUNK, n)
+            stop = min(start + self._sample_chunk, n)
             drawn: Any
             if rng is not None:
                 drawn = rng.standard_normal([stop - start, self.noise_size]).astype(self.dtype)

@@ -111,13 +111,17 @@ class CausalTransformer(tf.Module):
         self.condition = None
         if condition_size:
             self.condition = dense_layer(condition_size, width, rng=rng, dtype=dtype)
-        options = {"heads": heads, "activation": activation, "rng": rng, "dtype": dtype}
         mask = causal_mask(tokens)
-        self.layers = [TransformerLayer(width, mask=mask, **options) for _ in widths]
+        self.layers = [
+            TransformerLayer(
+                width, heads=heads, mask=mask, activation=activation, rng=rng, dtype=dtype
+            )
+            for width in widths
+        ]
         self.output = dense_layer(width, n_out, zeros=True, rng=rng, dtype=dtype)
 
     def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        """Return outputs ``[N, T, n_out]`` for tokens ``[N, T, n_in]`` and conditions ``[N, C]``."""
+        """Return outputs ``[N, T, n_out]`` for tokens ``[N, T, n_in]``, conditions ``[N, C]``."""
         before = self.embedding(x[:, :-1])
         start = tf.broadcast_to(self.start, [tf.shape(x)[0], 1, self.width])
         h = tf.concat([start, before], axis=1) + self.positions
