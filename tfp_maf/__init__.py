@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from tfp_maf.flows.nsf import build_nsf
     from tfp_maf.flows.realnvp import build_realnvp
+    from tfp_maf.flows.tarflow import build_tarflow
     from tfp_maf.training.batch_statistics import set_batch_statistics
     from tfp_maf.training.history import History
     from tfp_maf.training.loop import TrainingDiverged, fit
@@ -50,6 +51,7 @@ _HOME = {
     "build_maf_mog": "flows.maf",
     "build_nsf": "flows.nsf",
     "build_realnvp": "flows.realnvp",
+    "build_tarflow": "flows.tarflow",
     "evaluate": "evaluation.likelihood",
     "fit": "training.loop",
     "fit_gaussian": "flows.gaussian",
@@ -73,6 +75,7 @@ __all__ = [
     "build_maf_mog",
     "build_nsf",
     "build_realnvp",
+    "build_tarflow",
     "evaluate",
     "fit",
     "fit_gaussian",

@@ -166,7 +166,9 @@ def one_pass_log_prob(
         if isinstance(bijector, AttentionLayer):
             x, log_det = bijector.inverse_and_log_det(x, **given)
         else:
+            # The noise first: in training, batch normalisation takes its statistics there.
+            u = bijector.inverse(x, **given)
             log_det = bijector.inverse_log_det_jacobian(x, event_ndims=1, **given)
-            x = bijector.inverse(x, **given)
+            x = u
         total += log_det
     return total + distribution.distribution.log_prob(x, **(distribution_kwargs or {}))

@@ -149,6 +149,14 @@ def coupling_layers(
     return bijectors
 
 
+def rows_at_once(tokens: int) -> int:
+    """Return how many rows of so many tokens are scored at once.
+
+    More of them would outgrow the processor's caches.
+    """
+    return 1_000 if tokens <= 16 else 100
+
+
 def make_flow(
     builder: str,
     bijectors: list[Any],
@@ -156,8 +164,12 @@ def make_flow(
     *,
     masks: dict[Any, np.ndarray] | None = None,
     base: Any = None,
+    most_rows: int | None = None,
 ) -> Flow:
-    """Return the flow of these bijectors, given in order from the data to the noise."""
+    """Return the flow of these bijectors, given in order from the data to the noise.
+
+    ``most_rows`` are scored at once; None is as many as :class:`Flow` takes by default.
+    """
     given = arguments.get("support")
     return Flow(
         arguments["event_size"],
@@ -168,6 +180,7 @@ def make_flow(
         base=base,
         conditioning=Conditioning(arguments["condition_size"], arguments["num_labels"]),
         row_by_row=True,
+        **({} if most_rows is None else {"most_rows": most_rows}),
         support=None if given is None else [Support.of(value) for value in given],
         dtype=arguments["dtype"],
     )

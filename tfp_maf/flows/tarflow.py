@@ -16,12 +16,9 @@ import tensorflow_probability as tfp
 from tfp_maf.bijectors.attention import AttentionLayer, AttentionShiftAndLogScale
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.flow import Flow
-from tfp_maf.flows.parts import Bound, Dtype, checked, log_scale_bound_of
+from tfp_maf.flows.parts import Bound, Dtype, checked, log_scale_bound_of, rows_at_once
 
 tfb = tfp.bijectors
-
-# Rows scored at once: with more, hidden units outgrow the processor's caches.
-MOST_ROWS = 100
 
 
 def build_tarflow(
@@ -71,6 +68,7 @@ def build_tarflow(
     arguments = checked(locals())
     order = patch_order(arguments["image_shape"], patch)
     event_size, rng = len(order), np.random.default_rng(seed)
+    tokens = event_size // patch_size(arguments["image_shape"], patch)
     # From noise to data, Permute gives x[i] = u[permutation[i]].
     bijectors: list[Any] = [tfb.Permute(np.argsort(order))]
     for block in range(num_blocks):
@@ -78,7 +76,7 @@ def build_tarflow(
             bijectors.append(tfb.Permute(np.arange(event_size)[::-1]))
         network = AttentionShiftAndLogScale(
             event_size,
-            tokens=event_size // patch_size(arguments["image_shape"], patch),
+            tokens=tokens,
             bound=log_scale_bound_of(arguments | {"num_layers": num_blocks}),
             widths=[width] * layers,
             heads=heads,
@@ -96,7 +94,7 @@ def build_tarflow(
         masks={},
         conditioning=Conditioning(condition_size, num_labels),
         row_by_row=True,
-        most_rows=MOST_ROWS,
+        most_rows=rows_at_once(tokens),
         dtype=dtype,
     )
 
