@@ -2,6 +2,7 @@ import dataclasses
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,8 +50,7 @@ def done(power_folder, tmp_path_factory):
 def test_every_model_can_be_built(name):
     model = catalogue.MODELS[name]
     flow = model.build(
-        6,
-        image_shape=(4, 4),
+        (4, 4) if model.is_of_images else 6,
         hidden_units=(8, 8),
         activation="relu",
         log_scale_bound="auto",
@@ -155,10 +155,10 @@ def test_images_have_bits_and_samples(digits, tmp_path):
 
 def test_a_small_tarflow_on_images(digits, tmp_path, monkeypatch, capsys):
     small = {"patch": 14, "num_blocks": 2, "layers": 1, "width": 8, "heads": 1}
-    training = {"batch_size": 25, "clip_norm": 1.0, "max_epochs": 2, "decay": True}
+    training = {"batch_size": 25, "clip_norm": 1.0, "max_epochs": 2} | catalogue.COSINE
     model = catalogue.MODELS["tarflow"]
     changed = dataclasses.replace(model, arguments=small, training=training)
-    monkeypatch.setitem(catalogue.MODELS, "tarflow", changed)
+    monkeypatch.setitem(catalogue.REPRODUCED, "tarflow", changed)
     out = tmp_path / "out"
     arguments = ["reproduce", "mnist", "--data", digits[0], "--out", out, "--models", "tarflow"]
     assert tfp_maf_command(*arguments) == 0
@@ -170,13 +170,18 @@ def test_a_small_tarflow_on_images(digits, tmp_path, monkeypatch, capsys):
     assert "TarFlow" in (out / "results.md").read_text()
 
 
-def test_the_decayed_rate_ends_at_zero():
-    options = {"learning_rate": 1e-3, "batch_size": 10, "max_epochs": 3, "decay": True}
-    given = protocol.with_schedule(options, rows=105)
-    rate = given.pop("learning_rate")
-    assert given == {"batch_size": 10, "max_epochs": 3}
-    assert [float(rate(step)) for step in (0, 15, 30)] == pytest.approx([1e-3, 5e-4, 0], abs=1e-9)
-    assert protocol.with_schedule({"learning_rate": 1.0}, rows=9) == {"learning_rate": 1.0}
+@pytest.mark.parametrize(("warmup", "rates"), [(0.0, [1e-3, 5e-4, 0]), (0.5, [0, 1e-3, 0])])
+def test_a_rate_on_a_cosine_ends_at_zero(warmup, rates):
+    splits = SimpleNamespace(train=np.zeros([105, 1]))
+    options = {"learning_rate": 1e-3, "batch_size": 10, "max_epochs": 3}
+    train, given = protocol._as_fit_takes_them(
+        options | {"schedule": "cosine", "warmup": warmup}, splits
+    )
+    rate = given["learning_rate"]
+    assert [float(rate(step)) for step in (0, 15, 30)] == pytest.approx(rates, abs=1e-9)
+    assert given["max_epochs"] == given["patience"] == 3
+    assert "warmup" not in given
+    assert protocol._as_fit_takes_them(options, splits)[1] == options
 
 
 def test_a_diverged_model_says_so(power_folder, tmp_path, capsys):
@@ -216,4 +221,5 @@ def test_errors(power_folder, tmp_path, capsys):
 
 def test_the_command_names_all_data_sets_and_models():
     assert set(options.DATASETS) == set(published.DATASETS)
-    assert tuple(catalogue.UNCONDITIONAL) == options.MODELS
+    assert set(options.REPRODUCED) == set(published.REPRODUCED)
+    assert {*catalogue.UNCONDITIONAL, *catalogue.OF_IMAGES} == set(options.MODELS)

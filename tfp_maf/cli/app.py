@@ -21,6 +21,7 @@ from tfp_maf.cli.options import (
     DATASETS,
     MODELS,
     RECORDINGS,
+    REPRODUCED,
     RUN,
     SEED,
     hidden_units_of,
@@ -305,7 +306,7 @@ def download(dataset: str, to: str | None) -> int:
 
 
 @cli.command()
-@click.argument("dataset", metavar="DATASET", type=click.Choice(DATASETS))
+@click.argument("dataset", metavar="DATASET", type=click.Choice(REPRODUCED))
 @click.option("--data", help="Folder with the files of DATASET. [default: data/DATASET]")
 @click.option(
     "--out",
@@ -317,7 +318,7 @@ def download(dataset: str, to: str | None) -> int:
     callback=models_of,
     metavar="NAME,NAME",
     help=f"Models to train, comma-separated: {', '.join(MODELS)}. Append _conditional to "
-    "condition a model on labels. [default: all unconditional models]",
+    "condition a model on labels. [default: all unconditional models that suit DATASET]",
 )
 @SEED
 @click.option(
@@ -325,7 +326,7 @@ def download(dataset: str, to: str | None) -> int:
     callback=hidden_units_of,
     metavar="N,N",
     help="Number of units in each hidden layer, comma-separated. [default: 100,100 for power and "
-    "gas; 1024 for mnist and cifar10; otherwise 512,512]",
+    "gas; 1024 for mnist and cifar10; otherwise 512,512; models of images have their own]",
 )
 @click.option(
     "--activation",
@@ -343,8 +344,9 @@ def download(dataset: str, to: str | None) -> int:
     "--learning-rate",
     callback=positive,
     type=float,
-    help="Learning rate of Adam, for all models. [default: 0.001 for MADE and TarFlow, 0.0005 for "
-    "neural splines, otherwise 0.0001]",
+    help="Learning rate of Adam, for all models. [default: 0.001 for MADE, 0.0005 for neural "
+    "splines, otherwise 0.0001; 0.001 for TarFlow and 0.002 or 0.003 for other models of images, "
+    "falling to 0]",
 )
 @click.option(
     "--clip-norm",
@@ -355,13 +357,18 @@ def download(dataset: str, to: str | None) -> int:
 @click.option(
     "--max-epochs",
     type=click.IntRange(1),
-    help="Maximum number of epochs, over which TarFlow's learning rate falls to 0. "
-    "[default: 16 for TarFlow, otherwise 1000]",
+    help="Maximum number of epochs. [default: 1000; 16 for TarFlow, 40 for other models of images]",
 )
 @click.option(
     "--patience",
     type=click.IntRange(1),
     help="Stop after this many epochs without a better validation score. [default: 30]",
+)
+@click.option(
+    "--redraw",
+    is_flag=True,
+    default=None,
+    help="mnist_binary: binarise the training images anew for each epoch. [default: once]",
 )
 def reproduce(
     dataset: str,
@@ -376,7 +383,8 @@ def reproduce(
 ) -> int:
     """Train the paper's models on DATASET and tabulate the results beside the published ones.
 
-    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
+    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10. Models of images also take
+    mnist_binary (MNIST in black and white) and digits (of scikit-learn, without a download).
 
     To resume after an interruption, repeat the command.
     """

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tfp_maf.data_prep.missing_values import WAYS
-from tfp_maf.flows.catalogue import UNCONDITIONAL
+from tfp_maf.flows.catalogue import OF_IMAGES, UNCONDITIONAL
 from tfp_maf.paper import published
 
 RUN = click.argument("run")
@@ -24,7 +24,8 @@ AUDIO = {
 }
 DATASETS = tuple(published.DATASETS)
 RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
-MODELS = tuple(UNCONDITIONAL)
+REPRODUCED = tuple(published.REPRODUCED)
+MODELS = (*UNCONDITIONAL, *OF_IMAGES)
 # Names of tfp_maf.estimators.candidates, which imports TensorFlow; a test compares them.
 TABLE_MODELS = (
     *("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "attention"),

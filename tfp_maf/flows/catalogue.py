@@ -1,4 +1,4 @@
-"""Catalogue of the models in the paper's tables, with their builders and learning rates.
+"""Catalogue of the models in the papers' tables, with their builders and learning rates.
 
 Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057), section 4; the neural spline flows are
 those of Durkan et al. 2019 (arXiv 1906.04032), table 1; TarFlow is that of Zhai et al. 2024 (arXiv
@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +25,15 @@ BUILDERS = {
     "build_maf": "maf",
     "build_maf_mog": "maf",
     "build_nsf": "nsf",
+    "build_patch_made": "pixelcnn",
+    "build_pixelcnn": "pixelcnn",
     "build_realnvp": "realnvp",
     "build_tarflow": "tarflow",
 }
 
 FLOW_RATE, MADE_RATE, NSF_RATE, TARFLOW_RATE = 1e-4, 1e-3, 5e-4, 1e-3
+# The learning rate falls to 0 over all epochs, from the start.
+COSINE = {"schedule": "cosine", "warmup": 0.0}
 
 
 def builder_of(name: str) -> Callable[..., Any]:
@@ -59,8 +63,9 @@ class Model:
         learning_rate: Adam's learning rate.
         is_conditional: whether the density is conditional on labels.
         is_autoregressive: whether each column of a layer depends on the columns before it only.
-        training: options of training that replace the paper's; ``decay`` is that of
-            :func:`tfp_maf.paper.protocol.train_model`.
+        training: options of training that replace the paper's, as
+            :func:`tfp_maf.paper.protocol.train_model` takes them.
+        of_levels: whether it models images of levels, by probabilities in place of densities.
     """
 
     label: str
@@ -70,25 +75,18 @@ class Model:
     is_conditional: bool = False
     is_autoregressive: bool = True
     training: dict[str, Any] = field(default_factory=dict)
+    of_levels: bool = False
 
     @property
     def is_of_images(self) -> bool:
         """Whether its columns are the pixels of an image, whose shape it needs."""
         return "image_shape" in arguments_of(self.builder)
 
-    def build(
-        self,
-        event_size: int,
-        *,
-        image_shape: Sequence[int] | None = None,
-        num_labels: int = 0,
-        **options: Any,
-    ) -> Any:
+    def build(self, event_size: Any, *, num_labels: int = 0, **options: Any) -> Any:
         """Build the model's flow; options that its builder does not take are left out.
 
         Args:
-            event_size: number of columns.
-            image_shape: shape of the image whose pixels the columns are, for a model of images.
+            event_size: number of columns; of a model of images, their shape.
             num_labels: number of labels, for a conditional model.
             options: of the builder; the model's own arguments take precedence.
         """
@@ -96,8 +94,7 @@ class Model:
         given = {name: value for name, value in options.items() if name in takes}
         if self.is_conditional:
             given["num_labels"] = num_labels
-        size = image_shape if self.is_of_images else event_size
-        return builder_of(self.builder)(size, **(given | self.arguments))
+        return builder_of(self.builder)(event_size, **(given | self.arguments))
 
 
 UNCONDITIONAL = {
@@ -125,12 +122,34 @@ UNCONDITIONAL = {
         "build_tarflow",
         {"activation": "gelu", "log_scale_bound": 4.0},
         TARFLOW_RATE,
-        training={"batch_size": 50, "clip_norm": 1.0, "max_epochs": 16, "decay": True},
+        training={"batch_size": 50, "clip_norm": 1.0, "max_epochs": 16} | COSINE,
     ),
 }
-MODELS = UNCONDITIONAL | {
-    f"{name}_conditional": dataclasses.replace(
-        model, label=f"{model.label}, conditional", is_conditional=True
-    )
-    for name, model in UNCONDITIONAL.items()
+# Models of images, in the sizes that an hour or two on a CPU allow (docs/images.md).
+OF_IMAGES = {
+    "pixelcnn": Model(
+        "PixelCNN", "build_pixelcnn", {"num_layers": 7, "features": 32}, 2e-3, of_levels=True
+    ),
+    "gated_pixelcnn": Model(
+        "Gated PixelCNN",
+        "build_pixelcnn",
+        {"gated": True, "num_layers": 6, "features": 16},
+        2e-3,
+        of_levels=True,
+    ),
+    "patch_made": Model("MADE within patches", "build_patch_made", {}, 3e-3, of_levels=True),
 }
+
+
+def with_conditional(models: dict[str, Model]) -> dict[str, Model]:
+    """Return models by name, and those conditional on labels by their names with an ending."""
+    return models | {
+        f"{name}_conditional": dataclasses.replace(
+            model, label=f"{model.label}, conditional", is_conditional=True
+        )
+        for name, model in models.items()
+    }
+
+
+MODELS = with_conditional(UNCONDITIONAL)
+REPRODUCED = MODELS | with_conditional(OF_IMAGES)

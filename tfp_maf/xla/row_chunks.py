@@ -7,7 +7,7 @@ memory does not grow with the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +20,7 @@ SIZES = (100, 1_000, 10_000)
 MOST_CHUNKS = 3
 
 
-def chunk_size(rows: int, sizes: Sequence[int] = SIZES) -> int:
+def chunk_size(rows: int, sizes: tuple[int, ...] = SIZES) -> int:
     """Return the size of the next chunk when this many rows are left."""
     for size in sizes[:-1]:
         if rows <= MOST_CHUNKS * size:
@@ -34,12 +34,11 @@ class RowChunks:
     Args:
         function: of a tensor ``[N, n]``, N static, and of any further arguments; it returns a
             tensor ``[N, ...]``.
-        most_rows: size of the largest chunk, one of :data:`SIZES`.
+        sizes: of the chunks, in ascending order.
     """
 
-    def __init__(self, function: Callable[..., tf.Tensor], most_rows: int = SIZES[-1]):
-        self._function = function
-        self._sizes = [size for size in SIZES if size <= most_rows]
+    def __init__(self, function: Callable[..., tf.Tensor], *, sizes: tuple[int, ...] = SIZES):
+        self._function, self._sizes = function, sizes
         self._by_shape: dict[tuple[int, ...], Any] = {}
 
     def _chunk(self, rows: tf.Tensor, *arguments: Any) -> tf.Tensor:
