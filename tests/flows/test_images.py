@@ -184,7 +184,8 @@ def test_gradients_reach_every_unmasked_weight(name):
         mask = np.broadcast_to(model.masks.get(variable.ref(), 1) != 0, variable.shape)
         assert not gradient.numpy()[~mask].any()
         # A relu unit may be dead, and an offset of a large kernel lie beyond the border.
-        assert (np.abs(gradient.numpy())[mask] > 0).mean() > 0.4, variable.name
+        if mask.any():  # the only value of a site sees no other of it
+            assert (np.abs(gradient.numpy())[mask] > 0).mean() > 0.4, variable.name
 
 
 @every_network

@@ -3,14 +3,20 @@
 import numpy as np
 import pytest
 
+from tfp_maf.flows.image_attention import build_image_transformer, build_pixelsnail
 from tfp_maf.flows.pixelcnn import build_patch_made, build_pixelcnn
 
 SMALL = {"num_layers": 2, "features": 12}
 PATCHES = {"hidden_units": (20, 20), **SMALL}
+ATTENTION = {"hidden_units": (20, 20), "heads": 2, **SMALL}
 BUILD = {
     "pixelcnn": lambda shape, **options: build_pixelcnn(shape, **SMALL, **options),
     "gated": lambda shape, **options: build_pixelcnn(shape, gated=True, **SMALL, **options),
     "patch_made": lambda shape, **options: build_patch_made(shape, patch=2, **PATCHES, **options),
+    "pixelsnail": lambda shape, **options: build_pixelsnail(shape, patch=1, **ATTENTION, **options),
+    "image_transformer": lambda shape, **options: build_image_transformer(
+        shape, patch=2, block=(1,), memory=(16,), **ATTENTION, **options
+    ),
 }
 # Pixels of grey and of three colours.
 PIXELS = {

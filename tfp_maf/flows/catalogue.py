@@ -20,6 +20,7 @@ BUILDERS = {
     "build_categories": "categories",
     "build_gaussian": "gaussian",
     "build_gaussian_mixture": "gaussian_mixture",
+    "build_image_transformer": "image_attention",
     "build_made": "maf",
     "build_made_mog": "maf",
     "build_maf": "maf",
@@ -27,6 +28,7 @@ BUILDERS = {
     "build_nsf": "nsf",
     "build_patch_made": "pixelcnn",
     "build_pixelcnn": "pixelcnn",
+    "build_pixelsnail": "image_attention",
     "build_realnvp": "realnvp",
     "build_tarflow": "tarflow",
 }
@@ -138,6 +140,10 @@ OF_IMAGES = {
         of_levels=True,
     ),
     "patch_made": Model("MADE within patches", "build_patch_made", {}, 3e-3, of_levels=True),
+    "pixelsnail": Model("PixelSNAIL", "build_pixelsnail", {}, 2e-3, of_levels=True),
+    "image_transformer": Model(
+        "Image Transformer", "build_image_transformer", {}, 2e-3, of_levels=True
+    ),
 }
 
 

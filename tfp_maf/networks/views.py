@@ -17,6 +17,8 @@ import tensorflow as tf
 
 Offsets = tuple[tuple[int, int], ...]
 HERE: Offsets = ((0, 0),)
+# Offsets whose cache holds every site: attention looks at any of them.
+ANYWHERE: Offsets = ((-1, 0), (0, 0))
 
 
 class View(Protocol):
@@ -27,6 +29,18 @@ class View(Protocol):
 
     def neighbours(self, x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
         """Return features at all offsets, side by side: ``[..., len(offsets) * F]``."""
+
+    def sequence(self, x: tf.Tensor) -> tf.Tensor:
+        """Return features ``[..., F]`` as those of Q sites in raster order, ``[N, Q, F]``."""
+
+    def from_sequence(self, y: tf.Tensor) -> tf.Tensor:
+        """Return ``[N, Q, F]`` as features ``[..., F]``."""
+
+    def remembered(self, x: tf.Tensor) -> tf.Tensor:
+        """Return features of all sites in raster order, ``[N, H W, F]``; zero where unknown."""
+
+    def places(self, width: int) -> tf.Tensor:
+        """Return the numbers ``[Q]`` of the view's sites in raster order."""
 
     def everywhere(self, vector: tf.Tensor) -> tf.Tensor:
         """Return a vector per image, ``[N, F]``, so that it adds to features."""
@@ -74,6 +88,23 @@ class WholeImage:
             return x
         self.looks.append((offsets, int(x.shape[-1])))
         return shifted(x, offsets)
+
+    def sequence(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.reshape(x, [-1, x.shape[1] * x.shape[2], x.shape[3]])
+
+    def from_sequence(self, y: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.reshape(y, [-1, *self.image.shape[1:3], y.shape[-1]])
+
+    def remembered(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        self.looks.append((ANYWHERE, int(x.shape[-1])))
+        return self.sequence(x)
+
+    def places(self, width: int) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.range(self.image.shape[1] * width)
 
     def everywhere(self, vector: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""
@@ -172,6 +203,23 @@ class OneRow:
         found = tf.transpose(found, [0, 2, 1, 3])
         return tf.reshape(found, [self.width, -1, len(offsets) * shape.features])
 
+    def sequence(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.transpose(x, [1, 0, 2])
+
+    def from_sequence(self, y: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.transpose(y, [1, 0, 2])
+
+    def remembered(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        self.neighbours(x, ANYWHERE)
+        return tf.transpose(self.caches[self._next - 1][self.width :], [1, 0, 2])
+
+    def places(self, width: int) -> tf.Tensor:
+        """See :class:`View`."""
+        return self.row * width + tf.range(width)
+
     def everywhere(self, vector: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""
         return vector
@@ -219,6 +267,24 @@ class OneSite:
         places = [shape.index(self.row + i, self.column + j) for i, j in offsets]
         found = tf.gather(cache, tf.stack(places))  # [offsets, N, F]
         return tf.reshape(tf.transpose(found, [1, 0, 2]), [-1, len(offsets) * shape.features])
+
+    def sequence(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return x[:, None]
+
+    def from_sequence(self, y: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return y[:, 0]
+
+    def remembered(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        self.neighbours(x, ANYWHERE)
+        i = self._next - 1
+        return tf.transpose(self.caches[i][self.shapes[i].width :], [1, 0, 2])
+
+    def places(self, width: int) -> tf.Tensor:
+        """See :class:`View`."""
+        return (self.row * width + self.column)[None]
 
     def everywhere(self, vector: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""
