@@ -34,8 +34,10 @@ class Size:
         audio_epochs: by the post's recipe, and by the one that works.
         mnist_epochs: of each MAF on digits.
         mnist_network: layers and hidden units.
-        digits_epochs: of TarFlow on scikit-learn's digits.
-        digits_network: blocks, layers per block, and width.
+        digits_epochs: of each model of scikit-learn's digits.
+        digits_features: of their Gated PixelCNN.
+        tarflow_epochs: of TarFlow on scikit-learn's digits.
+        tarflow_network: blocks, layers per block, and width.
     """
 
     moons: tuple[int, int] = (10_000, 40)
@@ -49,8 +51,10 @@ class Size:
     audio_epochs: tuple[int, int] = (20, 24)
     mnist_epochs: int = 6
     mnist_network: tuple[int, tuple[int, ...]] = (5, (512,))
-    digits_epochs: int = 80
-    digits_network: tuple[int, int, int] = (3, 1, 32)
+    digits_epochs: int = 15
+    digits_features: int = 24
+    tarflow_epochs: int = 80
+    tarflow_network: tuple[int, int, int] = (3, 1, 32)
 
 
 def data(name: str, *, download: bool = False) -> Path | None:
@@ -82,7 +86,9 @@ SMALL = Size(
     mnist_epochs=1,
     mnist_network=(1, (8,)),
     digits_epochs=1,
-    digits_network=(1, 1, 8),
+    digits_features=4,
+    tarflow_epochs=1,
+    tarflow_network=(1, 1, 8),
 )
 SIZE = SMALL if os.environ.get(VARIABLE) == "small" else FULL
 PROGRESS = VARIABLE not in os.environ  # run.py sets it, and keeps no progress bars

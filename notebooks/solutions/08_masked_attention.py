@@ -17,12 +17,12 @@ from tfp_maf.flows.image_attention import build_image_transformer
 
 splits = digits.load()
 ANY, ALPHA = 10, 0.01
-blocks, layers, width = SIZE.digits_network
+blocks, layers, width = SIZE.tarflow_network
 options = {
     "batch_size": 50,
     "clip_norm": 1.0,
     "learning_rate": 3e-3,
-    "max_epochs": SIZE.digits_epochs,
+    "max_epochs": SIZE.tarflow_epochs,
     "halve_after": 8,
     "progress": False,
 }

@@ -105,3 +105,11 @@ def test_the_quality_of_tables_models_is_measured(name, tmp_path):
         assert "**" in out.with_suffix(".md").read_text()
     else:
         assert all(0 <= value <= 1 for value in row.values())
+
+
+@pytest.mark.slow
+def test_drawing_images_is_timed():
+    arguments = ["--side", "8", "--images", "10", "--models", "patch_made", "--theirs"]
+    found = json.loads(run(HERE / "image_samples.py", *arguments))
+    assert found["patch_made"]["naive / cached"] > 0
+    assert found["tfd.PixelCNN"]["naive_s"] > 0

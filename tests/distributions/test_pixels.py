@@ -80,7 +80,7 @@ def test_logistic_masses_are_those_of_tfps_quantized_logistic():
 
 def test_logistic_masses_are_finite_where_the_mean_is_far_off_and_have_gradients():
     pixels = LogisticPixels(256, components=1)
-    outputs = tf.constant([[0.0, 30.0, -12.0], [0.0, -30.0, 9.0]], tf.float32)
+    outputs = tf.constant([[0.0, 30.0, -12.0], [0.0, -30.0, 90.0]], tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(outputs)
         found = pixels.conditionals(outputs, tf.constant([[3.0], [200.0]]))

@@ -10,7 +10,7 @@ from commands import fails, tfp_maf_command
 
 import tfp_maf
 from tfp_maf.cli import options
-from tfp_maf.data_prep import mnist, power
+from tfp_maf.data_prep import digits, mnist, power
 from tfp_maf.evaluation import baselines
 from tfp_maf.flows import catalogue
 from tfp_maf.paper import protocol, published
@@ -203,6 +203,44 @@ def test_the_table_has_one_data_set_only(done, power_folder, tmp_path, capsys):
 def test_splines_are_not_for_logits_of_pixels(digits, tmp_path, capsys):
     arguments = ["reproduce", "mnist", "--data", digits[0], "--out", tmp_path / "o"]
     assert "splines act between -3 and 3" in fails(capsys, *arguments, "--models", "nsf_ar")
+
+
+@pytest.mark.slow
+def test_models_of_images_on_scikit_learns_digits(tmp_path, capsys):
+    out, models = tmp_path / "o", "patch_made,patch_made_conditional"
+    arguments = ["reproduce", "digits", "--out", out, "--max-epochs", "2", "--hidden-units", "8,8"]
+    assert tfp_maf_command(*arguments, "--models", models) == 0
+    results = json.loads((out / "results.json").read_text())["models"]
+    assert list(results) == models.split(",")
+    splits = digits.load()
+    plain = results["patch_made"]
+    flow = tfp_maf.load_flow(out / "patch_made")
+    found = tfp_maf.evaluate(flow, splits.test)
+    assert plain["test"]["mean"] == pytest.approx(found.mean, abs=1e-3)
+    bits = flow.bits_per_dimension(splits.test).numpy().mean()
+    assert plain["bits_per_dimension"]["mean"] == pytest.approx(bits, rel=1e-5)
+    assert plain["validation"] > -64 * np.log(17)  # better than no idea of the level
+    assert 0 <= results["patch_made_conditional"]["accuracy"] <= 1
+    assert (out / "samples_patch_made_conditional.png").stat().st_size > 1000
+    assert plain["command"].endswith("--seed 0 --hidden-units 8,8 --max-epochs 2")
+    # What does not fit is said.
+    base = ["reproduce", "digits", "--out", out]
+    assert "maf_5: a density is not for levels" in fails(capsys, *base, "--models", "maf_5")
+    line = fails(capsys, *base, "--models", "pixelcnn", "--redraw")
+    assert "was not binarised: leave out --redraw" in line
+
+
+def test_models_of_images_are_not_for_tables(power_folder, tmp_path, capsys):
+    base = ["reproduce", "power", "--data", power_folder, "--out", tmp_path / "o"]
+    assert "these are none" in fails(capsys, *base, "--models", "pixelcnn")
+
+
+@pytest.mark.parametrize("name", catalogue.OF_IMAGES)
+def test_every_model_of_images_can_be_built(name):
+    flow = catalogue.OF_IMAGES[name].build((8, 8), levels=17, seed=0, num_labels=3)
+    assert flow.event_size == 64
+    conditional = catalogue.REPRODUCED[f"{name}_conditional"].build((8, 8), levels=2, num_labels=3)
+    assert conditional.conditioning.size == 3
 
 
 def test_errors(power_folder, tmp_path, capsys):

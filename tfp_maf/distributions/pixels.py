@@ -20,7 +20,9 @@ import tensorflow_probability as tfp
 
 from tfp_maf.utils.checks import check_positive_integer
 
-SMALLEST_LOG_SCALE = -7.0  # as in the authors' code
+# Scales far below the distance of two levels, as in the authors' code, or far above that of all,
+# change no probability, and their gradients are not finite.
+LOG_SCALES = (-7.0, 7.0)
 
 
 class Pixels:
@@ -153,7 +155,7 @@ class LogisticPixels(Pixels):
         ):
             if of == colour:
                 mean += tf.tanh(coefficient) * x[..., before, None]
-        return mean, tf.maximum(log_scale, SMALLEST_LOG_SCALE)
+        return mean, tf.clip_by_value(log_scale, *LOG_SCALES)
 
     def _log_masses(self, level: tf.Tensor, mean: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
         """Return each component's log-probability of levels; all broadcast."""

@@ -28,6 +28,7 @@ BUILDERS = {
     "build_nsf": "nsf",
     "build_patch_made": "pixelcnn",
     "build_pixelcnn": "pixelcnn",
+    "build_pixelcnn_pp": "pixelcnn",
     "build_pixelsnail": "image_attention",
     "build_realnvp": "realnvp",
     "build_tarflow": "tarflow",
@@ -138,6 +139,9 @@ OF_IMAGES = {
         {"gated": True, "num_layers": 6, "features": 16},
         2e-3,
         of_levels=True,
+    ),
+    "pixelcnn_pp": Model(
+        "PixelCNN++", "build_pixelcnn_pp", {"num_layers": 2, "features": 24}, 1e-3, of_levels=True
     ),
     "patch_made": Model("MADE within patches", "build_patch_made", {}, 3e-3, of_levels=True),
     "pixelsnail": Model("PixelSNAIL", "build_pixelsnail", {}, 2e-3, of_levels=True),

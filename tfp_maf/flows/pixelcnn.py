@@ -13,6 +13,7 @@ from tfp_maf.flows.images import ImageModel, image_arguments
 from tfp_maf.flows.parts import Dtype
 from tfp_maf.networks.patch_made import PatchMade
 from tfp_maf.networks.pixelcnn import GatedPixelCNN, PixelCNN
+from tfp_maf.networks.pixelcnn_pp import PixelCNNpp
 
 
 def build_pixelcnn(
@@ -53,6 +54,44 @@ def build_pixelcnn(
     arguments = dict(locals())
     network = GatedPixelCNN if gated else PixelCNN
     return _model("build_pixelcnn", arguments, network, options=("num_layers", "features"))
+
+
+def build_pixelcnn_pp(
+    image_shape: Sequence[int],
+    *,
+    levels: int = 256,
+    pixels: str | None = None,
+    num_layers: int = 2,
+    features: int = 32,
+    dropout: float = 0.5,
+    components: int = 10,
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> ImageModel:
+    """Build a PixelCNN++ (Salimans et al. 2017).
+
+    Args:
+        image_shape: as of :func:`build_pixelcnn`; height and width are multiples of 4.
+        levels, components: as of :func:`build_pixelcnn`.
+        pixels: by default ``"logistic"``, or ``"binary"`` for 2 levels.
+        num_layers: number of blocks at each of three resolutions, each way; 5 in the paper.
+        features: number of features per layer; 160 in the paper.
+        dropout: share of features that are dropped in training.
+        condition_size, num_labels, seed, dtype: as of :func:`build_pixelcnn`.
+
+    Returns:
+        An :class:`ImageModel` of rows ``[D]`` of levels.
+
+    Raises:
+        ValueError: If an argument is out of its range; the message names it.
+    """
+    arguments = dict(locals())
+    if pixels is None and levels != 2:
+        arguments["pixels"] = "logistic"
+    options = ("num_layers", "features", "dropout")
+    return _model("build_pixelcnn_pp", arguments, PixelCNNpp, options=options)
 
 
 def build_patch_made(

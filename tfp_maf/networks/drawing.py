@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_maf.networks.image_network import ImageNetwork
-from tfp_maf.networks.views import Cache, OneRow, OneSite, WholeImage
+from tfp_maf.networks.views import Cache, Look, OneRow, OneSite, WholeImage
 
 # A function of the parameters [N, S, outputs] of a site's pixels, the site's levels so far
 # [N, S C], the number of the value to draw, and the site's row and column; it returns levels [N].
@@ -40,7 +40,8 @@ def draw(
 
     def draw_site(column: Any, row: Any, above: list[tf.Tensor], *state: Any) -> Any:
         levels, image, caches = state
-        caches, here = list(caches), [features[column] for features in above]
+        caches = list(caches)
+        here = [features[column // (width // features.shape[0])] for features in above]
         site = tf.zeros([n, sites.size], dtype)
         for value in range(sites.size):
             if value == 0 or network.context_sees_site:
@@ -118,9 +119,7 @@ def cache_shapes(network: ImageNetwork, *, dtype: Any) -> tuple[Cache, list[Cach
         above = network.above(view, condition)
         split = len(view.looks)
         network.context(view, above, condition)
-    shapes = [
-        Cache(offsets, features, height=height, width=width) for offsets, features in view.looks
-    ]
-    looked = tuple(sorted(view.image_offsets))
-    image = Cache(looked, network.sites.size, height=height, width=width)
+    shapes = [Cache(look, height=height, width=width) for look in view.looks]
+    of_image = Look(tuple(sorted(view.image_offsets)), network.sites.size)
+    image = Cache(of_image, height=height, width=width)
     return image, shapes[:split], shapes[split:]

@@ -150,14 +150,21 @@ class MaskedConvolution(tf.Module):
         self.kernel = tf.Variable(tf.constant(initial, dtype), name="kernel")
         self.bias = tf.Variable(tf.zeros([mask.shape[-1]], dtype), name="bias")
 
-    def __call__(self, x: tf.Tensor, view: View | None = None) -> tf.Tensor:
+    def __call__(
+        self, x: tf.Tensor, view: View | None = None, *, scale: int = 1, stride: int = 1
+    ) -> tf.Tensor:
         """Map features ``[N, H, W, n_in]`` to ``[N, H, W, n_out]``, zero beyond the border.
 
         With the view of a row or of one pixel, map that row's features ``[W, N, n_in]``, or that
         pixel's ``[N, n_in]``; the view remembers those of the pixels before.
+
+        Args:
+            x: features.
+            view: of the image; all of it by default.
+            scale, stride: see :meth:`View.neighbours`.
         """
         view = WholeImage(x) if view is None else view
-        return self.of_patches(view.neighbours(x, self.offsets))
+        return self.of_patches(view.neighbours(x, self.offsets, scale=scale, stride=stride))
 
     def of_image(self, view: View) -> tf.Tensor:
         """Map the image itself, of which a view of one pixel knows the pixels before."""

@@ -11,6 +11,7 @@ are those of sites, and offsets point to earlier ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -27,8 +28,26 @@ class View(Protocol):
     def of_image(self, offsets: Offsets) -> tf.Tensor:
         """Return the image at all offsets, side by side: ``[..., len(offsets) * C]``."""
 
-    def neighbours(self, x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
-        """Return features at all offsets, side by side: ``[..., len(offsets) * F]``."""
+    def neighbours(
+        self, x: tf.Tensor, offsets: Offsets, *, scale: int = 1, stride: int = 1
+    ) -> tf.Tensor:
+        """Return features at all offsets, side by side: ``[..., len(offsets) * F]``.
+
+        Args:
+            x: features at each ``scale``-th row and column of sites.
+            offsets: in rows and columns of x.
+            scale: 1 for all sites, 2 for every other one.
+            stride: 2 to look from every other row and column of x only.
+        """
+
+    def doubled(self, x: tf.Tensor, *, scale: int) -> tf.Tensor:
+        """Return features at every row and column of twice as fine a grid.
+
+        Args:
+            x: ``[..., 4 F]`` at each ``scale``-th row and column: those of the four sites of the
+                finer grid, F for each.
+            scale: even.
+        """
 
     def sequence(self, x: tf.Tensor) -> tf.Tensor:
         """Return features ``[..., F]`` as those of Q sites in raster order, ``[N, Q, F]``."""
@@ -62,7 +81,7 @@ class WholeImage:
     """View of whole images ``[N, H, W, C]``; sites beyond the border are zero.
 
     Attributes:
-        looks: offsets and number of features of each call of :meth:`neighbours` that remembers.
+        looks: each call of :meth:`neighbours` that needs features of other sites.
         image_offsets: all offsets at which the image was looked at.
 
     Args:
@@ -73,7 +92,7 @@ class WholeImage:
 
     def __init__(self, image: tf.Tensor, *, training: bool = False):
         self.image, self.training = image, training
-        self.looks: list[tuple[Offsets, int]] = []
+        self.looks: list[Look] = []
         self.image_offsets: set[tuple[int, int]] = set()
         self._drops = 0
 
@@ -82,12 +101,22 @@ class WholeImage:
         self.image_offsets.update(offsets)
         return shifted(self.image, offsets)
 
-    def neighbours(self, x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
+    def neighbours(
+        self, x: tf.Tensor, offsets: Offsets, *, scale: int = 1, stride: int = 1
+    ) -> tf.Tensor:
         """See :class:`View`."""
-        if offsets == HERE:
+        if offsets == HERE and stride == 1:
             return x
-        self.looks.append((offsets, int(x.shape[-1])))
-        return shifted(x, offsets)
+        self.looks.append(Look(offsets, int(x.shape[-1]), scale=scale, stride=stride))
+        found = shifted(x, offsets)
+        return found if stride == 1 else found[:, ::stride, ::stride]
+
+    def doubled(self, x: tf.Tensor, *, scale: int) -> tf.Tensor:
+        """See :class:`View`."""
+        height, width, features = x.shape[1], x.shape[2], x.shape[3] // 4
+        parts = tf.reshape(x, [-1, height, width, 2, 2, features])
+        fine = tf.transpose(parts, [0, 1, 3, 2, 4, 5])
+        return tf.reshape(fine, [-1, 2 * height, 2 * width, features])
 
     def sequence(self, x: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""
@@ -139,24 +168,51 @@ def shifted(x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
     )
 
 
-class Cache:
-    """Shape of the remembered features of one layer's input: sites by images by features."""
+@dataclass(frozen=True)
+class Look:
+    """Arguments of one call of :meth:`View.neighbours`, with the number of features."""
 
-    def __init__(self, offsets: Offsets, features: int, *, height: int, width: int):
-        self.up, self.left, right = margins(offsets)
+    offsets: Offsets
+    features: int
+    scale: int = 1
+    stride: int = 1
+
+
+class Cache:
+    """Remembered features of one layer's input: sites by images by features.
+
+    Args:
+        look: at what the layer looks.
+        height, width: numbers of rows and columns of sites.
+    """
+
+    def __init__(self, look: Look, *, height: int, width: int):
+        self.look, self.features = look, look.features
+        self.up, self.left, right = margins(look.offsets)
+        height, width = height // look.scale, width // look.scale
         # What looks along its own row only needs no other row.
-        self.height = height + self.up if self.up else 1
+        self.keeps_rows = self.up > 0 or look.stride > 1
+        self.height = height + self.up if self.keeps_rows else 1
         self.width = self.left + width + right
-        self.features = features
 
     def empty(self, n: Any, dtype: Any) -> tf.Tensor:
         """Return the cache of ``n`` images before the first site, ``[sites, n, F]``."""
         return tf.zeros([self.height * self.width, n, self.features], dtype)
 
     def index(self, row: Any, column: Any) -> Any:
-        """Return where a site is in the cache."""
-        row = row + self.up if self.up else 0 * row
+        """Return where a row and column of the layer's grid are in the cache."""
+        row = row + self.up if self.keeps_rows else 0 * row
         return row * self.width + self.left + column
+
+    def own(self, row: Any, column: Any) -> Any:
+        """Return where the features of the site ``(row, column)`` are put."""
+        return self.index(row // self.look.scale, column // self.look.scale)
+
+    def looked_at(self, row: Any, column: Any) -> Any:
+        """Return where the site ``(row, column)`` looks, along a new last axis."""
+        scale, stride = self.look.scale, self.look.stride
+        row, column = row // (scale * stride) * stride, column // (scale * stride) * stride
+        return tf.stack([self.index(row + i, column + j) for i, j in self.look.offsets], axis=-1)
 
 
 class OneRow:
@@ -184,24 +240,35 @@ class OneRow:
 
     def of_image(self, offsets: Offsets) -> tf.Tensor:
         """See :class:`View`."""
-        return self._read(*self.image, offsets)
+        shape, cache = self.image
+        places = [shape.index(self.row + i, tf.range(self.width) + j) for i, j in offsets]
+        return self._side_by_side(tf.gather(cache, tf.stack(places, axis=-1)))
 
-    def neighbours(self, x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
+    def neighbours(
+        self, x: tf.Tensor, offsets: Offsets, *, scale: int = 1, stride: int = 1
+    ) -> tf.Tensor:
         """See :class:`View`."""
-        if offsets == HERE:
+        if offsets == HERE and stride == 1:
             return x
         i = self._next
         self._next += 1
         shape = self.shapes[i]
-        places = shape.index(self.row, tf.range(self.width))
+        places = shape.own(self.row, tf.range(0, self.width, scale))
         self.caches[i] = tf.tensor_scatter_nd_update(self.caches[i], places[:, None], x)
-        return self._read(shape, self.caches[i], offsets)
+        looked = shape.looked_at(self.row, tf.range(0, self.width, scale * stride))
+        return self._side_by_side(tf.gather(self.caches[i], looked))
 
-    def _read(self, shape: Cache, cache: tf.Tensor, offsets: Offsets) -> tf.Tensor:
-        places = [shape.index(self.row + i, j + tf.range(self.width)) for i, j in offsets]
-        found = tf.gather(cache, tf.stack(places, axis=1))  # [W, offsets, N, F]
-        found = tf.transpose(found, [0, 2, 1, 3])
-        return tf.reshape(found, [self.width, -1, len(offsets) * shape.features])
+    @staticmethod
+    def _side_by_side(found: tf.Tensor) -> tf.Tensor:
+        """Return ``[W, N, offsets * F]`` for ``[W, offsets, N, F]``."""
+        width, offsets, _, features = found.shape
+        return tf.reshape(tf.transpose(found, [0, 2, 1, 3]), [width, -1, offsets * features])
+
+    def doubled(self, x: tf.Tensor, *, scale: int) -> tf.Tensor:
+        """See :class:`View`."""
+        width, features = x.shape[0], x.shape[2] // 4
+        parts = tf.reshape(x, [width, -1, 2, 2, features])[:, :, self.row // (scale // 2) % 2]
+        return tf.reshape(tf.transpose(parts, [0, 2, 1, 3]), [2 * width, -1, features])
 
     def sequence(self, x: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""
@@ -250,23 +317,34 @@ class OneSite:
 
     def of_image(self, offsets: Offsets) -> tf.Tensor:
         """See :class:`View`."""
-        return self._read(*self.image, offsets)
+        shape, cache = self.image
+        places = [shape.index(self.row + i, self.column + j) for i, j in offsets]
+        return self._side_by_side(tf.gather(cache, tf.stack(places)))
 
-    def neighbours(self, x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
+    def neighbours(
+        self, x: tf.Tensor, offsets: Offsets, *, scale: int = 1, stride: int = 1
+    ) -> tf.Tensor:
         """See :class:`View`."""
-        if offsets == HERE:
+        if offsets == HERE and stride == 1:
             return x
         i = self._next
         self._next += 1
         shape = self.shapes[i]
-        place = shape.index(self.row, self.column)
+        place = shape.own(self.row, self.column)
         self.caches[i] = tf.tensor_scatter_nd_update(self.caches[i], [[place]], x[None])
-        return self._read(shape, self.caches[i], offsets)
+        looked = shape.looked_at(self.row, self.column)
+        return self._side_by_side(tf.gather(self.caches[i], looked))
 
-    def _read(self, shape: Cache, cache: tf.Tensor, offsets: Offsets) -> tf.Tensor:
-        places = [shape.index(self.row + i, self.column + j) for i, j in offsets]
-        found = tf.gather(cache, tf.stack(places))  # [offsets, N, F]
-        return tf.reshape(tf.transpose(found, [1, 0, 2]), [-1, len(offsets) * shape.features])
+    @staticmethod
+    def _side_by_side(found: tf.Tensor) -> tf.Tensor:
+        """Return ``[N, offsets * F]`` for ``[offsets, N, F]``."""
+        offsets, _, features = found.shape
+        return tf.reshape(tf.transpose(found, [1, 0, 2]), [-1, offsets * features])
+
+    def doubled(self, x: tf.Tensor, *, scale: int) -> tf.Tensor:
+        """See :class:`View`."""
+        parts = tf.reshape(x, [-1, 2, 2, x.shape[1] // 4])
+        return parts[:, self.row // (scale // 2) % 2, self.column // (scale // 2) % 2]
 
     def sequence(self, x: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""

@@ -2,8 +2,8 @@
 
 The paper is Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057): section 4, appendices C and
 D, tables 1 and 2. The authors' code settles what the paper leaves open. The neural spline flows are
-from Durkan et al. 2019 (arXiv 1906.04032), table 1. The result on binarised MNIST is that of van den
-Oord et al. 2016a (arXiv 1601.06759), table 4.
+from Durkan et al. 2019 (arXiv 1906.04032), table 1. The result on binarised MNIST is that
+of van den Oord et al. 2016a (arXiv 1601.06759), table 4.
 """
 
 from __future__ import annotations
