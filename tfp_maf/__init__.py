@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tfp_maf.evaluation.likelihood import Evaluation, evaluate
     from tfp_maf.flows.flow import Flow
     from tfp_maf.flows.gaussian import build_gaussian, fit_gaussian
-    from tfp_maf.flows.images import ImageModel
     from tfp_maf.flows.image_attention import build_image_transformer, build_pixelsnail
+    from tfp_maf.flows.images import ImageModel
     from tfp_maf.flows.loading import load_flow
     from tfp_maf.flows.maf import (
         build_made,

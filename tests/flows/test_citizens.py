@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 from absl import flags
-from models import MODELS, ONE_CONDITION, ROWS, every_condition, every_model, shaken
+from models import ONE_CONDITION, ROWS, every_condition, every_model, shaken
 from tensorflow_probability.python.internal import test_util
 
 import tfp_maf

@@ -63,7 +63,7 @@ def test_pixelsnail_sees_all_pixels_before_in_one_layer():
     ("build", "options", "message"),
     [
         (build_image_transformer, {"block": (0, 1)}, "block must be one length"),
-        (build_image_transformer, {"block": (5, 1)}, "within the 2 x 2 sites"),
+        (build_image_transformer, {"block": (1, 1, 1)}, "block must be one length"),
         (build_image_transformer, {"block": (2,)}, "memory needs as many sizes as block, 1"),
         (build_image_transformer, {"block": (2,), "memory": (-1,)}, "memory must not be negative"),
         (build_image_transformer, {"patch": 3}, "patch=3 does not divide"),

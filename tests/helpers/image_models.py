@@ -27,7 +27,13 @@ PIXELS = {
     "categorical": {"levels": 3},
     "logistic": {"levels": 4, "pixels": "logistic", "components": 2},
 }
-TINY = ("pixelcnn", "gated", "patch_made")  # PixelCNN++ halves images twice
+TINY = (
+    "pixelcnn",
+    "gated",
+    "patch_made",
+    "pixelsnail",
+    "image_transformer",
+)  # PixelCNN++ halves images twice
 every_tiny_network = pytest.mark.parametrize("name", TINY)
 every_network = pytest.mark.parametrize(
     "name", [*TINY, pytest.param("pixelcnn_pp", marks=pytest.mark.slow)]

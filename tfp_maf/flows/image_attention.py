@@ -9,7 +9,7 @@ from tfp_maf.flows.images import ImageModel
 from tfp_maf.flows.parts import Dtype
 from tfp_maf.flows.pixelcnn import _model
 from tfp_maf.networks.attention import local_mask_1d, local_mask_2d
-from tfp_maf.networks.image_attention import ImageTransformer, PixelSnail, checked_blocks
+from tfp_maf.networks.image_attention import ImageTransformer, PixelSnail, checked_block
 from tfp_maf.networks.image_network import Sites
 
 OPTIONS = ("patch", "num_layers", "features", "heads", "hidden_units")
@@ -96,7 +96,7 @@ def build_image_transformer(
     check_equal_units(hidden_units)
     shape = [*image_shape, 1][:3]
     grid = Sites((shape[0], shape[1], shape[2]), patch).grid
-    sizes = arguments["block"] = checked_blocks(grid, block)
+    sizes = arguments["block"] = checked_block(block)
     around = arguments["memory"] = [int(size) for size in memory]
     if len(around) != len(sizes):
         raise ValueError(f"memory needs as many sizes as block, {len(sizes)}, got {memory!r}")

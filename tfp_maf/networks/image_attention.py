@@ -216,17 +216,15 @@ class ImageTransformer(AttentionNetwork):
         return normalised(h)
 
 
-def checked_blocks(grid: Sequence[int], block: Sequence[int]) -> list[int]:
-    """Return the sizes of local blocks, of one dimension or two.
+def checked_block(block: Sequence[int]) -> list[int]:
+    """Return the sizes of local blocks, of one dimension or two; they may exceed the image.
 
     Raises:
-        ValueError: If there are not one or two positive sizes, or a block exceeds the grid.
+        ValueError: If there are not one or two positive sizes.
     """
     sizes = [int(size) for size in np.ravel(block)]
-    most = list(grid) if len(sizes) == 2 else [int(np.prod(grid))]
-    if len(sizes) not in (1, 2) or any(not 1 <= s <= m for s, m in zip(sizes, most, strict=True)):
+    if len(sizes) not in (1, 2) or min(sizes) < 1:
         raise ValueError(
-            f"block must be one length in raster order, or rows and columns, within the "
-            f"{grid[0]} x {grid[1]} sites, got {block!r}"
+            f"block must be one length in raster order, or rows and columns, got {block!r}"
         )
     return sizes

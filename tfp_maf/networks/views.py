@@ -128,7 +128,7 @@ class WholeImage:
 
     def remembered(self, x: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""
-        self.looks.append((ANYWHERE, int(x.shape[-1])))
+        self.looks.append(Look(ANYWHERE, int(x.shape[-1])))
         return self.sequence(x)
 
     def places(self, width: int) -> tf.Tensor:
