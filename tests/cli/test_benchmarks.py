@@ -74,6 +74,13 @@ def test_generated_inputs_are_tallied(name):
     run(HERE / f"{name}.py", "--examples", 2)
 
 
+@pytest.mark.slow
+def test_cached_sampling_is_timed():
+    found = json.loads(run(HERE / "cached_sampling.py", "--samples", 2, "--small"))
+    assert found["largest difference"] < 1e-5
+    assert found["cached"] > 0 < found["naive"]
+
+
 @pytest.mark.parametrize("name", ["run", "kill", "audio"])
 def test_the_long_ones_start(name):
     run(HERE / f"{name}.py", "--help")

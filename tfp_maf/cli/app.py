@@ -330,33 +330,34 @@ def download(dataset: str, to: str | None) -> int:
 )
 @click.option(
     "--activation",
-    help="Keras activation of all models but Real NVP, such as tanh or relu. "
+    help="Keras activation of all models but Real NVP and TarFlow, such as tanh or relu. "
     "[default: tanh for gas; otherwise relu]",
 )
 @click.option(
     "--log-scale-bound",
     callback=positive,
     type=float,
-    help="Bound on each layer's log scale, in nats. [default: 2 for mnist and cifar10; otherwise "
-    "30 / number of layers, at most 8]",
+    help="Bound on each layer's log scale, in nats, of all models but TarFlow. [default: 2 for "
+    "mnist and cifar10; otherwise 30 / number of layers, at most 8]",
 )
 @click.option(
     "--learning-rate",
     callback=positive,
     type=float,
     help="Learning rate of Adam, for all models. [default: 0.001 for MADE, 0.0005 for neural "
-    "splines, otherwise 0.0001; 0.002 or 0.003 for models of images, falling to 0]",
+    "splines, otherwise 0.0001; 0.001 for TarFlow and 0.002 or 0.003 for other models of images, "
+    "falling to 0]",
 )
 @click.option(
     "--clip-norm",
     callback=positive,
     type=float,
-    help="Clip gradients to this global norm. [default: no clipping]",
+    help="Clip gradients to this global norm. [default: 1 for TarFlow, otherwise no clipping]",
 )
 @click.option(
     "--max-epochs",
     type=click.IntRange(1),
-    help="Maximum number of epochs. [default: 1000; 40 for models of images]",
+    help="Maximum number of epochs. [default: 1000; 16 for TarFlow, 40 for other models of images]",
 )
 @click.option(
     "--patience",

@@ -27,7 +27,10 @@ RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
 REPRODUCED = tuple(published.REPRODUCED)
 MODELS = (*UNCONDITIONAL, *OF_IMAGES)
 # Names of tfp_maf.estimators.candidates, which imports TensorFlow; a test compares them.
-TABLE_MODELS = ("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "gaussian_mixture")
+TABLE_MODELS = (
+    *("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "attention"),
+    "gaussian_mixture",
+)
 SEED = click.option(
     "--seed",
     default=0,
@@ -76,7 +79,8 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 callback=candidates_of,
                 metavar="NAME,NAME",
                 help=f"Models of the table's numbers: {', '.join(TABLE_MODELS)}. Several are "
-                "averaged by their validation likelihood. [default: auto, all that suit the table]",
+                "averaged by their validation likelihood. [default: auto, all that suit the table, "
+                "without attention]",
             ),
             click.option(
                 "--budget",
