@@ -80,7 +80,7 @@ def test_spoken_digits_and_any_folder(tmp_path):
 @pytest.mark.parametrize(("channels", "subtype"), [(1, "PCM_16"), (2, "PCM_24"), (2, "FLOAT")])
 def test_rates_channels_and_formats(tmp_path, rate, channels, subtype):
     write(tmp_path / "x.wav", rate, subtype, channels=channels)
-    x = audio.read_wav(tmp_path / "x.wav", "x.wav")
+    x = audio.read_audio(tmp_path / "x.wav", "x.wav")
     expected = tone(16_000, channels=channels).mean(axis=1)
     assert abs(len(x) - len(expected)) <= 1
     inner = slice(400, 7_500)  # resampling rings at both ends

@@ -259,7 +259,7 @@ READERS = {
     "WAV": Reader(
         "clip.wav",
         (_wav(16_000, 1, "PCM_16"), _wav(8_000, 2, "FLOAT"), _wav(44_100, 1, "PCM_24")),
-        lambda path: [audio.read_wav(path, path)],
+        lambda path: [audio.read_audio(path, path)],
     ),
     "IDX": Reader("images-idx3-ubyte", (_idx(),), lambda p: [mnist.read_idx(p, dimensions=3)]),
     "pickle": Reader("data.pkl", tuple(pickle.dumps(ROWS, n) for n in (0, 2)), _pickle),
