@@ -117,6 +117,29 @@ def cut_from(recordings: Sequence[np.ndarray]) -> Generator:
     return stretch
 
 
+def reverberant(x: np.ndarray, rng: np.random.Generator, *, seconds: float) -> np.ndarray:
+    """Return a recording ``[n]`` as it sounds in a room, at the same mean power.
+
+    The room's impulse response is a direct sound, and noise that decays by 60 dB within the
+    reverberation time (Polack 1988), with as much power as the direct sound.
+
+    Args:
+        x: Samples ``[n]``.
+        rng: Draws the room.
+        seconds: The reverberation time.
+    """
+    from scipy.signal import fftconvolve
+
+    t = np.arange(int(audio.RATE * seconds)) / audio.RATE
+    response = rng.normal(size=len(t)) * np.exp(-3 * np.log(10) * t / seconds)
+    response[: audio.RATE // 200] = 0  # the first reflections come after 5 ms
+    response /= np.sqrt(np.sum(response**2))
+    response[0] = 1
+    echoed = fftconvolve(x, response)[: len(x)]
+    power = np.mean(echoed**2)
+    return echoed if power == 0 else echoed * np.sqrt(np.mean(np.square(x)) / power)
+
+
 # Kinds to train with, and kinds that are heard in tests only.
 TRAINING: dict[str, Generator] = {"white": white, "resonant": resonant, "swelling": swelling}
 TESTING: dict[str, Generator] = {"pink": pink, "brown": brown, "room tone": room_tone, "hum": hum}
