@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from tfp_maf.audio.listener import SCALES, Listener, aligned_views, mels_of, noise_floors
+from tfp_maf.audio.listener import SCALES, Listener, aligned_views, noise_floors
 from tfp_maf.data_prep import audio, noise, speech
 from tfp_maf.data_prep import audio_features as features
 from tfp_maf.estimators.quantile_curve import QuantileCurve
@@ -41,13 +41,14 @@ class Heard:
     is_speech: np.ndarray
 
     @classmethod
-    def of(cls, clips: Sequence[np.ndarray], *, scales: int = len(SCALES)) -> Heard:
-        """Compute the features of clips, at the first ``scales`` time scales."""
-        mels = mels_of(clips)
+    def of(cls, clips: Sequence[np.ndarray]) -> Heard:
+        """Compute the features of clips at both time scales."""
+        heard = [features.log_mel(x) for x in clips]
+        mels = [features.trimmed(mel) for mel in heard]
         return cls(
-            [aligned_views(mels, scale) for scale in SCALES[:scales]],
+            [aligned_views(mels, scale) for scale in SCALES],
             noise_floors(mels),
-            np.array([not speech.why_no_speech(x, features.log_mel(x)) for x in clips]),
+            np.array([not speech.why_no_speech(x, m) for x, m in zip(clips, heard, strict=True)]),
         )
 
 

@@ -104,15 +104,21 @@ class Listener:
         """Return the scores ``[N]`` of clips minus the threshold at each clip's noise floor."""
         if self.recipe == "post":
             return self.score(clips) - self.threshold.values[0]
-        mels = mels_of(clips)
+        return self._margins(mels_of(clips))
+
+    def _margins(self, mels: Sequence[np.ndarray]) -> np.ndarray:
         return self._score_mels(mels) - self.threshold(noise_floors(mels))
 
     def answer(self, clips: Sequence[np.ndarray]) -> list[Answer]:
         """Tell of each clip whether it is the word, is not, or holds no speech."""
-        reasons = [speech.why_no_speech(x, features.log_mel(x)) for x in clips]
+        mels = [features.log_mel(x) for x in clips]
+        reasons = [speech.why_no_speech(x, mel) for x, mel in zip(clips, mels, strict=True)]
         margins = np.full(len(clips), -np.inf)
         heard = [i for i, reason in enumerate(reasons) if not reason]
-        margins[heard] = self.margins([clips[i] for i in heard])
+        if self.recipe == "post":
+            margins[heard] = self.margins([clips[i] for i in heard])
+        else:
+            margins[heard] = self._margins([features.trimmed(mels[i]) for i in heard])
         return [Answer(float(m), reason) for m, reason in zip(margins, reasons, strict=True)]
 
     def calibrate(

@@ -65,19 +65,18 @@ def baselines(train: Rows, everyday: Rows | None, *, clips: int, seed: int) -> d
         "Gaussian": lambda: GaussianMixture(1, reg_covar=1e-3, random_state=seed),
         "one-class SVM": lambda: OneClassSVM(nu=0.1, gamma="scale"),
     }
-    found: dict[str, Scorer] = {}
-    for name, make in of_one.items():
-        scores = []
-        for views in train:
-            rows = np.concatenate(views)
-            few = clips < FEW
-            whitening = Whitening.fit(
-                rows,
-                components=None if few else COMPONENTS,
-                shrinkage=SHRINKAGE if few else 0.0,
-            )
-            scores.append(_after(whitening, make().fit(whitening(rows)).score_samples))
-        found[name] = averaged(scores)
+    few = clips < FEW
+    whitened = []
+    for views in train:
+        rows = np.concatenate(views)
+        whitening = Whitening.fit(
+            rows, components=None if few else COMPONENTS, shrinkage=SHRINKAGE if few else 0.0
+        )
+        whitened.append((whitening, whitening(rows)))
+    found: dict[str, Scorer] = {
+        name: averaged([_after(w, make().fit(z).score_samples) for w, z in whitened])
+        for name, make in of_one.items()
+    }
     if everyday is not None:
         pairs = [
             (np.concatenate(a), np.concatenate(b)) for a, b in zip(train, everyday, strict=True)
