@@ -3,8 +3,8 @@
 Speech Commands (Warden 2018, arXiv 1804.03209), versions 0.01 and 0.02, consists of files
 ``WORD/SPEAKER_nohash_N.wav`` of one second at 16 kHz; ``testing_list.txt`` and
 ``validation_list.txt`` split them by speaker. The Free Spoken Digit Dataset,
-``recordings/DIGIT_SPEAKER_N.wav``, can be read as well, and so can any folder of ``CLASS/*.wav``, or
-.flac, .ogg, .mp3 or .aiff, in which each file counts as a different speaker.
+``recordings/DIGIT_SPEAKER_N.wav``, can be read as well, and so can any folder of ``CLASS/*.wav``,
+also FLAC, OGG, MP3 and AIFF, in which each file counts as a different speaker.
 """
 
 from __future__ import annotations
