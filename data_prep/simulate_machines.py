@@ -54,7 +54,7 @@ class Motor:
         if fault:
             since = np.mod(t + rng.random(), 1 / (3.57 * speed / 4))  # since the last burst
             ringing = np.exp(-since * 400) * np.sin(2 * np.pi * self.resonance * since)
-            x += fault * 0.05 * ringing
+            x += fault * 0.2 * ringing
         return np.clip(x * 10 ** (rng.normal(0, 1) / 20), -1, 1)
 
 

@@ -14,9 +14,16 @@ pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 import soundfile
 
-from tfp_maf.audio import conditions, recipes, search
+from tfp_maf.audio import conditions, recipes, report, search
 from tfp_maf.audio import train as train_command
-from tfp_maf.audio.listener import Listener
+from tfp_maf.audio.listener import (
+    SCALES,
+    Listener,
+    aligned_views,
+    in_noise,
+    mels_of,
+    noise_floors,
+)
 from tfp_maf.cli import app
 from tfp_maf.data_prep import noise, simulate_words, speech_commands
 from tfp_maf.estimators import anomaly
@@ -39,6 +46,7 @@ def small_networks():
         patch.setattr(recipes, "LEAST_OF_FEW", 200)
         patch.setattr(recipes, "COMPONENTS", 40)
         patch.setattr(recipes, "MIXTURE", 2)
+        patch.setattr(recipes, "RATIO_COMPONENTS", 20)
         patch.setattr(conditions, "MOST", 8)
         patch.setattr(train_command, "MOST", 8)
         patch.setattr(conditions, "ALONE", 2)
@@ -59,9 +67,18 @@ def train(words, out, recipe, *options):
 
 
 @pytest.fixture(scope="module")
-def aligned(words, tmp_path_factory):
+def room(tmp_path_factory):
+    """A folder with the noise of a room, in which there is a fan."""
+    folder = tmp_path_factory.mktemp("room")
+    fan = noise.brown(32_000, np.random.default_rng(0))
+    soundfile.write(folder / "fan.wav", fan, 16_000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def aligned(words, room, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "aligned"
-    assert train(words, out, "aligned") == 0
+    assert train(words, out, "aligned", "--noise", room) == 0
     return out
 
 
@@ -235,23 +252,42 @@ def test_a_long_sound_is_searched_by_a_sliding_window():
     assert windows[0][0] < 48_000 < 96_000 < windows[-1][1]
 
 
-def test_a_ratio(words, tmp_path):
-    assert train(words, tmp_path / "r", "ratio", "--background", "cat,bird") == 0
-    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
-    weights = {detector.weight for detector in Listener.load(tmp_path / "r").detectors}
-    assert weights == {recipes.WORDS_WEIGHT}
-    assert set(metrics["results"]["ratio"]["auc_by_word"]) == {"wow", "zero"}
-    assert {"Gaussian ratio", "SVM against words"} < set(metrics["results"])
+def test_a_ratio(words):
+    clips = speech_commands.load(words)
+    cut = {name: clips.take(clips.words == name).samples[:30] for name in ("happy", "cat", "wow")}
+    listener = recipes.train_aligned(
+        "happy",
+        cut["happy"][:22],
+        cut["happy"][22:],
+        background=cut["cat"],
+        scales=SCALES[:1],
+        max_epochs=2,
+        progress=False,
+    )
+    (detector,) = listener.detectors
+    assert (listener.recipe, detector.weight) == ("ratio", recipes.WORDS_WEIGHT)
+    assert detector.whitening.directions.shape == (320, recipes.RATIO_COMPONENTS)
+    heard = {name: [aligned_views(mels_of(x), SCALES[0])] for name, x in cut.items()}
+    scorers = {"ratio": listener.score_rows} | report.parts_of(listener)
+    scorers |= report.baselines(heard["happy"], heard["cat"], clips=30, seed=0)
+    assert set(scorers) == {"ratio", *MODELS[1:], "Gaussian ratio", "SVM against words"}
+    for name, score in scorers.items():
+        word, background = score(heard["happy"]), score(heard["cat"])
+        assert word.shape == (30,)
+        assert conditions.mean_auc(word, background, np.zeros(30)) > 0.6, name
+    both = [scorers[name](heard["wow"]) for name in ("flow", "mixture")]
+    np.testing.assert_allclose(np.mean(both, axis=0), scorers["ratio"](heard["wow"]), atol=1e-3)
 
 
-def test_an_interrupted_run_resumes_to_the_same_detector(aligned, words, tmp_path, capsys):
+@pytest.mark.slow
+def test_an_interrupted_run_resumes_to_the_same_detector(aligned, words, room, tmp_path, capsys):
     out = tmp_path / "resumed"
     (out / "checkpoints" / "scale_0").mkdir(parents=True)
     shutil.copy(aligned / "audio.json", out)
     shutil.copy(aligned / "checkpoints" / "scale_0" / "flow_0.npz", out / "checkpoints/scale_0")
     line = fails(capsys, "train", "audio", "--data", words, "--out", out, "--seed", 1, "--resume")
     assert "was started with another" in line
-    assert train(words, out, "aligned", "--resume") == 0
+    assert train(words, out, "aligned", "--noise", room, "--resume") == 0
     one, other = (json.loads((f / "metrics.json").read_text()) for f in (aligned, out))
     assert one["results"] == other["results"]
     assert one["in_noise"] == other["in_noise"]
@@ -259,13 +295,22 @@ def test_an_interrupted_run_resumes_to_the_same_detector(aligned, words, tmp_pat
     assert "is not a run of tfp-maf train audio" in line
 
 
-def test_ones_own_noise_changes_the_threshold(aligned, words, tmp_path):
-    rng = np.random.default_rng(0)
-    (tmp_path / "room").mkdir()
-    soundfile.write(tmp_path / "room" / "fan.wav", noise.brown(32_000, rng), 16_000)
-    assert train(words, tmp_path / "r", "aligned", "--noise", tmp_path / "room") == 0
-    one, other = (Listener.load(folder) for folder in (aligned, tmp_path / "r"))
-    assert one.threshold.values.tolist() != other.threshold.values.tolist()
+def test_the_threshold_knows_the_noise(aligned, words):
+    clips = speech_commands.load(words, words=["happy"]).samples[:40]
+    listener = Listener.load(aligned)
+    before = listener.threshold.values
+    listener.calibrate(clips, false_alarms=0.1)  # without one's own room
+    assert before.tolist() != listener.threshold.values.tolist()
+    assert len(listener.threshold.knots) == 5
+    mels = mels_of([*clips, *in_noise(clips, list(noise.TRAINING.values()), seed=0)])
+    floors, scores = (
+        noise_floors(mels),
+        listener.score_rows([aligned_views(mels, scale) for scale in SCALES]),
+    )
+    quiet = floors < np.median(floors)
+    for part in (quiet, ~quiet):  # as many are refused in noise as without
+        refused = np.mean(scores[part] < listener.threshold(floors[part]))
+        assert refused == pytest.approx(0.1, abs=0.06)
 
 
 def test_the_posts_magnitudes_are_not_standardised(words):

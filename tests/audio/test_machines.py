@@ -18,7 +18,7 @@ from tfp_maf.data_prep import audio_features, simulate_machines
 def small_networks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machines, "MODEL", machines.MODEL | {"num_layers": 2, "hidden_units": (32,)})
-        patch.setattr(machines, "COMPONENTS", 12)
+        patch.setattr(machines, "COMPONENTS", 48)
         yield
 
 

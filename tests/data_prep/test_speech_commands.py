@@ -120,7 +120,7 @@ def spoil(folder):
     soundfile.write(folder / "cat" / "none_nohash_0.wav", np.empty([0, 1]), 16_000)
     soundfile.write(folder / "cat" / "slow_nohash_0.wav", tone(4_000), 4_000)
     soundfile.write(
-        folder / "cat" / "au_nohash_0.wav", tone(16_000), 16_000, format="AU", subtype="PCM_16"
+        folder / "cat" / "radio_nohash_0.wav", tone(16_000), 16_000, format="AU", subtype="PCM_16"
     )
 
 
@@ -135,7 +135,7 @@ def test_files_that_can_not_be_read_are_named_and_skipped(folder):
         ("cut", "damaged"),
         ("none", "no samples"),
         ("slow", "4000 samples per second"),
-        ("au", "is AU, not one of WAV"),
+        ("radio", "is AU, not one of WAV"),
     ]:
         (said,) = [line for line in clips.skipped if f"cat/{name}_nohash_0.wav" in line]
         assert why in said

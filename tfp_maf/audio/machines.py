@@ -80,8 +80,7 @@ class MachineListener:
         names = sorted(set(machines))
         x, labels = _joined(rows, machines, names)
         v, v_labels = _joined(validation, validation_machines, names)
-        chosen = np.random.default_rng(seed).permutation(len(x))[:ROWS]
-        x, labels = x[chosen], labels[chosen]
+        x, labels = _some(x, labels, seed)
         whitening = Whitening.fit(x, components=min(COMPONENTS, min(x.shape) - 1))
         z, z_held_out = whitening(x), whitening(v)
         several = len(names) > 1
@@ -102,19 +101,23 @@ class MachineListener:
         machines: Sequence[str],
         validation: Sequence[np.ndarray],
         validation_machines: Sequence[str],
+        *,
+        seed: int = 0,
         **options: Any,
     ) -> None:
         """Train on with the other machines as outliers; see :func:`.outlier_exposure.expose`.
 
         Args:
             rows, machines, validation, validation_machines: see :meth:`fit`.
+            seed: seed of the choice of rows and of the shuffles.
             options: of :func:`.outlier_exposure.expose`.
         """
         from tfp_maf.estimators.outlier_exposure import expose
 
-        x, labels = _joined(rows, machines, self.machines)
+        x, labels = _some(*_joined(rows, machines, self.machines), seed)
         v, v_labels = _joined(validation, validation_machines, self.machines)
-        expose(self.flow, self.whitening(x), labels, self.whitening(v), v_labels, **options)
+        z, z_held_out = self.whitening(x), self.whitening(v)
+        expose(self.flow, z, labels, z_held_out, v_labels, seed=seed, **options)
 
     def score(self, rows: Sequence[np.ndarray], machines: Sequence[str]) -> np.ndarray:
         """Return the mean log-likelihood of each recording's rows given its machine, ``[N]``.
@@ -199,6 +202,12 @@ def context_rows(x: np.ndarray) -> np.ndarray:
     frames = mel[: len(mel) // AVERAGED * AVERAGED].reshape(-1, AVERAGED, features.MELS)
     windows = np.lib.stride_tricks.sliding_window_view(frames.mean(axis=1), CONTEXT, axis=0)
     return windows.transpose(0, 2, 1).reshape(len(windows), -1).astype(np.float32)
+
+
+def _some(x: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return at most ROWS of the rows, drawn at random, and their labels."""
+    chosen = np.random.default_rng(seed).permutation(len(x))[:ROWS]
+    return x[chosen], labels[chosen]
 
 
 def _joined(
