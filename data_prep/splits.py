@@ -96,6 +96,11 @@ class Scaler:
             return list(self.columns)
         return [f"{name} ({unit})" for name, unit in zip(self.columns, self.units, strict=True)]
 
+    def only(self, mask: np.ndarray) -> Scaler:
+        """Return the scaler of the columns in a mask ``[D]``."""
+        columns = tuple(name for name, kept in zip(self.columns, mask, strict=True) if kept)
+        return Scaler(columns, self.mean[mask], self.scale[mask])
+
     def equals(self, other: Scaler) -> bool:
         """Return True if ``other`` standardises the same columns in the same way."""
         return (
@@ -182,6 +187,7 @@ class Splits:
         schema: Description of the columns, a :class:`~tfp_maf.data_prep.schema.Schema`, if they
             are those of a table.
         parts: Rows of a described table, by ``"train"``, ``"validation"`` and ``"test"``.
+        places: Number of each of these rows in the file, from 0.
     """
 
     train: np.ndarray
@@ -197,6 +203,7 @@ class Splits:
     space: ImageSpace | None = None
     schema: Any = None
     parts: Mapping[str, Rows] = field(default_factory=dict)
+    places: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def rows(self, part: str) -> Rows:
         """Return the rows of ``"train"``, ``"validation"`` or ``"test"``, with their categories."""
