@@ -14,8 +14,7 @@ pytest.importorskip("soundfile", reason="soundfile is not installed")
 
 import soundfile
 
-from tfp_maf.audio import conditions, recipes, report, search
-from tfp_maf.audio import train as train_command
+from tfp_maf.audio import conditions, evaluate, recipes, report, search
 from tfp_maf.audio.listener import (
     SCALES,
     Listener,
@@ -47,8 +46,7 @@ def small_networks():
         patch.setattr(recipes, "COMPONENTS", 40)
         patch.setattr(recipes, "MIXTURE", 2)
         patch.setattr(recipes, "RATIO_COMPONENTS", 20)
-        patch.setattr(conditions, "MOST", 8)
-        patch.setattr(train_command, "MOST", 8)
+        patch.setattr(evaluate, "MOST", 8)
         patch.setattr(conditions, "ALONE", 2)
         yield
 

@@ -6,7 +6,6 @@ Probability".
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 import time
 from collections.abc import Sequence
@@ -15,24 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from tfp_maf.audio.conditions import (
-    MOST,
-    Heard,
-    Rows,
-    accepted_noises,
-    conditions,
-    in_noise_table,
-)
-from tfp_maf.audio.listener import Listener, in_noise, views
+from tfp_maf.audio.evaluate import evaluate
+from tfp_maf.audio.listener import Listener
 from tfp_maf.audio.recipes import train_aligned, train_post
-from tfp_maf.audio.report import baselines, parts_of, print_noise, print_table, write_plots
+from tfp_maf.audio.report import write_plots
 from tfp_maf.audio.runs import open_run
 from tfp_maf.data_prep import noise as noises
 from tfp_maf.data_prep import simulate_words, speech_commands
 from tfp_maf.data_prep.files import make_folder
 from tfp_maf.data_prep.speech_commands import Clips
-from tfp_maf.estimators.anomaly import threshold_of
-from tfp_maf.evaluation.detection import Detection
 from tfp_maf.experiments.run import METRICS, versions
 from tfp_maf.utils.console import say, shows
 
@@ -136,7 +126,7 @@ def train_audio(
         parts["validation"].samples, false_alarms=false_alarms, kinds=kinds, seed=seed
     )
     listener.save(run.folder)
-    found = _evaluate(
+    found = evaluate(
         listener, parts, others, everyday, false_alarms=false_alarms, kinds=kinds, seed=seed
     )
     run.write(
@@ -158,81 +148,6 @@ def train_audio(
     if as_json:
         say((run.folder / METRICS).read_text(), always=True)
     return 0
-
-
-def _evaluate(
-    listener: Listener,
-    parts: dict[str, Clips],
-    others: Clips,
-    everyday: Clips,
-    *,
-    false_alarms: float,
-    kinds: Sequence[noises.Generator],
-    seed: int,
-) -> dict[str, Any]:
-    """Return the metrics of the listener, its parts and baselines, and print them."""
-    recipe, test = listener.recipe, parts["test"]
-
-    def rows_of(clips: Clips) -> Rows:
-        if recipe == "post":
-            return [views(clips.samples, recipe)]
-        return Heard.of(clips.samples).rows
-
-    rows = {name: rows_of(c) for name, c in (parts | {"others": others}).items()}
-    scorers = {recipe: listener.score_rows} | parts_of(listener)
-    scorers |= baselines(
-        rows["train"],
-        rows_of(everyday) if len(everyday) else None,
-        clips=len(parts["train"]),
-        seed=seed,
-    )
-    table = {
-        name: Detection.of(
-            score(rows["test"]),
-            score(rows["others"]),
-            others.words,
-            threshold=threshold_of(score(rows["validation"]), false_alarms),
-        )
-        for name, score in scorers.items()
-    }
-    table["energy"] = _energy(parts, others, false_alarms)
-    print_table(table, listener.word)
-    found: dict[str, Any] = {"results": {n: dataclasses.asdict(d) for n, d in table.items()}}
-    if recipe != "post":
-        rng = np.random.default_rng(seed)
-        some = {
-            name: c.take(rng.permutation(len(c))[:MOST])
-            for name, c in (("test", test), ("others", others))
-        }
-        heard = {
-            name: (Heard.of(a), Heard.of(b))
-            for name, (a, b) in conditions(
-                some["test"].samples, some["others"].samples, seed=seed
-            ).items()
-        }
-        validation = parts["validation"].samples
-        calibration = Heard.of([*validation, *in_noise(validation, kinds, seed=seed)])
-        in_noises = in_noise_table(
-            scorers, calibration, heard, some["others"].words, false_alarms=false_alarms
-        )
-        alone = accepted_noises(listener, seed=seed)
-        print_noise(in_noises, alone)
-        found["in_noise"] = {
-            name: {condition: dataclasses.asdict(each) for condition, each in row.items()}
-            for name, row in in_noises.items()
-        }
-        found["noise_alone"] = alone
-    return found
-
-
-def _energy(parts: dict[str, Clips], others: Clips, false_alarms: float) -> Detection:
-    """Return the detection metrics of a clip's energy."""
-    scores = {
-        name: np.array([np.log(np.mean(x.astype(float) ** 2) + 1e-12) for x in clips.samples])
-        for name, clips in (parts | {"others": others}).items()
-    }
-    threshold = threshold_of(scores["validation"], false_alarms)
-    return Detection.of(scores["test"], scores["others"], others.words, threshold=threshold)
 
 
 def _possible(false_alarms: float, clips: int) -> float:
