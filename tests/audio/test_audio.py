@@ -115,11 +115,11 @@ def test_a_run_and_its_table(aligned, capsys):
     metrics = json.loads((aligned / "metrics.json").read_text())
     assert metrics["clips"] == {"train": 56, "validation": 8, "test": 16, "others": 320}
     results = metrics["results"]
-    assert set(results) == {*MODELS, "energy"}
+    assert set(results) == {*MODELS, "mixture on variations", "energy"}
     assert results["aligned"]["auc"] > 0.6
     assert results["energy"]["auc"] < 0.7  # loudness is drawn without regard to the word
     heard = metrics["in_noise"]
-    assert set(heard) == set(MODELS)
+    assert set(heard) == {*MODELS, "mixture on variations"}
     for row in heard.values():
         assert set(row) == {"clean", "20 dB", "10 dB", "5 dB", "room"}
     assert heard["aligned"]["clean"]["auc"] > 0.6
@@ -334,6 +334,9 @@ def test_the_benchmark_tabulates_runs(aligned, words, tmp_path, capsys):
     spec.loader.exec_module(benchmark)
     for split in (0, 1):  # as if they had been run
         shutil.copytree(aligned, tmp_path / "runs" / f"happy_aligned_0_{split}")
+        plain = json.loads((aligned / "metrics.json").read_text())["results"]["flow"]
+        kept = tmp_path / "runs" / f"happy_aligned_0_{split}_without_variations.json"
+        kept.write_text(json.dumps(plain))
     base = ["--data", str(words), "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
     benchmark.main([*base, "--seeds", "0", "--experiments", "happy, aligned"])
     (result,) = json.loads((tmp_path / "audio.json").read_text())["results"].values()
@@ -343,7 +346,7 @@ def test_the_benchmark_tabulates_runs(aligned, words, tmp_path, capsys):
     assert result["rows"]["aligned"]["in_noise"]["10 dB"]["auc"] == [pytest.approx(auc), 0]
     text = (tmp_path / "audio.md").read_text()
     assert f"{metrics['results']['aligned']['auc']:.3f} ± 0.000" in text
-    for title in ("| room |", "white", "one-class SVM", "**aligned**"):
+    for title in ("| room |", "white", "one-class SVM", "**aligned**", "flow without variations"):
         assert title in text
 
 

@@ -18,9 +18,11 @@ from tfp_maf.audio.conditions import (
     conditions,
     in_noise_table,
 )
-from tfp_maf.audio.listener import Listener, in_noise, views
+from tfp_maf.audio.listener import SCALES, Listener, in_noise, mels_of, views
+from tfp_maf.audio.recipes import draw_variations, varied_rows
 from tfp_maf.audio.report import baselines, parts_of, print_noise, print_table
 from tfp_maf.data_prep import noise as noises
+from tfp_maf.data_prep.audio_features import THRESHOLDS
 from tfp_maf.data_prep.speech_commands import Clips
 from tfp_maf.estimators.anomaly import threshold_of
 from tfp_maf.evaluation.detection import Detection
@@ -65,6 +67,7 @@ def evaluate(
         rows_of(everyday) if len(everyday) else None,
         clips=len(parts["train"]),
         seed=seed,
+        varied=_varied(parts["train"], seed) if recipe == "aligned" else None,
     )
     table = {
         name: Detection.of(
@@ -90,6 +93,14 @@ def evaluate(
         for name, row in in_noises.items()
     }
     return found | {"noise_alone": alone}
+
+
+def _varied(clips: Clips, seed: int) -> Rows:
+    """Return rows of some variations of each clip, as many as there are rows without."""
+    mels = mels_of(clips.samples)
+    rng = np.random.default_rng(seed)
+    variations = draw_variations(len(THRESHOLDS) * len(mels), rng)
+    return [[varied_rows(mels, variations, scale)] for scale in SCALES]
 
 
 def _in_noises(

@@ -98,6 +98,7 @@ def train_aligned(
     background: Sequence[np.ndarray] = (),
     seed: int = 0,
     scales: Sequence[features.Scale] = SCALES,
+    copies: int = COPIES,
     checkpoints: Path | None = None,
     **options: Any,
 ) -> Listener:
@@ -114,6 +115,7 @@ def train_aligned(
         seed: seed of weights, shuffles and variations.
         scales: resolutions of the features, the first of
             :data:`~tfp_maf.audio.listener.SCALES`.
+        copies: number of variations per clip for the flows, more if the clips are few; 0 for none.
         checkpoints: folder for training states; if it has some, training resumes from them.
         options: options of :meth:`AnomalyDetector.fit`.
 
@@ -127,22 +129,23 @@ def train_aligned(
     mels, held_out, others = (mels_of(part) for part in (clips, validation, background))
     few = len(mels) < FEW
     least = LEAST_OF_FEW if few else LEAST_ROWS
-    variations = draw_variations(max(COPIES * len(mels), least), rng)
+    variations = draw_variations(max(copies * len(mels), least) if copies else 0, rng)
     detectors = []
     for i, scale in enumerate(scales):
-        varied = varied_rows(mels, variations, scale)
+        plain = np.concatenate(aligned_views(mels, scale))
+        varied = varied_rows(mels, variations, scale) if copies else None
         everyday: dict[str, Any] = {}
         if others:
             everyday = {
                 "background": np.concatenate(aligned_views(others, scale)),
-                "augmented_background": varied_rows(
-                    others, draw_variations(COPIES * len(others), rng), scale
-                ),
                 "weight": WORDS_WEIGHT,
             }
+            if copies:
+                again = draw_variations(copies * len(others), rng)
+                everyday["augmented_background"] = varied_rows(others, again, scale)
         detectors.append(
             AnomalyDetector.fit(
-                varied if few else np.concatenate(aligned_views(mels, scale)),
+                varied if few and varied is not None else plain,
                 np.concatenate(aligned_views(held_out, scale)),
                 augmented=None if few else varied,
                 components=None if few else RATIO_COMPONENTS if others else COMPONENTS,

@@ -12,12 +12,13 @@ from sklearn.svm import SVC, OneClassSVM
 
 from tfp_maf.audio.conditions import InNoise, Rows, Scorer
 from tfp_maf.audio.listener import Listener
-from tfp_maf.audio.recipes import COMPONENTS, FEW, SHRINKAGE
+from tfp_maf.audio.recipes import COMPONENTS, FEW, MIXTURE, SHRINKAGE
 from tfp_maf.data_prep.audio_features import log_mel
 from tfp_maf.data_prep.speech_commands import Clips
-from tfp_maf.estimators.anomaly import AnomalyDetector
+from tfp_maf.estimators.anomaly import MIXTURE_FLOOR, AnomalyDetector
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.detection import Detection, roc
+from tfp_maf.flows.gaussian_mixture import ROWS_PER_COMPONENT
 from tfp_maf.plotting import audio as audio_plots
 from tfp_maf.utils.console import say
 
@@ -48,7 +49,9 @@ def parts_of(listener: Listener) -> dict[str, Scorer]:
     return {"flow": part(0), "mixture": part(1)}
 
 
-def baselines(train: Rows, everyday: Rows | None, *, clips: int, seed: int) -> dict[str, Scorer]:
+def baselines(
+    train: Rows, everyday: Rows | None, *, clips: int, seed: int, varied: Rows | None = None
+) -> dict[str, Scorer]:
     """Fit simple detectors to the same features, at the same time scales.
 
     Args:
@@ -57,6 +60,7 @@ def baselines(train: Rows, everyday: Rows | None, *, clips: int, seed: int) -> d
             machine that tells the word from them are fitted as well.
         clips: number of training clips.
         seed: seed of the fits.
+        varied: rows of variations of the training clips, to which another mixture is fitted.
 
     Returns:
         Their scores by name.
@@ -77,6 +81,14 @@ def baselines(train: Rows, everyday: Rows | None, *, clips: int, seed: int) -> d
         name: averaged([_after(w, make().fit(z).score_samples) for w, z in whitened])
         for name, make in of_one.items()
     }
+    if varied is not None:
+        mixtures = []
+        for (whitening, _), views in zip(whitened, varied, strict=True):
+            z = whitening(np.concatenate(views))
+            count = max(1, min(MIXTURE, len(z) // ROWS_PER_COMPONENT))
+            mixture = GaussianMixture(count, reg_covar=MIXTURE_FLOOR, random_state=seed)
+            mixtures.append(_after(whitening, mixture.fit(z).score_samples))
+        found["mixture on variations"] = averaged(mixtures)
     if everyday is not None:
         pairs = [
             (np.concatenate(a), np.concatenate(b)) for a, b in zip(train, everyday, strict=True)
