@@ -18,6 +18,8 @@ import click
 import tfp_maf
 from tfp_maf.cli.options import (
     AUDIO,
+    AUDIO_NORMAL,
+    AUDIO_WORD,
     DATASETS,
     MODELS,
     RECORDINGS,
@@ -132,20 +134,32 @@ def cli() -> None:
     type=click.Choice(["post", "aligned", "ratio"]),
     help="gas and audio only. For gas, post: the blog post's columns, split and loop, which prints "
     "a line per 100 batches. For audio, post: the blog post's features; aligned: log-mel aligned "
-    "to the word; ratio: aligned, minus a background model. [default: gas: the paper's settings; "
-    "audio: aligned]",
+    "to the word; ratio: aligned, minus a background model, which needs --background. "
+    "[default: gas: the paper's settings; audio: aligned]",
 )
 @click.option(
     "--background",
     callback=lambda _, __, value: None if value is None else tuple(value.split(",")),
     metavar="WORD,WORD",
-    help="audio with --recipe ratio only. Words to train the background model on. "
-    "[default: the word itself, its time slices shuffled]",
+    help="audio with --recipe ratio only. Words to train the background model on.",
+)
+@click.option(
+    "--noise",
+    metavar="FOLDER",
+    help="audio only. Recordings of your room without speech, with which the threshold is "
+    "calibrated as well. [default: generated noises]",
+)
+@click.option(
+    "--normal",
+    metavar="FOLDER",
+    help="audio only. Learn the normal sound of machines, instead of a word: a folder of a type of "
+    "machine as in DCASE 2020 task 2, or one with a subfolder of recordings per machine.",
 )
 @click.option(
     "--false-alarms",
     type=click.FloatRange(0.001, 0.5),
-    help="audio only. Fraction of the word's clips that may be rejected. [default: 0.05]",
+    help="audio only. Fraction of the word's clips, or of normal recordings, that may be "
+    "rejected. [default: 0.05]",
 )
 @click.option(
     "--strict",
@@ -192,7 +206,8 @@ def train(
     compressed; - is standard input. What is left out of a table is printed.
 
     With TARGET audio, train a detector of one spoken word on recordings named
-    WORD/SPEAKER_nohash_N.wav, or on synthetic ones without --data.
+    WORD/SPEAKER_nohash_N.wav, or on synthetic ones without --data; with --normal, a detector of
+    faults on recordings of machines.
 
     To resume training after Ctrl-C or a kill, repeat the command with --resume; at most ten
     seconds of training are lost.
@@ -253,14 +268,29 @@ def train(
         "budget": budget is not None,
     }
     unfit += [name for name, is_given in of_tables.items() if is_given]
-    unfit += ["drop"] * bool(drop) + ["resume"] * resume + ["distribute"] * distribute
+    unfit += ["drop"] * bool(drop) + ["distribute"] * distribute
     unfit += ["tensorboard"] * tensorboard
     if unfit:
         name = unfit[0].replace("_", "-")
         raise click.UsageError(f"--{name} does not apply to `train audio`")
-    return _spoken().train_audio(
-        **(AUDIO | of_audio), data=data, out=out, as_json=as_json, seed=seed, options=settings
-    )
+    common: dict[str, Any] = {
+        "out": out,
+        "resume": resume,
+        "as_json": as_json,
+        "seed": seed,
+        "options": settings,
+    }
+    normal = of_audio.pop("normal", None)
+    if normal is None:
+        return _spoken().train_audio(**(AUDIO_WORD | of_audio), data=data, **common)
+    of_words = [*(set(of_audio) - set(AUDIO_NORMAL)), *(["data"] if data is not None else [])]
+    if of_words:
+        name = sorted(of_words)[0].replace("_", "-")
+        raise click.UsageError(f"--{name} does not apply to `train audio --normal`")
+    _spoken()
+    from tfp_maf.audio.train_machines import train_machines
+
+    return train_machines(normal, **(AUDIO_NORMAL | of_audio), **common)
 
 
 def _train(job: Any, **options: Any) -> int:
@@ -410,9 +440,22 @@ def reproduce(
 @cli.command()
 @RUN
 @click.argument("files", nargs=-1, required=True)
-def listen(run: str, files: tuple[str, ...]) -> int:
-    """Score WAV FILES with a RUN of `train audio`, and tell whether each is the word."""
-    return _spoken().listen(run, files)
+@click.option(
+    "--rate",
+    default=16_000,
+    show_default=True,
+    type=click.IntRange(8_000, 48_000),
+    help="Sample rate of standard input, in Hz.",
+)
+def listen(run: str, files: tuple[str, ...], rate: int) -> int:
+    """Tell whether FILES hold the word of a RUN of `train audio`, and when.
+
+    FILES are WAV, FLAC, OGG, MP3 or AIFF; - is standard input, raw samples of 16 bits, one channel.
+    """
+    _spoken()
+    from tfp_maf.audio.listen import listen as run_listen
+
+    return run_listen(run, files, rate=rate)
 
 
 def _need(extra: str, *packages: str) -> None:

@@ -14,14 +14,17 @@ from tfp_maf.paper import published
 
 RUN = click.argument("run")
 # Defaults of `train audio`.
-AUDIO = {
+AUDIO_WORD: dict[str, Any] = {
     "word": "happy",
     "recipe": "aligned",
     "background": (),
+    "noise": None,
     "false_alarms": 0.05,
     "strict": False,
     "split": "0",
 }
+AUDIO_NORMAL: dict[str, Any] = {"false_alarms": 0.05, "strict": False}
+AUDIO = (*AUDIO_WORD, "normal")  # options of `train audio` only
 DATASETS = tuple(published.DATASETS)
 RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
 REPRODUCED = tuple(published.REPRODUCED)
