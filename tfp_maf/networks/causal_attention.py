@@ -90,9 +90,7 @@ class CausalAttention(PastEncoder):
         each = [n, self.past, self.heads, self.size // self.heads]
         return [*tf.zeros([2, *each], self.dtype), tf.fill([n, self.past], NEVER)]
 
-    def step(
-        self, cache: list[tf.Tensor], inputs: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(self, cache: list[tf.Tensor], inputs: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """See :class:`PastEncoder`."""
         h = (inputs @ self.weights[0] + self.weights[1])[:, None]
         q, k, v = self._projected(h, self.weights)

@@ -90,9 +90,7 @@ class CausalConvolution(PastEncoder):
         """See :class:`PastEncoder`; a layer remembers as many steps as its dilation."""
         return [tf.zeros([n, dilation, self.units], self.dtype) for dilation in self.dilations]
 
-    def step(
-        self, cache: list[tf.Tensor], inputs: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(self, cache: list[tf.Tensor], inputs: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """See :class:`PastEncoder`."""
         h, context = self._first(inputs, self.weights)
         kept = []

@@ -59,18 +59,14 @@ class GatedRecurrentUnit(PastEncoder):
             return [t + 1, h, states.write(t, h)]
 
         start = [tf.constant(0), h, states]
-        _, _, states = tf.while_loop(
-            lambda t, *_: t < count, body, start, maximum_iterations=count
-        )
+        _, _, states = tf.while_loop(lambda t, *_: t < count, body, start, maximum_iterations=count)
         return tf.transpose(states.stack(), [1, 0, 2])
 
     def empty(self, n: int) -> list[tf.Tensor]:
         """See :class:`PastEncoder`."""
         return [tf.zeros([n, self.size], self.dtype)]
 
-    def step(
-        self, cache: list[tf.Tensor], inputs: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(self, cache: list[tf.Tensor], inputs: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """See :class:`PastEncoder`."""
         projected = inputs @ self.weights[0] + self.weights[1]
         h = self._update(cache[0], projected, self.weights)

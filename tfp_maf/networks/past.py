@@ -65,9 +65,7 @@ class PastEncoder(tf.Module):
         """Return the cache of ``n`` series before their first step."""
         raise NotImplementedError
 
-    def step(
-        self, cache: list[tf.Tensor], inputs: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(self, cache: list[tf.Tensor], inputs: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Return the contexts ``[N, C]`` after one more step's inputs ``[N, F]``, and the cache."""
         raise NotImplementedError
 
@@ -98,9 +96,7 @@ class PastWindow(PastEncoder):
         """See :class:`PastEncoder`."""
         return [tf.zeros([n, self.size], self.dtype)]
 
-    def step(
-        self, cache: list[tf.Tensor], inputs: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(self, cache: list[tf.Tensor], inputs: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """See :class:`PastEncoder`."""
         kept = cache[0][:, : self.size - self.columns]
         context = tf.concat([inputs[:, : self.columns], kept], axis=1)
