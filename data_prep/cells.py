@@ -28,7 +28,8 @@ LONGEST = 60  # characters of a number
 SAMPLE = 1000  # cells to find dates and the decimal sign from
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 MOSTLY = 0.8  # fraction of the values that are numbers in a column of numbers
-CURRENCY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF)"
+CURRENCY_SIGN = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF)"
+PERCENT, CURRENCY = re.compile("%"), re.compile(CURRENCY_SIGN)
 SPACES = "'\u2019 \u00a0\u202f"  # between thousands, whatever the decimal sign
 PLAIN = {  # what makes digits readable for Python
     ".": str.maketrans("", "", SPACES + ","),
@@ -42,10 +43,13 @@ class Cells:
     """Values of a column ``[N]``.
 
     Attributes:
-        numbers: Numbers, float64 ``[N]``, NaN where there is none.
+        numbers: Numbers, float64 ``[N]``, NaN where there is none; once its format is known,
+            seconds of dates.
         missing: Mask ``[N]`` of the cells that are empty or say that the value is missing.
         kind: ``"numbers"``, ``"text"`` or ``"dates"``; a column of missing values is ``"numbers"``.
-        percent: Whether a cell has a percent sign.
+        percent, currency: Whether a cell has a sign of percent, or of a currency.
+        width: Digits of each number, some with zeros in front; None if not all have as many.
+        format: Format of dates; see :class:`date_columns.DateColumn`.
         unreadable: Whether the cells have no text, such as bytes that are no UTF-8.
     """
 
@@ -53,6 +57,9 @@ class Cells:
     missing: np.ndarray
     kind: str = "numbers"
     percent: bool = False
+    currency: bool = False
+    width: int | None = None
+    format: str = ""
     unreadable: bool = False
 
     @property
@@ -114,7 +121,17 @@ def _parsed(cells: np.ndarray, decimal: str | None, na: Sequence[str]) -> Cells:
     kind = "numbers"
     if (~np.isnan(numbers) & ~missing).sum() < MOSTLY * (~missing).sum():
         kind = "dates" if _are_dates(texts) else "text"
-    return Cells(numbers, missing, kind, any("%" in text for text in texts))
+    percent, currency = (any(sign.search(t) for t in texts) for sign in (PERCENT, CURRENCY))
+    return Cells(numbers, missing, kind, percent, currency, width_of(texts))
+
+
+def width_of(texts: Sequence[str]) -> int | None:
+    """Return the number of digits of numbers with zeros in front, such as 01234, or None."""
+    digits = [text.strip() for text in texts if text.strip()]
+    widths = {len(text) for text in digits}
+    if len(widths) != 1 or not any(text.startswith("0") for text in digits) or widths == {1}:
+        return None
+    return widths.pop() if all(text.isascii() and text.isdigit() for text in digits) else None
 
 
 def _is_missing(cell: Any, words: frozenset[str]) -> bool:
@@ -180,9 +197,9 @@ def _pattern(decimal: str) -> re.Pattern[str]:
     d, t = re.escape(decimal), re.escape("," if decimal == "." else ".")
     groups = rf"\d{{1,3}}(?:[{t}{SPACES}]\d{{2,3}})*[{t}{SPACES}]\d{{3}}(?:{d}\d*)?"
     return re.compile(
-        rf"(\()?\s*([-+\u2212]?)\s*{CURRENCY}?\s*([-+\u2212]?)"
+        rf"(\()?\s*([-+\u2212]?)\s*{CURRENCY_SIGN}?\s*([-+\u2212]?)"
         rf"((?:{groups}|\d+(?:{d}\d*)?|{d}\d+)(?:[eE][-+]?\d+)?)"
-        rf"\s*(?:%|{CURRENCY})?\s*(\))?"
+        rf"\s*(?:%|{CURRENCY_SIGN})?\s*(\))?"
     )
 
 

@@ -134,6 +134,8 @@ def _remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:
         )
     if column.percent:
         remarks.append(f"column {name!r}: percent signs left out, so that 5% is 5")
+    if column.currency:
+        remarks.append(f"column {name!r}: signs of currency left out")
     values = column.finite
     for sentinel in SENTINELS:
         count = int((values == sentinel).sum())

@@ -93,15 +93,17 @@ class DateColumn:
         """Time from which the first number counts; weeks and days begin at midnight."""
         return 0.0 if self.has_weekday or self.has_time else self.low
 
-    def encode(self, seconds: np.ndarray, missing: np.ndarray, keys: np.ndarray) -> Encoded:
+    def encode(
+        self, seconds: np.ndarray, missing: np.ndarray, keys: np.ndarray, *, stream: int = 0
+    ) -> Encoded:
         """Return the parts of times ``[N]``.
 
         Args:
             seconds: Times in seconds after the Monday; NaN where there is none.
             missing: Mask ``[N]`` of missing cells.
             keys: See :func:`row_noise.keys`; noise is drawn by them.
+            stream: First stream of the noise, one for each number of a row.
         """
-        stream = sum(map(ord, self.name))
         count = len(seconds)
         noise = [row_noise.uniform(keys, stream + place) for place in range(2)]
         units = (seconds - self._origin) / self.unit
@@ -214,6 +216,17 @@ def format_of(column: pd.Series) -> str:
     return ""
 
 
+def is_ambiguous(column: pd.Series, text_format: str) -> bool:
+    """Return whether texts are dates also if days are months, and other ones."""
+    swapped = re.sub("%(-?)([dm])", lambda m: f"%{m[1]}{'dm'[m[2] == 'd']}", text_format)
+    if not {"d", "m"} <= set(re.findall("%-?([dm])", text_format)):
+        return False
+    texts = column.astype(str).str.strip().drop_duplicates()
+    times = _of_format(texts, text_format).dropna()
+    others = _of_format(texts[times.index], swapped)
+    return bool(others.notna().all() and (others != times).any())
+
+
 def _formats(text: str) -> Iterator[str]:
     """Yield the formats that a text may have, the likeliest first."""
     offset = OFFSET.search(text) if ":" in text else None
@@ -286,18 +299,16 @@ def _snapped(steps: np.ndarray) -> np.ndarray:
 
 
 def infer(
-    name: str, column: pd.Series, missing: np.ndarray, *, has_missing: bool
+    name: str, seconds: np.ndarray, text_format: str, *, has_missing: bool
 ) -> DateColumn | str:
     """Return the description of a column of dates, or why it has none.
 
     Args:
         name: Name of the column.
-        column: Cells.
-        missing: Mask of the cells that are missing.
+        seconds: Its times; see :func:`seconds_of`.
+        text_format: Their format; see :class:`DateColumn`.
         has_missing: Whether missing values are a category of their own.
     """
-    text_format = format_of(column[~missing])
-    seconds = seconds_of(column[~missing], text_format)
     seconds = seconds[np.isfinite(seconds)]
     if len(np.unique(seconds)) < 2:
         return "it is one date" if len(seconds) else "it holds no dates"

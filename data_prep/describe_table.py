@@ -113,9 +113,10 @@ def describe(
         found.leave_out(
             {n: _not_numbers(c.kind) for n, c in found.cells.items() if c.kind != "numbers"}
         )
-    empty = [n for n, c in found.cells.items() if not (~c.missing & ~_bad(c)).any()]
-    found.leave_out(dict.fromkeys(empty, "it has no values"))
-    _dates_only(found)
+    _read_dates(found, wanted)
+    empty = {n: c.kind for n, c in found.cells.items() if not (~c.missing & ~_bad(c)).any()}
+    what = {"numbers": "it has no values", "text": "it has no values", "dates": "it holds no dates"}
+    found.leave_out({name: what[kind] for name, kind in empty.items()})
     for name, column in list(found.cells.items()):
         if column.kind == "text" and _asked(wanted, name).get("kind") != "category":
             reason = infer_columns.texts(name, found.frame[name][~column.missing], has_missing=True)
@@ -154,24 +155,35 @@ def describe(
 
 
 def _bad(column: Any) -> np.ndarray:
-    return column.bad if column.kind == "numbers" else np.zeros(len(column.missing), bool)
+    return column.bad if column.kind != "text" else np.zeros(len(column.missing), bool)
 
 
-def _dates_only(found: Candidates) -> None:
-    """Count cells that are no dates, in columns of dates, as missing."""
+def _read_dates(found: Candidates, wanted: Wanted) -> None:
+    """Find the format of columns of dates, and count cells that are no dates as missing."""
     for name, column in found.cells.items():
         if column.kind != "dates":
             continue
-        cells_of = found.frame[name]
-        text_format = date_columns.format_of(cells_of[~column.missing])
-        none = np.isnan(date_columns.seconds_of(cells_of, text_format)) & ~column.missing
-        if none.any() and not none[~column.missing].all():
+        cells_of, missing = found.frame[name], column.missing
+        text_format = _asked(wanted, name).get("format")
+        if text_format is None:
+            text_format = date_columns.format_of(cells_of[~missing])
+            if date_columns.is_ambiguous(cells_of[~missing], text_format):
+                found.notes.append(
+                    f"column {name!r}: days and months can't be told apart, read as "
+                    f"{text_format}; --schema can give another format"
+                )
+        seconds = date_columns.seconds_of(cells_of, text_format)
+        none = np.isnan(seconds) & ~missing
+        if none.any() and not none[~missing].all():
             first = int(np.argmax(none))
             found.notes.append(
                 f"column {name!r}: {none.sum()} values count as missing: no dates, first "
                 f"{str(cells_of.iloc[first])[:40]!r} in row {int(found.frame.index[first]) + 1}"
             )
-            found.cells[name] = dataclasses.replace(column, missing=column.missing | none)
+            missing = missing | none
+        found.cells[name] = dataclasses.replace(
+            column, numbers=seconds, missing=missing, format=text_format
+        )
 
 
 def _asked(wanted: Wanted, name: str) -> Mapping[str, Any]:
@@ -211,11 +223,7 @@ def _schema(
     gaps: dict[str, np.ndarray] = {}
     for name, column in found.cells.items():
         gaps[name] = (column.missing | _bad(column))[rows]
-        if column.kind == "dates":
-            text_format = date_columns.format_of(frame[name][~gaps[name]])
-            values[name] = date_columns.seconds_of(frame[name], text_format)
-            gaps[name] |= ~np.isfinite(values[name])
-        if column.kind == "numbers":
+        if column.kind != "text":
             values[name] = np.where(gaps[name], np.nan, column.numbers[rows])
     frame = _blank(frame, found, gaps, rows)
     derived = _constants(found, frame, values, gaps, train)
@@ -274,7 +282,9 @@ def _column(
             return _all_categories(name, frame[name][present], has_missing)
         return infer_columns.texts(name, frame[name][present], has_missing=has_missing)
     if kind == "dates":
-        return date_columns.infer(name, frame[name], gaps[name], has_missing=has_missing)
+        return date_columns.infer(
+            name, values[name][present], found.cells[name].format, has_missing=has_missing
+        )
     train, validation = (part[present[part]] for part in parts)
     rest = np.flatnonzero(present)
     described = infer_columns.numbers(
@@ -286,7 +296,13 @@ def _column(
     )
     if isinstance(described, CategoryColumn):  # as the table has them: true and false, say
         return _all_categories(name, frame[name][present], has_missing)
-    return described
+    width = found.cells[name].width
+    if width is not None:
+        found.notes.append(
+            f"column {name!r}: numbers of {width} digits, with zeros in front; if they are codes, "
+            f'--schema can make it {{"kind": "category"}}'
+        )
+    return dataclasses.replace(described, width=width)
 
 
 def _all_categories(name: str, column: pd.Series, has_missing: bool) -> CategoryColumn:

@@ -51,6 +51,7 @@ class NumberColumn:
         parameters: Those of the transformation.
         special: Values that are categories of their own.
         has_missing: Whether a missing value is a category of its own.
+        width: Digits that samples are filled up to by zeros in front; None for numbers.
     """
 
     name: str
@@ -62,6 +63,7 @@ class NumberColumn:
     parameters: tuple[float, float] = (0.0, 1.0)
     special: tuple[float, ...] = ()
     has_missing: bool = False
+    width: int | None = None
 
     kind = "number"
 
@@ -87,13 +89,16 @@ class NumberColumn:
         size = 1 + len(self.special) + self.has_missing
         return {f"{self.name} is": size} if size > 1 else {}
 
-    def encode(self, values: np.ndarray, missing: np.ndarray, keys: np.ndarray) -> Encoded:
+    def encode(
+        self, values: np.ndarray, missing: np.ndarray, keys: np.ndarray, *, stream: int = 0
+    ) -> Encoded:
         """Return the parts of values ``[N]``.
 
         Args:
             values: Numbers; NaN where the cell is missing or no number.
             missing: Mask ``[N]`` of missing cells.
             keys: See :func:`row_noise.keys`; noise is drawn by them.
+            stream: Stream of the noise, another one for each number of a row.
         """
         reasons = np.full(len(values), "", object)
         codes = np.zeros(len(values), np.int64)
@@ -106,7 +111,6 @@ class NumberColumn:
         reasons[~missing & ~np.isfinite(values)] = f"column {self.name!r}: not a finite number"
         numbers = np.where((codes == 0) & np.isfinite(values), values, np.nan)
         if self.step is not None:
-            stream = sum(map(ord, self.name))
             numbers = numbers + self.step * (row_noise.uniform(keys, stream) - 0.5)
         numbers, log_det = self.transformed(numbers)
         outside = (codes == 0) & (reasons == "") & ~np.isfinite(numbers)
@@ -136,7 +140,8 @@ class NumberColumn:
                 values[codes[:, 0] == place] = special
             values[codes[:, 0] > len(self.special)] = np.nan
         if self.decimals == 0 and np.abs(values[np.isfinite(values)]).max(initial=0) < 2**53:
-            return pd.Series(values).astype("Int64")
+            whole = pd.Series(values).astype("Int64")
+            return whole if self.width is None else whole.astype("string").str.zfill(self.width)
         return pd.Series(values)
 
     def transformed(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -159,15 +159,15 @@ class Schema:
             values[column.name] = self._fill(column, numbers, missing)
         stacked = [*values.values(), *(e.codes[:, 0].astype(float) for e in codes.values())]
         keys = row_noise.keys(np.stack(stacked, axis=1) if stacked else np.empty([count, 0]))
-        parts = [
-            codes[column.name]
-            if isinstance(column, CategoryColumn)
-            else column.encode(values[column.name], missing[column.name], keys)
-            for column in self.columns
-        ]
-        for column, part in zip(self.columns, parts, strict=True):
-            if not isinstance(column, CategoryColumn):
-                _tell(part.reasons, column.name, frame[column.name], missing[column.name])
+        parts: list[Encoded] = []
+        for column in self.columns:
+            name = column.name
+            if isinstance(column, CategoryColumn):
+                parts.append(codes[name])
+                continue
+            stream = sum(part.numbers.shape[1] for part in parts)
+            parts.append(column.encode(values[name], missing[name], keys, stream=stream))
+            _tell(parts[-1].reasons, name, frame[name], missing[name])
         return EncodedTable(
             numbers=np.concatenate([np.empty([count, 0]), *(p.numbers for p in parts)], axis=1),
             codes=np.concatenate(

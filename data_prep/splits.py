@@ -96,6 +96,11 @@ class Scaler:
             return list(self.columns)
         return [f"{name} ({unit})" for name, unit in zip(self.columns, self.units, strict=True)]
 
+    def only(self, mask: np.ndarray) -> Scaler:
+        """Return the scaler of the columns in a mask ``[D]``."""
+        columns = tuple(name for name, kept in zip(self.columns, mask, strict=True) if kept)
+        return Scaler(columns, self.mean[mask], self.scale[mask])
+
     def equals(self, other: Scaler) -> bool:
         """Return True if ``other`` standardises the same columns in the same way."""
         return (

@@ -29,6 +29,7 @@ class Layout:
         decimal: Decimal sign.
         names: Names of the columns.
         start: Number of characters before the first row.
+        padded: Names of the columns whose numbers begin with zeros, as ZIP codes do.
         notes: What is worth telling the user.
     """
 
@@ -36,6 +37,7 @@ class Layout:
     decimal: str
     names: tuple[str, ...]
     start: int
+    padded: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -89,7 +91,9 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
         if reading.header is None:
             called = names[0] if width == 1 else f"{names[0]} to {names[-1]}"
             notes.append(f"no header found: the columns are called {called}")
-    return Layout(separator, decimal, tuple(names), start, tuple(notes))
+    columns = [[f[place] for f in body if place < len(f)] for place in range(width)]
+    padded = tuple(n for n, c in zip(names, columns, strict=True) if cells.width_of(c))
+    return Layout(separator, decimal, tuple(names), start, padded, tuple(notes))
 
 
 def records(

@@ -114,6 +114,7 @@ def _parsed(
         decimal=layout.decimal,
         header=None,
         names=list(layout.names),
+        dtype=dict.fromkeys(layout.padded, str),
         na_values=words,
         chunksize=CHUNK,
         skip_blank_lines=False,

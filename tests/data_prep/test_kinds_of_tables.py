@@ -84,10 +84,14 @@ KINDS = {
     "thousands": ("t.csv", text(FRAME.map("{:,.3f}".format)), "ab", N, []),
     "percent": (
         "t.csv", text(FRAME.map("{:.3f}%".format)), "ab", N, ["column 'a': percent signs"]),
-    "dollars": ("t.csv", text(FRAME.map("${:,.3f}".format)), "ab", N, []),
+    "dollars": (
+        "t.csv", text(FRAME.map("${:,.3f}".format)), "ab", N, ["column 'a': signs of currency"]),
     "negative in brackets": (
         "t.csv", text(FRAME.map(lambda v: f"({-v:.3f})" if v < 0 else f"{v:.3f}")), "ab", N, []),
-    "euros behind": ("t.csv", text(FRAME.map("{:.3f} €".format)), "ab", N, []),
+    "euros behind": (
+        "t.csv", text(FRAME.map("{:.3f} €".format)), "ab", N, ["column 'b': signs of currency"]),
+    "zeros in front": (
+        "t.csv", text(FRAME.assign(c=[f"{n * n:05}" for n in ROW])), "abc", N, ["of 5 digits"]),
     "UTF-16": ("t.csv", text().encode("utf-16"), "ab", N, ["encoded in utf-16"]),
     "UTF-16 without a mark": ("t.csv", text().encode("utf-16-le"), "ab", N, ["in utf-16-le"]),
     "byte order mark": ("t.csv", text().encode("utf-8-sig"), "ab", N, []),

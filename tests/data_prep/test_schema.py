@@ -158,8 +158,8 @@ def test_dates_go_there_and_back():
     for unit, count in [*units, ("36500D", 30), ("7h7s7us", 900)]:
         times = pd.Series(pd.date_range("2019-02-28 12:00", periods=count, freq=unit, unit="us"))
         none = np.zeros(count, bool)
-        column = date_columns.infer("t", times, none, has_missing=False)
         seconds = date_columns.seconds_of(times)
+        column = date_columns.infer("t", seconds, "", has_missing=False)
         encoded = column.encode(seconds, none, row_noise.keys(seconds[:, None]))
         assert (column.decode(encoded.numbers, encoded.codes) == times).all(), unit
 
@@ -246,6 +246,41 @@ def test_dates_far_away_are_dates_and_fractions_are_not(load):
     encoded = schema.encode(frame)
     back = schema.decode(encoded.numbers, encoded.codes)
     assert (back[["old", "open"]] == frame[["old", "open"]]).all().all()
+
+
+def test_days_and_months_that_cannot_be_told_apart_are_said(load):
+    days = pd.date_range("2021-01-01", periods=400, freq="D")
+    days = days[days.day <= 12]
+    frame = pd.DataFrame({"x": np.arange(len(days)) ** 2, "when": days.strftime("%d/%m/%Y")})
+    splits = load(frame)
+    assert "read as %m/%d/%Y; --schema can give another format" in "\n".join(splits.notes)
+    given = load(frame, schema={"when": {"format": "%d/%m/%Y"}})
+    assert "told apart" not in "\n".join(given.notes)
+    (column,) = (c for c in given.schema.columns if c.name == "when")
+    assert column.high == date_columns.seconds_of(pd.Series(days[-1:]))[0]
+    frame["when"] = days.strftime("%d/%m/%Y").where(days.day != 12, "25/01/2021")
+    assert "told apart" not in "\n".join(load(frame).notes)
+
+
+def test_zeros_in_front_come_back(load):
+    codes = [f"{n:05}" for n in np.random.default_rng(0).integers(0, 30_000, 300)]
+    splits = load(pd.DataFrame({"zip": codes, "x": np.arange(300) ** 2}))
+    assert "column 'zip': numbers of 5 digits" in "\n".join(splits.notes)
+    numbers = splits.scaler.unstandardise(splits.train)
+    back = splits.schema.decode(numbers, np.empty([len(numbers), 0], int))["zip"]
+    assert set(back) <= set(codes) and any(text.startswith("0") for text in back)
+    gap = Schema((NumberColumn("zip", 0, 99, 1, 0, has_missing=True, width=3),))
+    back = gap.decode(np.array([[7.2], [8.0]]), np.array([[0], [1]]))["zip"]
+    assert back[0] == "007" and pd.isna(back[1])
+
+
+def test_columns_named_by_the_same_letters_have_their_own_noise(load):
+    values = np.random.default_rng(0).integers(0, 60, [400, 2])
+    frame = pd.DataFrame(values, columns=["ab", "ba"])
+    encoded = load(frame).schema.encode(frame)
+    noise = encoded.numbers - values
+    assert (np.abs(noise) <= 0.5).all()
+    assert abs(np.corrcoef(noise.T)[0, 1]) < 0.15
 
 
 def test_what_counts_as_missing_in_training_is_missing_in_scoring(load):

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import row_noise
 from tfp_maf.data_prep.files import write_json
 from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Rows, Scaler, Splits
@@ -210,12 +209,8 @@ class TableModel:
         bad = np.flatnonzero(encoded.reasons != "")
         if len(bad):
             raise ValueError(f"given: {encoded.reasons[bad[0]]}")
-        numbers = np.broadcast_to(encoded.numbers, [n, encoded.numbers.shape[1]])
-        mean, scale = (v[self.given_numbers] for v in (self.scaler.mean, self.scaler.scale))
-        fills = row_noise.normal(np.broadcast_to(encoded.keys, [n]), 0)[:, None]
-        standard = (numbers - mean) / scale
-        z[:, self.given_numbers] = np.where(np.isfinite(standard), standard, fills)
-        codes[:, self.given_codes] = encoded.codes
+        rows = only.standardised(encoded, self.scaler.only(self.given_numbers))
+        z[:, self.given_numbers], codes[:, self.given_codes] = rows.z, rows.codes
         return Rows(z, codes, zeros, zeros)
 
     # Noise, files
