@@ -98,3 +98,29 @@ def test_the_quality_of_tables_models_is_measured(name, tmp_path):
         assert "**" in out.with_suffix(".md").read_text()
     else:
         assert all(0 <= value <= 1 for value in row.values())
+
+
+@pytest.mark.slow
+def test_series_are_compared(tmp_path):
+    rng = np.random.default_rng(0)
+    minutes = pd.date_range("2024-01-01", periods=2000, freq="min")
+    walk = rng.normal(size=2000).cumsum()
+    power = pd.DataFrame({"Date": minutes.strftime("%d/%m/%Y"), "Time": minutes.strftime("%X")})
+    power = power.assign(Global_active_power=walk, Global_reactive_power=0.0, Voltage=240 + walk,
+                         Global_intensity=0.0, Sub_metering_1=rng.integers(0, 3, 2000))  # fmt: skip
+    (tmp_path / "power").mkdir()
+    file = tmp_path / "power" / "household_power_consumption.txt"
+    power.to_csv(file, index=False, sep=";")
+    models = ["last value", "MAF without time", "vector autoregression", "gru, MAF"]
+    options = ["--epochs", 1, "--past", 10, "--origins", 2, "--series", "power"]
+    folders = ["--data", tmp_path, "--runs", tmp_path / "runs", "--out", tmp_path / "out"]
+    run(HERE / "time_series.py", *folders, *options, "--models", ";".join(models))
+    found = json.loads((tmp_path / "out" / "time.json").read_text())["series"]["power"]["models"]
+    assert list(found) == models
+    for name in models[1:]:
+        assert found[name]["test"]["steps"] == 200
+        assert found[name]["breaks"]["stuck"]["of"] > 0
+    for name in (models[0], *models[2:]):
+        assert found[name]["forecasts"]["60"]["energy_score"] > 0
+    page = (tmp_path / "out" / "time.md").read_text()
+    assert all(f"| {name} |" in page for name in models)

@@ -21,10 +21,10 @@ def test_the_rate_is_kept_on_new_steps():
     step, window = thresholds.flags(rng.normal(size=50_000))
     assert step.mean() == pytest.approx(0.02, abs=0.005)
     assert window.mean() == pytest.approx(0.02, abs=0.006)
-    assert thresholds.window > thresholds.step  # means vary less
-    shifted = np.full(10, -1.5)  # no step is one, the window is
-    step, window = thresholds.flags(shifted)
-    assert not step.any() and window[5:].all()
+    assert thresholds.step < thresholds.low < 0 < thresholds.high  # means vary less
+    for level in (-1.5, 1.5):  # no step is one, the window is
+        step, window = thresholds.flags(np.full(10, level))
+        assert not step.any() and window[5:].all()
 
 
 def test_stretches_of_windows():

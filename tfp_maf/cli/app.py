@@ -19,6 +19,7 @@ import tfp_maf
 from tfp_maf.cli.options import (
     AUDIO,
     DATASETS,
+    ENCODERS,
     MODELS,
     PAST,
     RECORDINGS,
@@ -233,7 +234,7 @@ def train(
             },
             models=models,
             past=past or PAST,
-            encoder=encoder or "convolution",
+            encoder=encoder or ENCODERS[0],
             resume=resume,
             settings=settings,
             budget=budget,

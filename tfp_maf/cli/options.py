@@ -29,7 +29,7 @@ MODELS = tuple(UNCONDITIONAL)
 TABLE_MODELS = ("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "gaussian_mixture")
 # Names of tfp_maf.time_series.flow and tfp_maf.networks.past; the same test compares them.
 TIME_MODELS = ("maf_mog", "maf", "nsf", "gaussian")
-ENCODERS = ("convolution", "gru", "attention", "window")
+ENCODERS = ("gru", "convolution", "attention", "window")
 PAST = 60
 SEED = click.option(
     "--seed",
@@ -148,7 +148,7 @@ def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--encoder",
                 type=click.Choice(ENCODERS),
-                help="With --time. Network that reads the past. [default: convolution]",
+                help="With --time. Network that reads the past. [default: gru]",
             ),
         ]
     ):

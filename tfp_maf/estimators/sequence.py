@@ -55,6 +55,7 @@ class SequenceFlow:
                 features,
                 past=past,
                 known_size=frames,
+                conditional="maf",
                 encoder="window",
                 length=frames,
                 seed=seed,

@@ -68,10 +68,10 @@ def score(run: TimeRun, table: TimeTable, output: str) -> int:
 def anomalies(
     run: TimeRun, table: TimeTable, output: str | None, *, false_alarms: float, width: int | None
 ) -> int:
-    """Print the steps and windows of a table that are unlikely given their past.
+    """Print the steps of a table that are unlikely given their past, and untypical windows.
 
     The thresholds are set on the run's held-out time: a share of ``false_alarms`` of its steps, and
-    of its windows, scores below them.
+    of its windows, is flagged.
     """
     model = run.model()
     width = model.past if width is None else width
@@ -81,7 +81,8 @@ def anomalies(
     thresholds = Thresholds.of(stretches, width=width, false_alarms=false_alarms)
     say(
         f"thresholds of {len(held_out)} held-out steps, false-alarm rate {false_alarms:.2%}: "
-        f"{thresholds.step:.3f} nats for a step, {thresholds.window:.3f} for the mean of {width}"
+        f"{thresholds.step:.3f} nats for a step, {thresholds.low:.3f} and {thresholds.high:.3f} "
+        f"for the mean of {width}"
     )
     frames = []
     for series, log_prob in score_steps(model, table):

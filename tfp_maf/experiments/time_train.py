@@ -21,7 +21,7 @@ from tfp_maf.experiments.report import report
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.time_plots import write_plots
 from tfp_maf.experiments.time_run import MODEL, STEPS, TimeOptions, steps_frame
-from tfp_maf.time_series.flow import TRAINING, TimeFlow
+from tfp_maf.time_series.flow import TimeFlow
 from tfp_maf.time_series.parts import Part, parts_of
 from tfp_maf.time_series.vector_autoregression import VectorAutoregression
 from tfp_maf.training.history import History
@@ -96,7 +96,7 @@ def train(
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would lose the results
             say("interrupted: writing the best epoch so far; --resume continues the training run")
         metrics |= {"seconds": time.perf_counter() - began, **_summary(history)}
-        run.write(runs.CONFIG, _config(table, options, model, TRAINING | training, seed))
+        run.write(runs.CONFIG, _config(table, options, model, training, seed))
         model.save(run.folder / MODEL)
         run.write_history(history.frame.assign(model=conditional))
         steps = scored(model, table, parts)

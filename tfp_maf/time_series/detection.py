@@ -1,4 +1,9 @@
-"""Anomalies in time: steps, and windows of steps, that are unlikely given their past."""
+"""Anomalies in time: steps that are unlikely given their past, and windows that are not typical.
+
+A window is an anomaly if its mean log-likelihood is lower than held-out time's, or higher: a sensor
+that is stuck is easier to predict than time ever is (a test of typicality, Nalisnick et al. 2019,
+arXiv 1906.02994).
+"""
 
 from __future__ import annotations
 
@@ -13,17 +18,19 @@ FEWEST = 0.5  # share of a window's steps that must have a score
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Scores below which a step, and a window that ends in it, is an anomaly.
+    """Scores below which a step, and outside of which a window that ends in it, is an anomaly.
 
     Attributes:
         width: number of steps of a window.
-        step, window: thresholds of a step's log-likelihood and of its mean over a window.
-        false_alarms: share of held-out steps below each of them.
+        step: threshold of a step's log-likelihood.
+        low, high: thresholds of its mean over a window.
+        false_alarms: share of held-out steps, and of windows, that are flagged.
     """
 
     width: int
     step: float
-    window: float
+    low: float
+    high: float
     false_alarms: float
 
     @classmethod
@@ -35,14 +42,15 @@ class Thresholds:
         """
         steps = np.concatenate(held_out)
         windows = np.concatenate([window_means(each, width) for each in held_out])
-        found = [threshold_of(x[np.isfinite(x)], false_alarms) for x in (steps, windows)]
-        return cls(width, found[0], found[1], false_alarms)
+        steps, windows = (x[np.isfinite(x)] for x in (steps, windows))
+        low, high = (threshold_of(sign * windows, false_alarms / 2) for sign in (1, -1))
+        return cls(width, threshold_of(steps, false_alarms), low, -high, false_alarms)
 
     def flags(self, log_prob: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return which steps ``[T]`` are anomalies, and which end a window that is one."""
         windows = window_means(log_prob, self.width)
         with np.errstate(invalid="ignore"):  # NaN is no anomaly
-            return log_prob < self.step, windows < self.window
+            return log_prob < self.step, (windows < self.low) | (windows > self.high)
 
 
 def window_means(log_prob: np.ndarray, width: int) -> np.ndarray:

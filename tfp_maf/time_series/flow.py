@@ -35,14 +35,19 @@ CONDITIONALS: dict[str, tuple[str, dict[str, Any]]] = {
     "maf_mog": ("build_maf_mog", {"num_layers": 3, "hidden_units": (64, 64), "batch_norm": False}),
     "nsf": ("build_nsf", {"num_layers": 3, "hidden_units": (64, 64)}),
 }
-TRAINING: dict[str, Any] = {
-    "learning_rate": 1e-3,
-    "batch_size": 16,
-    "clip_norm": 5.0,
-    "max_epochs": 100,
-    "patience": 10,
-    "halve_after": 4,
-}
+TRAINING: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 5.0, "max_epochs": 500}
+# A batch is 4 to 16 windows, by their number; steps of training without a better validation score
+# before it stops, and before the learning rate is halved; both are at least some epochs.
+BATCHES, STEPS_PER_EPOCH = (4, 16), 50
+PATIENCE, FEWEST_EPOCHS = 800, 10
+
+
+def training_of(rows: int) -> dict[str, Any]:
+    """Return the options of :func:`tfp_maf.fit` for a number of windows, see :data:`TRAINING`."""
+    batch_size = min(max(rows // STEPS_PER_EPOCH, BATCHES[0]), BATCHES[1], rows)
+    patience = max(FEWEST_EPOCHS, PATIENCE * batch_size // rows)
+    own = {"batch_size": batch_size, "patience": patience, "halve_after": max(patience * 2 // 5, 1)}
+    return TRAINING | own
 
 
 class TimeFlow:
@@ -60,7 +65,8 @@ class TimeFlow:
         past: number k of steps before one that it is conditional on.
         known_size: K, the number of inputs that are known for any step beforehand.
         conditional: density of a step: maf, maf_mog, nsf, or gaussian, a diagonal one.
-        encoder: of the past: convolution, gru, attention, or window, the past as it is.
+        encoder: of the past: gru, convolution, attention, or window, the past as it is. A gru sees
+            k steps at least, and those of its window before.
         length: number of steps that a window scores, ``past`` by default.
         encoder_options: further arguments of the encoder.
         seed: of the initial weights.
@@ -77,8 +83,8 @@ class TimeFlow:
         *,
         past: int = 60,
         known_size: int = 0,
-        conditional: str = "maf",
-        encoder: str = "convolution",
+        conditional: str = "maf_mog",
+        encoder: str = "gru",
         length: int | None = None,
         encoder_options: dict[str, Any] | None = None,
         seed: int = 0,
@@ -181,7 +187,7 @@ class TimeFlow:
             train, validation: from :meth:`stretch`; those of validation begin with their past.
             standardise: whether mean and scale of the columns are taken from ``train``.
             linear: whether, beyond that, the linear prediction by the step before is taken off.
-            options: options of :func:`tfp_maf.fit` that replace :data:`TRAINING`.
+            options: options of :func:`tfp_maf.fit` that replace those of :func:`training_of`.
 
         Returns:
             The history, in nats per step.
@@ -206,7 +212,7 @@ class TimeFlow:
             rows, validation: windows ``[n, row_size]``.
             options: as for :meth:`fit`.
         """
-        given = TRAINING | options
+        given = training_of(len(rows)) | options
         given["batch_size"] = min(given["batch_size"], len(rows))
         density: Any = self.density
         return fit(density, rows, validation, standardise=False, **given)
