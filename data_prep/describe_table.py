@@ -80,8 +80,8 @@ class DescribedTable:
                 f"column {scaler.columns[column]!r}: {self.encoded.numbers[row, column]:g} is too "
                 f"far from the other values for float32; remove such rows, or rescale the column"
             )
-        places = last_tenths(np.arange(len(rows)))
-        parts = {name: rows[place] for name, place in zip(PARTS, places, strict=True)}
+        places = dict(zip(PARTS, last_tenths(np.arange(len(rows))), strict=True))
+        parts = {name: rows[place] for name, place in places.items()}
         return Splits(
             train=parts["train"].z,
             validation=parts["validation"].z,
@@ -92,6 +92,7 @@ class DescribedTable:
             notes=self.notes,
             schema=self.schema,
             parts=parts,
+            places={name: self.rows[place] for name, place in places.items()},
         )
 
 

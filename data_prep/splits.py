@@ -187,6 +187,7 @@ class Splits:
         schema: Description of the columns, a :class:`~tfp_maf.data_prep.schema.Schema`, if they
             are those of a table.
         parts: Rows of a described table, by ``"train"``, ``"validation"`` and ``"test"``.
+        places: Number of each of these rows in the file, from 0.
     """
 
     train: np.ndarray
@@ -202,6 +203,7 @@ class Splits:
     space: ImageSpace | None = None
     schema: Any = None
     parts: Mapping[str, Rows] = field(default_factory=dict)
+    places: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def rows(self, part: str) -> Rows:
         """Return the rows of ``"train"``, ``"validation"`` or ``"test"``, with their categories."""

@@ -21,6 +21,7 @@ def read_frame(
     schema: Schema,
     *,
     left_out: Sequence[str] = (),
+    aside: Sequence[str] = (),
     reading: Reading | None = None,
 ) -> tuple[pd.DataFrame, str | None, list[str]]:
     """Read the rows that a trained model is to score: its columns, and those that follow from them.
@@ -31,6 +32,7 @@ def read_frame(
         path: File as for :func:`load`. If its columns have no names, only their number is checked.
         schema: Description of the model's columns.
         left_out: Names of other columns that the file may have.
+        aside: Names of columns that are wanted besides the model's.
         reading: What the user says about such files.
 
     Returns:
@@ -53,7 +55,12 @@ def read_frame(
                 f"{listed(names)}"
             )
         frame.columns = pd.Index(fitting[0])
-    kept, more = wanted(list(frame.columns), schema, path, left_out=left_out)
+    found = list(frame.columns)
+    gone = [name for name in aside if name not in found]
+    if gone:
+        raise ValueError(f"{path} has no column {listed(gone)}; it has {listed(found)}")
+    kept, more = wanted(found, schema, path, left_out=[*left_out, *aside])
+    kept += [name for name in aside if name not in kept]
     return frame[kept], raw.decimal, notes + more
 
 

@@ -513,8 +513,7 @@ def evaluate(run: str, data: str | None, labels: str | None) -> int:
         if labels is not None:
             raise click.UsageError("--labels needs DATA, a table that has the column")
         return _scoring().evaluate_run(run)
-    source = _read(run, data)
-    return _scoring().evaluate_table(source, labels=labels)
+    return _scoring().evaluate_table(_read(run, data, labels=labels))
 
 
 @cli.command()
@@ -693,12 +692,12 @@ def report(run: str, output: str | None) -> int:
     return write_page(run, output)
 
 
-def _read(run: str, data: str) -> Any:
+def _read(run: str, data: str, **options: Any) -> Any:
     """Read a table before TensorFlow is imported: what is wrong with it is said at once."""
     _refuse_time(run, "this command")
     from tfp_maf.experiments import table_input
 
-    return table_input.read(run, data)
+    return table_input.read(run, data, **options)
 
 
 def _of_time(run: str, data: str | None) -> tuple[Any, Any] | None:

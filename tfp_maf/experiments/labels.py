@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Collection
 
 import numpy as np
+import pandas as pd
 
-from tfp_maf.data_prep import category_columns, cells, read_table, table_rows
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep import category_columns, cells
 
 
-def read_labels(data: str, column: str, reading: Reading) -> np.ndarray:
-    """Return which rows of a table are anomalies, bool ``[N]`` for all rows of the file.
+def anomalies(column: pd.Series, *, na: Collection[str] = ()) -> np.ndarray:
+    """Return which rows are anomalies by a column of two values, bool ``[N]``.
 
-    The column has two values; the larger number, true, or the rarer text marks an anomaly.
+    The larger number, true, or the rarer text marks an anomaly.
+
+    Args:
+        column: cells as they were read; the index counts the rows of the file from 0.
+        na: texts of missing values.
 
     Raises:
-        OSError: the file is missing.
-        ValueError: there is no such column, a label is missing, or there are not two values.
+        ValueError: a label is missing, or there are not two values.
     """
-    frame = read_table.read(Path(data), reading).frame
-    if column not in frame:
-        raise ValueError(
-            f"--labels: {data} has no column {column!r}; it has "
-            f"{table_rows.listed(list(frame.columns))}"
-        )
-    parsed = cells.parse(frame[column], na=reading.na)
+    parsed = cells.parse(column, na=tuple(na))
     if parsed.missing.any():
-        row = int(np.flatnonzero(parsed.missing)[0])
-        raise ValueError(f"--labels: {data}: row {row + 1} has no label in column {column!r}")
+        row = int(column.index[np.argmax(parsed.missing)])
+        raise ValueError(f"row {row + 1} has no label in column {column.name!r}")
     if parsed.kind == "numbers" and not parsed.bad.any():
         values = parsed.numbers
     else:
-        keys = np.array([category_columns.key(cell) for cell in frame[column]])
+        keys = np.array([category_columns.key(cell) for cell in column])
         names, codes, counts = np.unique(keys, return_inverse=True, return_counts=True)
         values = -counts[codes].astype(float)  # the rarer one is the larger
         if len(names) == 2 and counts[0] == counts[1]:
@@ -40,7 +37,6 @@ def read_labels(data: str, column: str, reading: Reading) -> np.ndarray:
     distinct = np.unique(values)
     if len(distinct) != 2:
         raise ValueError(
-            f"--labels: column {column!r} has {len(distinct)} different values, not two such as 0 "
-            f"and 1"
+            f"column {column.name!r} has {len(distinct)} different values, not two such as 0 and 1"
         )
     return np.asarray(values == distinct[1])

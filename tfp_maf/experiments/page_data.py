@@ -25,7 +25,8 @@ class Compared:
         samples: rows that it draws, as if their cells had been read from a file; given columns
             have the values of the test rows, in turn.
         test_cells, train_cells, sample_cells: the same as cells of the table.
-        all_train: all training rows.
+        all_train, all_test: all training rows, and all test rows.
+        test_places: number of each of the latter in the file, from 0; None if it is not known.
     """
 
     model: TableModel
@@ -36,6 +37,8 @@ class Compared:
     train_cells: pd.DataFrame
     sample_cells: pd.DataFrame
     all_train: Rows
+    all_test: Rows
+    test_places: np.ndarray | None
 
     @classmethod
     def of(cls, model: TableModel, splits: Splits, *, seed: int = 0) -> Compared:
@@ -53,8 +56,18 @@ class Compared:
             given = test_cells[list(model.schema.given)].iloc[places].reset_index(drop=True)
         sample_cells = model.sample(MOST_ROWS, given=given, seed=seed)
         samples = _read_again(model, sample_cells)
-        all_train = splits.rows("train")
-        return cls(model, test, train, samples, test_cells, train_cells, sample_cells, all_train)
+        return cls(
+            model,
+            test,
+            train,
+            samples,
+            test_cells,
+            train_cells,
+            sample_cells,
+            splits.rows("train"),
+            splits.rows("test"),
+            splits.places.get("test"),
+        )
 
 
 def _read_again(model: TableModel, cells: pd.DataFrame) -> Rows:

@@ -212,13 +212,14 @@ def calibration(compared: Compared) -> dict[str, Any]:
 
 def unlikely(compared: Compared) -> dict[str, Any]:
     """List the least likely test rows, with the columns to blame."""
-    model, rows = compared.model, compared.test
+    model, rows, places = compared.model, compared.all_test, compared.test_places
     log_prob = model.log_prob(rows)
     order = np.argsort(np.where(np.isfinite(log_prob), log_prob, -np.inf))[:UNLIKELY]
     blamed, why = _blamed(model, compared, order)
     cells = cells_of(model, rows[order])
     listed = [
         {
+            "number": None if places is None else int(places[row]) + 1,
             "log_prob": float(log_prob[row]) if np.isfinite(log_prob[row]) else None,
             "blamed": blamed[place] if blamed else [],
             "cells": [(n, _shown(v)) for n, v in list(cells.iloc[place].items())[:MOST_CELLS]],
@@ -243,7 +244,7 @@ def _blamed(
         return [], "The model has given columns, for which the columns to blame can't be found."
     if len(model.schema.columns) < 2:
         return [], "The model has a single column, so there is no other to blame."
-    found = conditionals.surprises(model, compared.test[order], conditionals.parts_of(model))
+    found = conditionals.surprises(model, compared.all_test[order], conditionals.parts_of(model))
     blamed = []
     for place in range(len(order)):
         of_row = sorted((float(values[place]), name) for name, values in found.items())

@@ -17,12 +17,10 @@ from tfp_maf.evaluation import outliers
 from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.experiments.datasets import reload_splits
 from tfp_maf.experiments.held_out import HELD_OUT, read_held_out
-from tfp_maf.experiments.labels import read_labels
 from tfp_maf.experiments.report import report
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.scoring import Scored, score_frame
 from tfp_maf.experiments.table_input import TableInput
-from tfp_maf.experiments.table_options import TableOptions
 from tfp_maf.plotting import anomalies as anomaly_plots
 from tfp_maf.utils.console import say, shows
 
@@ -55,18 +53,13 @@ def evaluate_run(folder: str) -> int:
     return 0
 
 
-def evaluate_table(source: TableInput, *, labels: str | None = None) -> int:
+def evaluate_table(source: TableInput) -> int:
     """Print the mean log-likelihood of the rows of a table.
 
-    Args:
-        source: the table.
-        labels: column of the table that is 1 or true for anomalies; the areas under the curves of
-            the model and of other detectors are printed, too.
+    If the table says which rows are anomalies, the areas under the curves of the model and of other
+    detectors are printed, too.
     """
     run, model = load(source.run.folder)
-    is_anomaly = None
-    if labels is not None:
-        is_anomaly = read_labels(source.data, labels, TableOptions.from_json(run.config).reading)
     scored = _scored(model, source)
     good = scored.is_scored
     if not good.any():
@@ -74,8 +67,8 @@ def evaluate_table(source: TableInput, *, labels: str | None = None) -> int:
     say(f"{good.sum()} rows of {source.data}")
     rows = scored.rows[good]
     _report(scored.log_prob[good] - rows.to_units, rows)
-    if is_anomaly is not None:
-        _detect(run, model, scored, is_anomaly[scored.frame.index.to_numpy()], str(labels))
+    if source.is_anomaly is not None:
+        _detect(run, model, scored, source.is_anomaly)
     return 0
 
 
@@ -91,14 +84,12 @@ def _report(values: np.ndarray, rows: Rows) -> None:
     report("columns in their own units", Evaluation.of(values + rows.to_units))
 
 
-def _detect(
-    run: Run, model: TableModel, scored: Scored, is_anomaly: np.ndarray, labels: str
-) -> None:
+def _detect(run: Run, model: TableModel, scored: Scored, is_anomaly: np.ndarray) -> None:
     """Print how well the model and other detectors, trained on the same rows, find anomalies."""
     good = scored.is_scored
     train = reload_splits(run.config, progress=shows()).rows("train")
     features = [_features(model, rows) for rows in (train, scored.rows[good])]
-    say(f"{is_anomaly[good].sum()} of {good.sum()} rows are anomalies by column {labels!r}")
+    say(f"{is_anomaly[good].sum()} of {good.sum()} rows are anomalies")
     say(f"  {'detector':35} {'ROC AUC':>10} {'average precision':>18}")
     scores = {"this model": -scored.log_prob[good], **outliers.baselines(*features)}
     for name, values in scores.items():
