@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,13 @@ BREAKS, SEED = 30, 0  # of each kind
 SENSORS = [f"PT08_S{i}_{gas}" for i, gas in enumerate(("CO", "NMHC", "NOx", "NO2", "O3"), 1)]
 # Conditional density and encoder of each network.
 NETWORKS = {
-    "gru, diagonal Gaussian": ("gaussian", "gru"),
-    "convolution, diagonal Gaussian": ("gaussian", "convolution"),
-    "gru, MAF": ("maf", "gru"),
     "gru, MAF MoG": ("maf_mog", "gru"),
-    "convolution, MAF": ("maf", "convolution"),
+    "gru, diagonal Gaussian": ("gaussian", "gru"),
+    "gru, MAF": ("maf", "gru"),
+    "gru, NSF": ("nsf", "gru"),
     "convolution, MAF MoG": ("maf_mog", "convolution"),
+    "convolution, diagonal Gaussian": ("gaussian", "convolution"),
     "attention, MAF MoG": ("maf_mog", "attention"),
-    "convolution, NSF": ("nsf", "convolution"),
 }
 HEAD = (
     "model",
@@ -254,13 +253,14 @@ def measured(data: Data, model: Model, seconds: float, *, most: int) -> dict[str
 
 def compare(
     name: str, data: Data, runs: Path, *, budget: float, epochs: int, models: list[str], most: int
-) -> dict[str, Any]:
-    """Results of all models on a series; those that are there are not computed again."""
+) -> Iterator[dict[str, Any]]:
+    """Results of all models so far on a series; those that are there are not computed again."""
     results: dict[str, Any] = {}
     for model_name in models:
         file = runs / name / f"{model_name.replace(', ', '_').replace(' ', '_')}.json"
         if file.is_file():
             results[model_name] = json.loads(file.read_text())
+            yield results
             continue
         began = time.perf_counter()
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -286,7 +286,7 @@ def compare(
             f"{name}, {model_name}: {nats} nats a step, {time.perf_counter() - began:.0f} s",
             flush=True,
         )
-    return results
+        yield results
 
 
 def cell(value: float | None, digits: int) -> str:
@@ -363,15 +363,15 @@ def main(arguments: list[str] | None = None) -> None:
             f"{counts} rows to train, validate and test; "
             f"breaks in {data.broken}."
         )
-        found = compare(
+        for found in compare(
             name, data, options.runs, budget=options.budget, epochs=options.epochs, models=models,
             most=options.origins,
-        )  # fmt: skip
-        results["series"][name] = {"about": about, "models": found}
-        options.out.mkdir(parents=True, exist_ok=True)
-        write_json(options.out / "time.json", results)
-        with replaced_when_whole(options.out / "time.md") as file:
-            file.write(page(results))
+        ):  # fmt: skip
+            results["series"][name] = {"about": about, "models": found}
+            options.out.mkdir(parents=True, exist_ok=True)
+            write_json(options.out / "time.json", results)
+            with replaced_when_whole(options.out / "time.md") as file:
+                file.write(page(results))
 
 
 if __name__ == "__main__":
