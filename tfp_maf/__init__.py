@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     )
     from tfp_maf.flows.nsf import build_nsf
     from tfp_maf.flows.realnvp import build_realnvp
+    from tfp_maf.time_series.flow import TimeFlow
+    from tfp_maf.time_series.sampling import sample_paths
     from tfp_maf.training.batch_statistics import set_batch_statistics
     from tfp_maf.training.history import History
     from tfp_maf.training.loop import TrainingDiverged, fit
@@ -42,6 +44,7 @@ _HOME = {
     "History": "training.history",
     "SequenceFlow": "estimators.sequence",
     "Support": "bijectors.support",
+    "TimeFlow": "time_series.flow",
     "TrainingDiverged": "training.loop",
     "build_gaussian": "flows.gaussian",
     "build_made": "flows.maf",
@@ -54,6 +57,7 @@ _HOME = {
     "fit": "training.loop",
     "fit_gaussian": "flows.gaussian",
     "load_flow": "flows.loading",
+    "sample_paths": "time_series.sampling",
     "set_batch_statistics": "training.batch_statistics",
 }
 
@@ -65,6 +69,7 @@ __all__ = [
     "History",
     "SequenceFlow",
     "Support",
+    "TimeFlow",
     "TrainingDiverged",
     "build_gaussian",
     "build_made",
@@ -77,6 +82,7 @@ __all__ = [
     "fit",
     "fit_gaussian",
     "load_flow",
+    "sample_paths",
     "set_batch_statistics",
 ]
 
