@@ -65,7 +65,12 @@ class Axis:
             for name, period in PERIODS.items()
             if is_clock and step <= period / 4 and span >= 1.5 * period
         ]
-        axis = cls(float(seconds.min()), step, is_clock, text_format, tuple(periods))
+        axes = [
+            cls(float(seconds.min()), each, is_clock, text_format, tuple(periods))
+            for each in (step, float(steps.sum() / max(np.round(steps / step).sum(), 1)))
+        ]
+        # Rounded times hide a step such as 1.0003, which only the whole span tells.
+        axis = min(axes, key=lambda each: (np.abs(each.offset(seconds)) > TOLERANCE).mean())
         off = np.abs(axis.offset(seconds)) > TOLERANCE
         if off.mean() > IRREGULAR:
             raise ValueError(

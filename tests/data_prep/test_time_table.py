@@ -83,6 +83,15 @@ def test_irregular_times(tmp_path):
         load(written(pd.DataFrame({"t": seconds, "x": seconds**0.5}), tmp_path), time=["t"])
 
 
+def test_a_step_that_rounding_hides(tmp_path):
+    seconds = np.round(4.0003 * np.arange(8000), 2)
+    frame = pd.DataFrame({"t": seconds, "x": np.random.default_rng(0).normal(size=8000)})
+    found = load(written(frame, tmp_path), time=["t"])
+    assert found.columns.axis.step == pytest.approx(4.0003, abs=1e-5)
+    assert len(found.series[0]) == 8000
+    assert found.notes == ()
+
+
 def test_numbers_as_times_and_several_series(tmp_path):
     parts = [
         pd.DataFrame({"t": np.arange(60) * 0.5, "who": who, "x": np.sin(np.arange(60) + i)})
