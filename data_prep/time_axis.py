@@ -175,8 +175,16 @@ def on_grid(
     """Return the number of each row's step ``[N]``, whether the row is kept ``[N]``, and notes.
 
     Of rows of one series at one step the first is kept.
+
+    Raises:
+        ValueError: If most times are not on the grid.
     """
     off = np.abs(axis.offset(seconds))
+    if (off > TOLERANCE).mean() > IRREGULAR:
+        raise ValueError(
+            f"{(off > TOLERANCE).mean():.0%} of the times are not on the grid of {axis.step_text} "
+            f"from {axis.times(np.zeros(1))[0]} on; resample the table"
+        )
     steps = np.round((seconds - axis.origin) / axis.step).astype(np.int64)
     notes = []
     if (off > TOLERANCE).any():

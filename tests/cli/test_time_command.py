@@ -128,6 +128,17 @@ def test_plot_redraws(run):
     assert (run / "plots" / "fan.png").stat().st_size > 5000
 
 
+def test_training_is_resumed(tmp_path, capsys):
+    path, folder = tmp_path / "h.csv", tmp_path / "r"
+    series(200).to_csv(path, index=False)
+    arguments = ["train", path, "--time", "hour", "--out", folder, "--quiet", *QUICK]
+    assert tfp_maf_command(*arguments) == 0
+    assert tfp_maf_command(*arguments, "--resume", "--max-epochs", 3) == 0
+    assert json.loads((folder / "metrics.json").read_text())["epochs"] == 3
+    line = fails(capsys, *arguments, "--resume", "--past", 7)
+    assert "is not of this training run" in line
+
+
 def test_several_series_without_what_is_given(tmp_path):
     parts = [series(120, seed=i).assign(place=name) for i, name in enumerate(["a", "b"])]
     path, out = tmp_path / "two.csv", tmp_path / "q.csv"

@@ -166,6 +166,9 @@ def test_bad_tables(tmp_path):
         columns = load(path, time=["when"]).columns
         others = TimeColumns.from_json(columns.to_json() | {"modelled": ["y", "count"]})
         read_more(path, others)
+    offset = frame.assign(when=frame["when"] + np.timedelta64(20, "s"))
+    with pytest.raises(ValueError, match="100% of the times are not on the grid of 1 min from"):
+        read_more(written(offset, tmp_path, "offset.csv"), columns)
     texts = frame.astype({"when": str})
     texts.loc[7, "when"] = "soon"
     with pytest.raises(ValueError, match="row 8: 'soon' is not a time"):

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.stats import kstest, norm
 from series import var_series
 
 from tfp_maf.networks.past import ENCODERS
@@ -96,6 +97,27 @@ def test_each_step_has_a_density_that_integrates_to_one():
     rows = np.concatenate([model.rows(model.stretch(each, None, 2)) for each in series])
     density = np.exp(model.density.step_log_prob(rows)[:, 0])
     assert np.trapezoid(density, grid) == pytest.approx(1, abs=2e-3)
+
+
+@pytest.mark.parametrize("conditional", ["maf", "maf_mog", "nsf"])
+def test_the_noise_has_the_density_that_the_steps_have(conditional):
+    model = small(conditional)
+    x, known = steps()
+    noise = model.step_noise(x, known)
+    assert noise.shape == x.shape
+    jacobian = np.empty([2, 2])
+    for i in range(2):
+        sides = []
+        for by in (0.01, -0.01):
+            moved = x.copy()
+            moved[6, i] += by
+            sides.append(model.step_noise(moved, known)[6])
+        jacobian[:, i] = (sides[0] - sides[1]) / 0.02
+    log_p = norm.logpdf(noise[6]).sum() + np.log(abs(np.linalg.det(jacobian)))
+    assert log_p == pytest.approx(model.step_log_prob(x, known)[6], abs=0.02)
+    holed = x.copy()
+    holed[3, 0] = np.nan
+    assert np.isnan(model.step_noise(holed, known)[3]).all()
 
 
 def test_units_change_the_density_by_their_factor():
@@ -215,6 +237,9 @@ def test_a_known_density_is_found(varying):
     )  # fmt: skip
     found = model.step_log_prob(x, first=22_000)
     assert found.mean() == pytest.approx(log_p[22_000:].mean(), abs=0.02)
+    noise = model.step_noise(x, first=22_000)
+    for column in noise.T:
+        assert kstest(column, "norm").statistic < 0.05
     # Forecasts: what truly comes next is within an 80 % interval as often as it should be.
     origins = np.arange(22_010, 23_990, 10)
     pasts = np.stack([x[t - 4 : t] for t in origins])

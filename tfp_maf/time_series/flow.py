@@ -234,6 +234,20 @@ class TimeFlow:
         found = np.where(self.layout.weights(rows) > 0, found, np.nan)
         return found.reshape(-1)[: len(stretch.x) - first]
 
+    def step_noise(self, x: Any, known: Any = None, *, first: int = 0) -> np.ndarray:
+        """Return each step's noise ``[T - first, D]``: standard normal if the model is right.
+
+        ``Phi`` of it is the probability integral transform, of each column given the past and the
+        columns before it. The arguments are those of :meth:`step_log_prob`.
+        """
+        stretch = self.stretch(x, known, first)
+        rows = self.rows(stretch).astype(self.flow.dtype)
+        size = self.event_size
+        each = self.density.program.flow_rows(tf.constant(rows)).numpy()
+        noise = self.flow.noise(each[:, :size], each[:, size:]).numpy().astype(np.float64)
+        noise[self.layout.weights(rows).ravel() == 0] = np.nan
+        return noise[: len(stretch.x) - first]
+
     def log_prob(self, x: Any, known: Any = None, *, first: int = 0) -> float:
         """Return the log-likelihood of a series' complete steps, in nats.
 

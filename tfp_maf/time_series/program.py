@@ -30,6 +30,23 @@ class WindowProgram:
     def __init__(self, encoder: PastEncoder, flow: Flow, layout: Layout):
         self.encoder, self.flow, self.layout = encoder, flow, layout
 
+    def flow_rows(self, rows: tf.Tensor, weights: Sequence[Any] | None = None) -> tf.Tensor:
+        """Return the flow's rows ``[N length, D + C + K]``: events, contexts, known inputs.
+
+        Args:
+            rows: windows, ``[N, row_size]``, N static.
+            weights: of the encoder; None takes its variables.
+        """
+        layout, n = self.layout, rows.shape[0]
+        events = tf.reshape(rows[:, : layout.events_size], [n, layout.length, layout.event_size])
+        inputs = tf.reshape(
+            rows[:, layout.events_size : -layout.length], [n, layout.steps, layout.input_size]
+        )
+        contexts = self.encoder(inputs[:, :-1], weights)[:, layout.past - 1 :]
+        known = inputs[:, layout.past :, 2 * layout.event_size :]
+        each = tf.concat([events, contexts, known], axis=2)
+        return tf.reshape(each, [n * layout.length, each.shape[2]])
+
     def step_log_prob(self, rows: tf.Tensor, weights: Sequence[Any] | None = None) -> tf.Tensor:
         """Return log-likelihoods ``[N, length]`` of the scored steps of rows.
 
@@ -38,22 +55,14 @@ class WindowProgram:
             weights: of the encoder, then the flow's, packed; None takes the variables themselves,
                 and the flow's own bijectors.
         """
-        layout, count, n = self.layout, len(self.encoder.weights), rows.shape[0]
-        events = tf.reshape(rows[:, : layout.events_size], [n, layout.length, layout.event_size])
-        inputs = tf.reshape(
-            rows[:, layout.events_size : -layout.length], [n, layout.steps, layout.input_size]
-        )
-        of_encoder = None if weights is None else list(weights[:count])
-        contexts = self.encoder(inputs[:, :-1], of_encoder)[:, layout.past - 1 :]
-        known = inputs[:, layout.past :, 2 * layout.event_size :]
-        each = tf.concat([events, contexts, known], axis=2)
-        each = tf.reshape(each, [n * layout.length, each.shape[2]])
         if weights is None:
-            log_prob = self.flow.tfp_log_prob(each)
+            log_prob = self.flow.tfp_log_prob(self.flow_rows(rows))
         else:
             assert self.flow.compiled is not None
+            count = len(self.encoder.weights)
+            each = self.flow_rows(rows, list(weights[:count]))
             log_prob = self.flow.compiled.program.log_prob(each, list(weights[count:]))
-        return tf.reshape(log_prob, [n, layout.length])
+        return tf.reshape(log_prob, [rows.shape[0], self.layout.length])
 
     def log_prob(
         self, rows: tf.Tensor, weights: Sequence[Any] | None = None, statistics: Any = None
