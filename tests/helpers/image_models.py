@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from tfp_maf.flows.image_attention import build_image_transformer, build_pixelsnail
 from tfp_maf.flows.pixelcnn import build_patch_made, build_pixelcnn, build_pixelcnn_pp
 
 SMALL = {"num_layers": 2, "features": 12}
 PATCHES = {"hidden_units": (20, 20), **SMALL}
+ATTENTION = {"hidden_units": (20, 20), "heads": 2, **SMALL}
 BUILD = {
     "pixelcnn": lambda shape, **options: build_pixelcnn(shape, **SMALL, **options),
     "gated": lambda shape, **options: build_pixelcnn(shape, gated=True, **SMALL, **options),
@@ -14,6 +16,10 @@ BUILD = {
         shape, num_layers=1, features=6, dropout=0.1, **options
     ),
     "patch_made": lambda shape, **options: build_patch_made(shape, patch=2, **PATCHES, **options),
+    "pixelsnail": lambda shape, **options: build_pixelsnail(shape, patch=1, **ATTENTION, **options),
+    "image_transformer": lambda shape, **options: build_image_transformer(
+        shape, patch=2, block=(1,), memory=(16,), **ATTENTION, **options
+    ),
 }
 # Pixels of grey and of three colours.
 PIXELS = {
@@ -21,7 +27,13 @@ PIXELS = {
     "categorical": {"levels": 3},
     "logistic": {"levels": 4, "pixels": "logistic", "components": 2},
 }
-TINY = ("pixelcnn", "gated", "patch_made")  # PixelCNN++ halves images twice
+TINY = (
+    "pixelcnn",
+    "gated",
+    "patch_made",
+    "pixelsnail",
+    "image_transformer",
+)  # PixelCNN++ halves images twice
 every_tiny_network = pytest.mark.parametrize("name", TINY)
 every_network = pytest.mark.parametrize(
     "name", [*TINY, pytest.param("pixelcnn_pp", marks=pytest.mark.slow)]

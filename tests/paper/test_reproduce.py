@@ -1,6 +1,8 @@
+import dataclasses
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,7 +52,12 @@ def done(power_folder, tmp_path_factory):
 def test_every_model_can_be_built(name):
     model = catalogue.MODELS[name]
     flow = model.build(
-        6, hidden_units=(8, 8), activation="relu", log_scale_bound="auto", num_labels=3, seed=0
+        (4, 4) if model.is_of_images else 6,
+        hidden_units=(8, 8),
+        activation="relu",
+        log_scale_bound="auto",
+        num_labels=3,
+        seed=0,
     )
     assert flow.conditioning.size == (3 if name.endswith("_conditional") else 0)
     assert flow.trainable_variables
@@ -148,6 +155,37 @@ def test_images_have_bits_and_samples(digits, tmp_path):
     assert conditional["accuracy"] == (by_label.argmax(axis=0) == splits.labels.test).mean()
 
 
+def test_a_small_tarflow_on_images(digits, tmp_path, monkeypatch, capsys):
+    small = {"patch": 14, "num_blocks": 2, "layers": 1, "width": 8, "heads": 1}
+    training = {"batch_size": 25, "clip_norm": 1.0, "max_epochs": 2} | catalogue.COSINE
+    model = catalogue.MODELS["tarflow"]
+    changed = dataclasses.replace(model, arguments=small, training=training)
+    monkeypatch.setitem(catalogue.REPRODUCED, "tarflow", changed)
+    out = tmp_path / "out"
+    arguments = ["reproduce", "mnist", "--data", digits[0], "--out", out, "--models", "tarflow"]
+    assert tfp_maf_command(*arguments) == 0
+    metrics = json.loads((out / "tarflow" / "metrics.json").read_text())
+    assert metrics["arguments"]["image_shape"] == [28, 28]
+    assert metrics["training"] == training | {"learning_rate": 1e-3}
+    assert metrics["epochs"] == 2
+    assert (out / "samples_tarflow.png").stat().st_size > 1000
+    assert "TarFlow" in (out / "results.md").read_text()
+
+
+@pytest.mark.parametrize(("warmup", "rates"), [(0.0, [1e-3, 5e-4, 0]), (0.5, [0, 1e-3, 0])])
+def test_a_rate_on_a_cosine_ends_at_zero(warmup, rates):
+    splits = SimpleNamespace(train=np.zeros([105, 1]))
+    options = {"learning_rate": 1e-3, "batch_size": 10, "max_epochs": 3}
+    train, given = protocol._as_fit_takes_them(
+        options | {"schedule": "cosine", "warmup": warmup}, splits
+    )
+    rate = given["learning_rate"]
+    assert [float(rate(step)) for step in (0, 15, 30)] == pytest.approx(rates, abs=1e-9)
+    assert given["max_epochs"] == given["patience"] == 3
+    assert "warmup" not in given
+    assert protocol._as_fit_takes_them(options, splits)[1] == options
+
+
 def test_a_diverged_model_says_so(power_folder, tmp_path, capsys):
     assert reproduce(power_folder, tmp_path, "made", "--learning-rate", "1e12") == 2
     assert "diverged: the loss is not finite at epoch 1" in capsys.readouterr().out
@@ -213,6 +251,7 @@ def test_errors(power_folder, tmp_path, capsys):
     line = fails(capsys, *base, "--models", "made_conditional")
     assert "made_conditional" in line
     assert "has no labels" in line
+    assert "tarflow: " in fails(capsys, *base, "--models", "tarflow")
     missing = ["reproduce", "hepmass", "--data", tmp_path / "none", "--out", tmp_path / "o"]
     assert "1000_train.csv" in fails(capsys, *missing)
     (tmp_path / "o" / "made").mkdir(parents=True, exist_ok=True)

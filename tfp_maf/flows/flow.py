@@ -17,6 +17,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow.python.eager import record
 
+from tfp_maf.bijectors.attention import AttentionLayer, one_pass_log_prob
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.standardise import Standardise
 from tfp_maf.bijectors.support import Support
@@ -35,7 +36,7 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 
 try:
     from tfp_maf.xla.compiled import CompiledFlow, compile_flow
-    from tfp_maf.xla.row_chunks import RowChunks
+    from tfp_maf.xla.row_chunks import SIZES, RowChunks
 except ModuleNotFoundError as error:
     # Without the folder xla/ flows are slower, but otherwise the same.
     if not (error.name or "").startswith("tfp_maf.xla"):
@@ -66,6 +67,7 @@ class Flow(tf.Module):
         support: range of each column, None for the whole line.
         row_by_row: whether the bijectors treat each row by itself and XLA can compile them, so
             that rows may be scored in padded chunks.
+        most_rows: largest number of rows in such a chunk, 100, 1,000 or 10,000.
     """
 
     steps_per_call = 250  # in training, before checkpoints and progress bar have their turn
@@ -81,6 +83,7 @@ class Flow(tf.Module):
         base: Any = None,
         conditioning: Conditioning | None = None,
         row_by_row: bool = False,
+        most_rows: int = SAMPLE_CHUNK,
         support: Sequence[Support | None] | None = None,
         dtype: str = "float32",
     ):
@@ -114,10 +117,12 @@ class Flow(tf.Module):
         self._graph_data = tf.function(self._tfp_data)
         self.compiled: CompiledFlow | None = None
         self._row_chunks = None
+        self._sample_chunk = min(SAMPLE_CHUNK, 10 * most_rows)
         if compile_flow is not None:
             self.compiled = compile_flow(bijectors, base, masks, event_size=event_size, dtype=dtype)
             if row_by_row and self.compiled is None:
-                self._row_chunks = RowChunks(self.tfp_log_prob)
+                sizes = tuple(size for size in SIZES if size <= most_rows)
+                self._row_chunks = RowChunks(self.tfp_log_prob, sizes=sizes)
 
     @property
     def bijectors(self) -> list[Any]:
@@ -214,7 +219,7 @@ class Flow(tf.Module):
         chunks, start = [], 0
         noise = None if rng is not None else self._noise(n, seed)
         while start < n:
-            stop = min(start + SAMPLE_CHUNK, n)
+            stop = min(start + self._sample_chunk, n)
             drawn: Any
             if rng is not None:
                 drawn = rng.standard_normal([stop - start, self.noise_size]).astype(self.dtype)
@@ -340,6 +345,8 @@ class Flow(tf.Module):
         """Return log-likelihoods ``[N]`` of joined rows ``[N, D + C]``, by TFP's bijectors."""
         z, condition = self.split(rows)
         distribution = self._inner_training if training else self._inner
+        if any(isinstance(bijector, AttentionLayer) for bijector in self.bijectors):
+            return one_pass_log_prob(distribution, z, **self._keywords(condition))
         return distribution.log_prob(z, **self._keywords(condition))
 
     def _tfp_noise(self, rows: tf.Tensor) -> tf.Tensor:

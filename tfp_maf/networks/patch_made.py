@@ -112,7 +112,38 @@ class MaskedLayer(tf.Module):
         )
 
 
-class PatchMade(ImageNetwork):
+class WithinSites(ImageNetwork):
+    """Network with a MADE within each site, which sees the context: a base class.
+
+    Attributes:
+        within: the MADE.
+    """
+
+    within: ContextMade
+
+    def made_within(
+        self, context_size: int, hidden_units: list[int], *, rng: np.random.Generator, dtype: str
+    ) -> ContextMade:
+        """Return a new MADE over a site's values."""
+        degrees, output_degrees = value_degrees(self.sites, self.pixels)
+        return ContextMade(
+            degrees,
+            output_degrees,
+            context_size=context_size,
+            hidden_units=hidden_units,
+            output_bias=np.tile(self.pixels.initial_bias(rng), self.sites.pixels),
+            rng=rng,
+            dtype=dtype,
+        )
+
+    def outputs(self, context: tf.Tensor, site: tf.Tensor) -> tf.Tensor:
+        """See :class:`ImageNetwork`."""
+        found = self.within(site, context)
+        shape = [self.sites.pixels, self.pixels.outputs]
+        return tf.reshape(found, tf.concat([tf.shape(found)[:-1], shape], axis=0))
+
+
+class PatchMade(WithinSites):
     """MADE within patches over a residual network of masked convolutions between them.
 
     Args:
@@ -167,15 +198,7 @@ class PatchMade(ImageNetwork):
         self.of_condition = condition_biases(
             condition_size, [features] * (1 + num_layers), **options
         )
-        degrees, output_degrees = value_degrees(sites, pixels)
-        self.within = ContextMade(
-            degrees,
-            output_degrees,
-            context_size=features,
-            hidden_units=hidden_units,
-            output_bias=np.tile(pixels.initial_bias(rng), sites.pixels),
-            **options,
-        )
+        self.within = self.made_within(features, hidden_units, **options)
 
     def context(self, view: View, above: list[tf.Tensor], condition: tf.Tensor | None) -> tf.Tensor:
         """See :class:`ImageNetwork`."""
@@ -188,12 +211,6 @@ class PatchMade(ImageNetwork):
             inner = tf.nn.relu(look(tf.nn.relu(h), view) + given(i + 1))
             h += mix(view.dropped(inner, self.dropout), view)
         return tf.nn.relu(h)
-
-    def outputs(self, context: tf.Tensor, site: tf.Tensor) -> tf.Tensor:
-        """See :class:`ImageNetwork`."""
-        found = self.within(site, context)
-        shape = [self.sites.pixels, self.pixels.outputs]
-        return tf.reshape(found, tf.concat([tf.shape(found)[:-1], shape], axis=0))
 
 
 def value_degrees(sites: Sites, pixels: Pixels) -> tuple[np.ndarray, np.ndarray]:

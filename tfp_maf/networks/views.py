@@ -18,6 +18,8 @@ import tensorflow as tf
 
 Offsets = tuple[tuple[int, int], ...]
 HERE: Offsets = ((0, 0),)
+# Offsets whose cache holds every site: attention looks at any of them.
+ANYWHERE: Offsets = ((-1, 0), (0, 0))
 
 
 class View(Protocol):
@@ -46,6 +48,18 @@ class View(Protocol):
                 finer grid, F for each.
             scale: even.
         """
+
+    def sequence(self, x: tf.Tensor) -> tf.Tensor:
+        """Return features ``[..., F]`` as those of Q sites in raster order, ``[N, Q, F]``."""
+
+    def from_sequence(self, y: tf.Tensor) -> tf.Tensor:
+        """Return ``[N, Q, F]`` as features ``[..., F]``."""
+
+    def remembered(self, x: tf.Tensor) -> tf.Tensor:
+        """Return features of all sites in raster order, ``[N, H W, F]``; zero where unknown."""
+
+    def places(self, width: int) -> tf.Tensor:
+        """Return the numbers ``[Q]`` of the view's sites in raster order."""
 
     def everywhere(self, vector: tf.Tensor) -> tf.Tensor:
         """Return a vector per image, ``[N, F]``, so that it adds to features."""
@@ -103,6 +117,23 @@ class WholeImage:
         parts = tf.reshape(x, [-1, height, width, 2, 2, features])
         fine = tf.transpose(parts, [0, 1, 3, 2, 4, 5])
         return tf.reshape(fine, [-1, 2 * height, 2 * width, features])
+
+    def sequence(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.reshape(x, [-1, x.shape[1] * x.shape[2], x.shape[3]])
+
+    def from_sequence(self, y: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.reshape(y, [-1, *self.image.shape[1:3], y.shape[-1]])
+
+    def remembered(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        self.looks.append(Look(ANYWHERE, int(x.shape[-1])))
+        return self.sequence(x)
+
+    def places(self, width: int) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.range(self.image.shape[1] * width)
 
     def everywhere(self, vector: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""
@@ -239,6 +270,23 @@ class OneRow:
         parts = tf.reshape(x, [width, -1, 2, 2, features])[:, :, self.row // (scale // 2) % 2]
         return tf.reshape(tf.transpose(parts, [0, 2, 1, 3]), [2 * width, -1, features])
 
+    def sequence(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.transpose(x, [1, 0, 2])
+
+    def from_sequence(self, y: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return tf.transpose(y, [1, 0, 2])
+
+    def remembered(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        self.neighbours(x, ANYWHERE)
+        return tf.transpose(self.caches[self._next - 1][self.width :], [1, 0, 2])
+
+    def places(self, width: int) -> tf.Tensor:
+        """See :class:`View`."""
+        return self.row * width + tf.range(width)
+
     def everywhere(self, vector: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""
         return vector
@@ -297,6 +345,24 @@ class OneSite:
         """See :class:`View`."""
         parts = tf.reshape(x, [-1, 2, 2, x.shape[1] // 4])
         return parts[:, self.row // (scale // 2) % 2, self.column // (scale // 2) % 2]
+
+    def sequence(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return x[:, None]
+
+    def from_sequence(self, y: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        return y[:, 0]
+
+    def remembered(self, x: tf.Tensor) -> tf.Tensor:
+        """See :class:`View`."""
+        self.neighbours(x, ANYWHERE)
+        i = self._next - 1
+        return tf.transpose(self.caches[i][self.shapes[i].width :], [1, 0, 2])
+
+    def places(self, width: int) -> tf.Tensor:
+        """See :class:`View`."""
+        return (self.row * width + self.column)[None]
 
     def everywhere(self, vector: tf.Tensor) -> tf.Tensor:
         """See :class:`View`."""

@@ -60,7 +60,8 @@ def train_model(
             them.
         seed: seed of weights and shuffles.
         options: options of :func:`tfp_maf.fit` that replace the paper's; with ``redraw``, each
-            epoch has its own binarisation of the training images.
+            epoch has its own binarisation of the training images; with ``schedule="cosine"``, the
+            learning rate rises in the share ``warmup`` of all steps, and then falls to 0.
 
     Returns:
         The metrics, as written to ``metrics.json``.
@@ -74,7 +75,7 @@ def train_model(
     if model.of_levels:
         networks = networks | {"levels": splits.space.levels}
     flow = model.build(
-        splits.space.shape if model.of_levels else splits.train.shape[1],
+        splits.space.shape if model.is_of_images else splits.train.shape[1],
         **networks,
         num_labels=labels.count if labels else 0,
         seed=seed,
@@ -113,7 +114,7 @@ def train_model(
 def _training_options(model: Model) -> dict[str, Any]:
     """Return the options of :func:`tfp_maf.fit` that are a model's own."""
     if not model.of_levels:
-        return {"learning_rate": model.learning_rate}
+        return {"learning_rate": model.learning_rate} | model.training
     return OF_LEVELS | {"learning_rate": model.learning_rate, "schedule": "cosine"}
 
 
@@ -131,11 +132,15 @@ def _as_fit_takes_them(
             raise ValueError(f"{splits.source} was not binarised: leave out --redraw")
         train, options["redraw"] = splits.intensities, binarise
     if options.pop("schedule", None):
-        epochs = options["max_epochs"]
+        epochs, rate = options["max_epochs"], options["learning_rate"]
         steps = epochs * (len(train) // options.get("batch_size", 100))
-        warmup = max(1, round(WARMUP * steps))
+        warmup = options.pop("warmup", WARMUP)
+        rising = max(1, round(warmup * steps)) if warmup else 0
         options["learning_rate"] = tf_keras.optimizers.schedules.CosineDecay(
-            0.0, max(steps - warmup, 1), warmup_target=options["learning_rate"], warmup_steps=warmup
+            0.0 if warmup else rate,
+            max(steps - rising, 1),
+            warmup_target=rate if warmup else None,
+            warmup_steps=rising,
         )
         options["patience"] = options.get("patience", epochs)
     return train, options

@@ -130,6 +130,8 @@ def _why_not(model: str, loaded: dict[bool, Splits]) -> str | None:
     splits = loaded[REPRODUCED[model].of_levels]
     if REPRODUCED[model].is_conditional and splits.labels is None:
         return f"{splits.source} has no labels to condition on"
+    if REPRODUCED[model].is_of_images and splits.space is None:
+        return f"{splits.source} has no images: it is for mnist and cifar10"
     if model.startswith("nsf") and splits.space is not None:
         return "splines act between -3 and 3, but most pixel logits lie outside"
     return None

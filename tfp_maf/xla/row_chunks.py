@@ -25,7 +25,7 @@ def chunk_size(rows: int, sizes: tuple[int, ...] = SIZES) -> int:
     for size in sizes[:-1]:
         if rows <= MOST_CHUNKS * size:
             return size
-    return sizes[-1] if rows >= sizes[-1] else sizes[-2]
+    return sizes[-1] if rows >= sizes[-1] or len(sizes) == 1 else sizes[-2]
 
 
 class RowChunks:
