@@ -29,7 +29,10 @@ def load(folder: object = None) -> Splits:
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(SHUFFLE_SEED).permutation(len(images))
     places = np.split(order, [len(order) - 399, len(order) - 200])
-    of_parts = Labels(*(labels[place].astype(np.int64) for place in places), count=10)
+    train, validation, test = (labels[place].astype(np.int64) for place in places)
     return level_splits(
-        [images[place] for place in places], of_parts, space=SPACE, source="sklearn.datasets"
+        [images[place] for place in places],
+        Labels(train, validation, test, count=10),
+        space=SPACE,
+        source="sklearn.datasets",
     )

@@ -38,6 +38,8 @@ class Size:
         digits_features: of their Gated PixelCNN.
         tarflow_epochs: of TarFlow on scikit-learn's digits.
         tarflow_network: blocks, layers per block, and width.
+        time_rows: of the stand-in for the gas sensors, in time order.
+        time_epochs: most of each density of them.
     """
 
     moons: tuple[int, int] = (10_000, 40)
@@ -55,6 +57,8 @@ class Size:
     digits_features: int = 24
     tarflow_epochs: int = 80
     tarflow_network: tuple[int, int, int] = (3, 1, 32)
+    time_rows: int = 10_500
+    time_epochs: int = 26
 
 
 def data(name: str, *, download: bool = False) -> Path | None:
@@ -89,6 +93,8 @@ SMALL = Size(
     digits_features=4,
     tarflow_epochs=1,
     tarflow_network=(1, 1, 8),
+    time_rows=2_500,
+    time_epochs=1,
 )
 SIZE = SMALL if os.environ.get(VARIABLE) == "small" else FULL
 PROGRESS = VARIABLE not in os.environ  # run.py sets it, and keeps no progress bars

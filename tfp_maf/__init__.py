@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tfp_maf.flows.pixelcnn import build_patch_made, build_pixelcnn, build_pixelcnn_pp
     from tfp_maf.flows.realnvp import build_realnvp
     from tfp_maf.flows.tarflow import build_tarflow
+    from tfp_maf.time_series.flow import TimeFlow
+    from tfp_maf.time_series.sampling import sample_paths
     from tfp_maf.training.batch_statistics import set_batch_statistics
     from tfp_maf.training.history import History
     from tfp_maf.training.loop import TrainingDiverged, fit
@@ -47,6 +49,7 @@ _HOME = {
     "ImageModel": "flows.images",
     "SequenceFlow": "estimators.sequence",
     "Support": "bijectors.support",
+    "TimeFlow": "time_series.flow",
     "TrainingDiverged": "training.loop",
     "build_gaussian": "flows.gaussian",
     "build_image_transformer": "flows.image_attention",
@@ -65,6 +68,7 @@ _HOME = {
     "fit": "training.loop",
     "fit_gaussian": "flows.gaussian",
     "load_flow": "flows.loading",
+    "sample_paths": "time_series.sampling",
     "set_batch_statistics": "training.batch_statistics",
 }
 
@@ -77,6 +81,7 @@ __all__ = [
     "ImageModel",
     "SequenceFlow",
     "Support",
+    "TimeFlow",
     "TrainingDiverged",
     "build_gaussian",
     "build_image_transformer",
@@ -95,6 +100,7 @@ __all__ = [
     "fit",
     "fit_gaussian",
     "load_flow",
+    "sample_paths",
     "set_batch_statistics",
 ]
 

@@ -14,6 +14,7 @@ from tfp_maf.data_prep import digits, mnist, power
 from tfp_maf.evaluation import baselines
 from tfp_maf.flows import catalogue
 from tfp_maf.paper import protocol, published
+from tfp_maf.paper import reproduce as run_reproduce
 
 TRAINED = ("gaussian", "made", "made_mog", "realnvp_5", "maf_mog_5")  # others take long to compile
 QUICK = ["--hidden-units", "8", "--max-epochs", "2"]
@@ -261,3 +262,23 @@ def test_the_command_names_all_data_sets_and_models():
     assert set(options.DATASETS) == set(published.DATASETS)
     assert set(options.REPRODUCED) == set(published.REPRODUCED)
     assert {*catalogue.UNCONDITIONAL, *catalogue.OF_IMAGES} == set(options.MODELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "models", "levels"),
+    [
+        ("mnist", (), [None]),
+        ("mnist", ("made", "pixelcnn_pp"), [None, 256]),
+        ("mnist", ("pixelcnn_conditional",), [256]),
+        ("mnist_binary", (), [2]),
+        ("mnist_binary", ("made",), [2]),
+    ],
+)
+def test_flows_take_logits_and_models_of_images_levels(digits, name, models, levels):
+    loaded = run_reproduce._load(name, str(digits[0]), seed=0, models=models)
+    found = {kind: getattr(splits.space, "levels", None) for kind, splits in loaded.items()}
+    assert sorted(found.values(), key=str) == sorted(levels, key=str)
+    assert all(kind == (value is not None) for kind, value in found.items())
+    for model in models:
+        unfit = run_reproduce._why_not(model, loaded)
+        assert (unfit is not None) == (name == "mnist_binary" and model == "made")

@@ -130,7 +130,7 @@ class PixelCNNpp(ImageNetwork):
             return convolution_mask(KERNEL, n_in, n_out, mask_type=mask_type)
 
         def blocks(mask: Any, shortcut: int) -> list[GatedBlock]:
-            keywords = {"condition_size": condition_size, "dropout": dropout}
+            keywords: dict[str, Any] = {"condition_size": condition_size, "dropout": dropout}
             return [
                 GatedBlock(mask, n, shortcut=shortcut, **keywords, **options)
                 for _ in range(num_layers * len(SCALES))
