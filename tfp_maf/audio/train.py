@@ -131,7 +131,7 @@ def train_audio(
             "skipped": clips.skipped,
             "wanted_false_alarms": false_alarms,
             "threshold": listener.threshold.to_json(),
-            "seconds": seconds,
+            "seconds": None if resume else seconds,  # of all that it took
             "milliseconds_a_clip": _milliseconds(listener, parts["test"].samples),
             "versions": versions(),
         }
