@@ -178,15 +178,10 @@ def tables(results: dict) -> str:
         for name, each in results.items()
         if each["noise_alone"]
     ]
-    about = [
-        [
-            name,
-            str(each["runs"]),
-            written("{:.0f} ± {:.0f}", each["seconds"]),
-            f"{each['milliseconds_a_clip']:.0f}",
-        ]
-        for name, each in results.items()
-    ]
+    about = []
+    for name, each in results.items():
+        seconds = written("{:.0f} ± {:.0f}", each["seconds"])
+        about.append([name, str(each["runs"]), seconds, f"{each['milliseconds_a_clip']:.0f}"])
     parts = [
         "Clips as they were recorded, at one threshold:\n",
         markdown([*first, *titles], rows_of(results, clean)),
