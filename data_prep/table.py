@@ -68,7 +68,7 @@ def load(
     path = Path(path)
     reading = Reading(separator, decimal, encoding, header, tuple(na), tuple(columns))
     raw = read_table.read(path, reading)
-    _require(
+    require_columns(
         raw.frame.columns,
         path,
         {
@@ -102,7 +102,7 @@ def load(
     return dataclasses.replace(splits, weights=of_train)
 
 
-def _require(found: Sequence[str], path: Path, wanted: dict[str, Any]) -> None:
+def require_columns(found: Sequence[str], path: Path, wanted: dict[str, Any]) -> None:
     """Check that the columns that the user names are there.
 
     Raises:

@@ -74,6 +74,13 @@ def test_generated_inputs_are_tallied(name):
     run(HERE / f"{name}.py", "--examples", 2)
 
 
+@pytest.mark.slow
+def test_cached_sampling_is_timed():
+    found = json.loads(run(HERE / "cached_sampling.py", "--samples", 2, "--small"))
+    assert found["largest difference"] < 1e-5
+    assert found["cached"] > 0 < found["naive"]
+
+
 @pytest.mark.parametrize("name", ["run", "kill", "audio"])
 def test_the_long_ones_start(name):
     run(HERE / f"{name}.py", "--help")
@@ -98,3 +105,37 @@ def test_the_quality_of_tables_models_is_measured(name, tmp_path):
         assert "**" in out.with_suffix(".md").read_text()
     else:
         assert all(0 <= value <= 1 for value in row.values())
+
+
+@pytest.mark.slow
+def test_drawing_images_is_timed():
+    arguments = ["--side", "8", "--images", "10", "--models", "patch_made", "--theirs"]
+    found = json.loads(run(HERE / "image_samples.py", *arguments))
+    assert found["patch_made"]["naive / cached"] > 0
+    assert found["tfd.PixelCNN"]["naive_s"] > 0
+
+
+@pytest.mark.slow
+def test_series_are_compared(tmp_path):
+    rng = np.random.default_rng(0)
+    minutes = pd.date_range("2024-01-01", periods=2000, freq="min")
+    walk = rng.normal(size=2000).cumsum()
+    power = pd.DataFrame({"Date": minutes.strftime("%d/%m/%Y"), "Time": minutes.strftime("%X")})
+    power = power.assign(Global_active_power=walk, Global_reactive_power=0.0, Voltage=240 + walk,
+                         Global_intensity=0.0, Sub_metering_1=rng.integers(0, 3, 2000))  # fmt: skip
+    (tmp_path / "power").mkdir()
+    file = tmp_path / "power" / "household_power_consumption.txt"
+    power.to_csv(file, index=False, sep=";")
+    models = ["last value", "MAF without time", "vector autoregression", "gru, MAF"]
+    options = ["--epochs", 1, "--past", 10, "--origins", 2, "--series", "power"]
+    folders = ["--data", tmp_path, "--runs", tmp_path / "runs", "--out", tmp_path / "out"]
+    run(HERE / "time_series.py", *folders, *options, "--models", ";".join(models))
+    found = json.loads((tmp_path / "out" / "time.json").read_text())["series"]["power"]["models"]
+    assert list(found) == models
+    for name in models[1:]:
+        assert found[name]["test"]["steps"] == 200
+        assert found[name]["breaks"]["stuck"]["of"] > 0
+    for name in (models[0], *models[2:]):
+        assert found[name]["forecasts"]["60"]["energy_score"] > 0
+    page = (tmp_path / "out" / "time.md").read_text()
+    assert all(f"| {name} |" in page for name in models)

@@ -21,17 +21,24 @@ from tfp_maf.cli.options import (
     AUDIO_NORMAL,
     AUDIO_WORD,
     DATASETS,
+    ENCODERS,
     MODELS,
+    PAST,
     RECORDINGS,
+    REPRODUCED,
     RUN,
     SEED,
+    TABLE_MODELS,
+    TIME_MODELS,
     hidden_units_of,
     models_of,
     names_of,
     positive,
+    quantiles_of,
     reading_options,
     split_of,
     table_options,
+    time_options,
     values_of,
 )
 from tfp_maf.data_prep.reading import Reading
@@ -75,6 +82,7 @@ def cli() -> None:
     "--weight", metavar="COLUMN", help="Column of a table with each row's weight in training."
 )
 @table_options
+@time_options
 @reading_options
 @click.option("--resume", is_flag=True, help="Resume the interrupted training run in --out.")
 @click.option(
@@ -197,12 +205,18 @@ def train(
     continuous: bool,
     models: tuple[str, ...],
     budget: float | None,
+    time: tuple[str, ...],
+    series: str | None,
+    past: int | None,
+    encoder: str | None,
     **options: Any,
 ) -> int:
     """Train a model on TARGET: gas, power, or the path of a table.
 
     Tables are .csv, .tsv, .txt, .json, .jsonl, .parquet, .feather, .xlsx, .npy and .npz files, also
     compressed; - is standard input. What is left out of a table is printed.
+
+    With --time, rows are modelled in time order, each given those before it; see forecast.
 
     With TARGET audio, train a detector of one spoken word on recordings named
     WORD/SPEAKER_nohash_N.wav, or on synthetic ones without --data; with --normal, a detector of
@@ -215,6 +229,40 @@ def train(
     settings = {name: value for name, value in options.items() if value is not None}
     of_audio = {name: settings.pop(name) for name in AUDIO if name in settings}
     reading = Reading(separator, decimal, encoding, False if no_header else None, na, columns)
+    if time:
+        unfit_time = {
+            "data": data is not None,
+            "weight": weight is not None,
+            "distribute": distribute,
+            "tensorboard": tensorboard,
+            "missing": missing != "auto",
+            "schema": schema is not None,
+            "continuous": continuous,
+        } | dict.fromkeys(of_audio, True)
+        for name, is_given in unfit_time.items():
+            if is_given:
+                raise click.UsageError(f"--{name.replace('_', '-')} does not apply with --time")
+        return _train_time(
+            target,
+            out=out,
+            options={
+                "time": time, "series": series, "given": given, "drop": drop, "reading": reading
+            },
+            models=models,
+            past=past or PAST,
+            encoder=encoder or ENCODERS[0],
+            resume=resume,
+            settings=settings,
+            budget=budget,
+            seed=seed,
+            as_json=as_json,
+        )  # fmt: skip
+    only_time = [name for name in models if name not in TABLE_MODELS]
+    if only_time:
+        raise click.UsageError(f"--model {only_time[0]} needs --time")
+    for name, value in (("series", series), ("past", past), ("encoder", encoder)):
+        if value is not None:
+            raise click.UsageError(f"--{name} needs --time, the column that holds the time")
     if target != "audio":
         recipe = of_audio.pop("recipe", None) if target == "gas" else None
         if recipe is not None:
@@ -301,6 +349,35 @@ def _train(job: Any, **options: Any) -> int:
     return _commands().train(job, **options)
 
 
+def _train_time(
+    target: str,
+    *,
+    out: str | None,
+    options: dict[str, Any],
+    models: tuple[str, ...],
+    resume: bool,
+    settings: dict[str, Any],
+    **given: Any,
+) -> int:
+    """Load a table in time order before TensorFlow is imported, and train on it."""
+    if len(models) > 1 or (models and models[0] not in TIME_MODELS):
+        raise click.UsageError(f"--model with --time is one of {', '.join(TIME_MODELS)}")
+    from tfp_maf.experiments.prepare import cleared_up
+    from tfp_maf.experiments.run import Run
+    from tfp_maf.experiments.time_run import TimeOptions
+
+    folder = out or Path("runs") / Path(target).stem
+    run = Run.resume(folder) if resume else Run.create(folder)
+    wanted = TimeOptions(**options)
+    with cleared_up(run, is_first=True):
+        table = wanted.load(target)
+    _commands()
+    from tfp_maf.experiments.time_train import train as train_on
+
+    conditional = models[0] if models else TIME_MODELS[0]
+    return train_on(run, table, wanted, conditional=conditional, settings=settings, **given)
+
+
 def _check_post_options(recipe: str, **given: bool) -> None:
     """Raise UsageError for a recipe that gas does not have, or an option that it does not take."""
     if recipe != "post":
@@ -335,7 +412,7 @@ def download(dataset: str, to: str | None) -> int:
 
 
 @cli.command()
-@click.argument("dataset", metavar="DATASET", type=click.Choice(DATASETS))
+@click.argument("dataset", metavar="DATASET", type=click.Choice(REPRODUCED))
 @click.option("--data", help="Folder with the files of DATASET. [default: data/DATASET]")
 @click.option(
     "--out",
@@ -347,7 +424,7 @@ def download(dataset: str, to: str | None) -> int:
     callback=models_of,
     metavar="NAME,NAME",
     help=f"Models to train, comma-separated: {', '.join(MODELS)}. Append _conditional to "
-    "condition a model on labels. [default: all unconditional models]",
+    "condition a model on labels. [default: all unconditional models that suit DATASET]",
 )
 @SEED
 @click.option(
@@ -355,40 +432,49 @@ def download(dataset: str, to: str | None) -> int:
     callback=hidden_units_of,
     metavar="N,N",
     help="Number of units in each hidden layer, comma-separated. [default: 100,100 for power and "
-    "gas; 1024 for mnist and cifar10; otherwise 512,512]",
+    "gas; 1024 for mnist and cifar10; otherwise 512,512; models of images have their own]",
 )
 @click.option(
     "--activation",
-    help="Keras activation of all models but Real NVP, such as tanh or relu. "
+    help="Keras activation of all models but Real NVP and TarFlow, such as tanh or relu. "
     "[default: tanh for gas; otherwise relu]",
 )
 @click.option(
     "--log-scale-bound",
     callback=positive,
     type=float,
-    help="Bound on each layer's log scale, in nats. [default: 2 for mnist and cifar10; otherwise "
-    "30 / number of layers, at most 8]",
+    help="Bound on each layer's log scale, in nats, of all models but TarFlow. [default: 2 for "
+    "mnist and cifar10; otherwise 30 / number of layers, at most 8]",
 )
 @click.option(
     "--learning-rate",
     callback=positive,
     type=float,
     help="Learning rate of Adam, for all models. [default: 0.001 for MADE, 0.0005 for neural "
-    "splines, otherwise 0.0001]",
+    "splines, otherwise 0.0001; 0.001 for TarFlow and 0.002 or 0.003 for other models of images, "
+    "falling to 0]",
 )
 @click.option(
     "--clip-norm",
     callback=positive,
     type=float,
-    help="Clip gradients to this global norm. [default: no clipping]",
+    help="Clip gradients to this global norm. [default: 1 for TarFlow, otherwise no clipping]",
 )
 @click.option(
-    "--max-epochs", type=click.IntRange(1), help="Maximum number of epochs. [default: 1000]"
+    "--max-epochs",
+    type=click.IntRange(1),
+    help="Maximum number of epochs. [default: 1000; 16 for TarFlow, 40 for other models of images]",
 )
 @click.option(
     "--patience",
     type=click.IntRange(1),
     help="Stop after this many epochs without a better validation score. [default: 30]",
+)
+@click.option(
+    "--redraw",
+    is_flag=True,
+    default=None,
+    help="mnist_binary: binarise the training images anew for each epoch. [default: once]",
 )
 def reproduce(
     dataset: str,
@@ -403,7 +489,8 @@ def reproduce(
 ) -> int:
     """Train the paper's models on DATASET and tabulate the results beside the published ones.
 
-    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
+    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10. Models of images also take
+    mnist_binary (MNIST in black and white) and digits (of scikit-learn, without a download).
 
     To resume after an interruption, repeat the command.
     """
@@ -473,6 +560,9 @@ def _spoken() -> Any:
 )
 def evaluate(run: str, data: str | None, labels: str | None) -> int:
     """Print the mean log-likelihood of RUN's test rows, or of the table DATA."""
+    of_time = _of_time(run, data)
+    if of_time is not None and labels is None:
+        return _time_scoring().evaluate(*of_time, is_own=data is None)
     if data is None:
         if labels is not None:
             raise click.UsageError("--labels needs DATA, a table that has the column")
@@ -505,10 +595,14 @@ def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> 
                 f"several files or a cluster need an output folder: -o FOLDER/, not -o {output}"
             )
         _need("big", "dask", "distributed", "pyarrow")
+        _refuse_time(run, "scoring of many files")
         _commands()
         from tfp_maf.experiments.score_many import score_many
 
         return score_many(run, data, output, cluster=cluster)
+    of_time = _of_time(run, data[0])
+    if of_time is not None:
+        return _time_scoring().score(*of_time, output)
     source = _read(run, data[0])
     return _scoring().score(source, output)
 
@@ -529,11 +623,24 @@ def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> 
     type=click.FloatRange(0.0001, 0.5),
     help="Fraction of RUN's held-out rows that the threshold flags.",
 )
-def anomalies(run: str, data: str, output: str | None, false_alarms: float) -> int:
+@click.option(
+    "--window",
+    type=click.IntRange(1),
+    help="RUN of time series only. Number of steps of a window. [default: the RUN's --past]",
+)
+def anomalies(
+    run: str, data: str, output: str | None, false_alarms: float, window: int | None
+) -> int:
     """Find the rows of the table DATA that are unlikely under RUN's flow.
 
-    The threshold is set on RUN's held-out rows: those of validation and test.
+    The threshold is set on RUN's held-out rows: those of validation and test. In time series, rows
+    are unlikely given those before them, and so are windows of rows.
     """
+    of_time = _of_time(run, data)
+    if of_time is not None:
+        return _time_scoring().anomalies(*of_time, output, false_alarms=false_alarms, width=window)
+    if window is not None:
+        raise click.UsageError("--window applies to a run of time series only")
     source = _read(run, data)
     return _scoring().anomalies(source, output, false_alarms=false_alarms)
 
@@ -554,6 +661,7 @@ def anomalies(run: str, data: str, output: str | None, false_alarms: float) -> i
 @click.option("-o", "--output", required=True, help="CSV or .parquet file to write.")
 def sample(run: str, n: int, seed: int, given: dict[str, str] | None, output: str) -> int:
     """Draw rows from RUN's model, in the columns, units and categories of its data."""
+    _refuse_time(run, "sample")
     return _scoring().sample(run, n, seed, output, given=given)
 
 
@@ -573,8 +681,50 @@ def fill(run: str, data: str, draws: int, seed: int, output: str) -> int:
 
 @cli.command()
 @RUN
+@click.argument("data", required=False)
+@click.option(
+    "--steps", default=48, show_default=True, type=click.IntRange(1), help="Number of steps."
+)
+@click.option(
+    "--paths", default=500, show_default=True, type=click.IntRange(1), help="Number of paths."
+)
+@click.option(
+    "--quantiles",
+    callback=quantiles_of,
+    metavar="LEVEL,LEVEL",
+    help="Write these quantiles of the paths, such as 0.05,0.5,0.95, in place of the paths.",
+)
+@SEED
+@click.option("-o", "--output", required=True, help="CSV or .parquet file to write.")
+def forecast(
+    run: str,
+    data: str | None,
+    steps: int,
+    paths: int,
+    quantiles: tuple[float, ...],
+    seed: int,
+    output: str,
+) -> int:
+    """Draw paths that continue each series of the table DATA, by a RUN trained with --time.
+
+    DATA is the table that RUN was trained on by default. Columns that RUN was trained to be given
+    must be there for the steps to forecast: rows at the end with these columns only.
+    """
+    of_time = _of_time(run, data)
+    if of_time is None:
+        raise ValueError(f"{run} is not a run of time series: train with --time to forecast")
+    return _time_scoring().forecast(
+        *of_time, output, steps=steps, paths=paths, quantiles=quantiles, seed=seed
+    )
+
+
+@cli.command()
+@RUN
 def plot(run: str) -> int:
-    """Redraw RUN's figures: learning curve, samples over data, noise."""
+    """Redraw RUN's figures: learning curve, samples over data, noise; of time series, a fan."""
+    of_time = _of_time(run, None)
+    if of_time is not None:
+        return _time_scoring().plot(*of_time)
     return _commands().plot(run)
 
 
@@ -589,6 +739,7 @@ def report(run: str, output: str | None) -> int:
     The page needs no other file and no network. It is about the data that RUN was trained on; if
     they are gone, the parts that need them are left out.
     """
+    _refuse_time(run, "report")
     _commands()
     from tfp_maf.experiments.page import write_page
 
@@ -597,9 +748,33 @@ def report(run: str, output: str | None) -> int:
 
 def _read(run: str, data: str, **options: Any) -> Any:
     """Read a table before TensorFlow is imported: what is wrong with it is said at once."""
+    _refuse_time(run, "this command")
     from tfp_maf.experiments import table_input
 
     return table_input.read(run, data, **options)
+
+
+def _of_time(run: str, data: str | None) -> tuple[Any, Any] | None:
+    """Return a run of time series and a table in time order, or None for any other run."""
+    from tfp_maf.experiments import time_run
+
+    if not time_run.is_time_run(run):
+        return None
+    opened = time_run.TimeRun.open(run)
+    return opened, opened.read(data)
+
+
+def _refuse_time(run: str, command: str) -> None:
+    from tfp_maf.experiments import time_run
+
+    time_run.refuse(run, command)
+
+
+def _time_scoring() -> Any:
+    _commands()
+    from tfp_maf.experiments import time_score
+
+    return time_score
 
 
 def _commands() -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tfp_maf.data_prep.missing_values import WAYS
-from tfp_maf.flows.catalogue import UNCONDITIONAL
+from tfp_maf.flows.catalogue import OF_IMAGES, UNCONDITIONAL
 from tfp_maf.paper import published
 
 RUN = click.argument("run")
@@ -27,9 +27,17 @@ AUDIO_NORMAL: dict[str, Any] = {"false_alarms": 0.05, "strict": False}
 AUDIO = (*AUDIO_WORD, "normal")  # options of `train audio` only
 DATASETS = tuple(published.DATASETS)
 RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
-MODELS = tuple(UNCONDITIONAL)
+REPRODUCED = tuple(published.REPRODUCED)
+MODELS = (*UNCONDITIONAL, *OF_IMAGES)
 # Names of tfp_maf.estimators.candidates, which imports TensorFlow; a test compares them.
-TABLE_MODELS = ("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "gaussian_mixture")
+TABLE_MODELS = (
+    *("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "attention"),
+    "gaussian_mixture",
+)
+# Names of tfp_maf.time_series.flow and tfp_maf.networks.past; the same test compares them.
+TIME_MODELS = ("maf_mog", "maf", "nsf", "gaussian")
+ENCODERS = ("gru", "convolution", "attention", "window")
+PAST = 60
 SEED = click.option(
     "--seed",
     default=0,
@@ -59,9 +67,10 @@ def values_of(_: Any, __: Any, values: tuple[str, ...]) -> dict[str, str] | None
 def candidates_of(_: Any, __: Any, values: tuple[str, ...]) -> tuple[str, ...]:
     """Parse ``maf,nsf`` as names of densities for tables; ``auto`` is none of them."""
     names = names_of(_, __, values)
+    known = dict.fromkeys((*TABLE_MODELS, *TIME_MODELS))
     for name in names:
-        if name not in TABLE_MODELS:
-            raise click.BadParameter(f"no model {name!r}; choose from {', '.join(TABLE_MODELS)}")
+        if name not in known:
+            raise click.BadParameter(f"no model {name!r}; choose from {', '.join(known)}")
     if "auto" in names and len(names) > 1:
         raise click.BadParameter("auto chooses by itself: name no other model beside it")
     return tuple(name for name in names if name != "auto")
@@ -78,7 +87,8 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 callback=candidates_of,
                 metavar="NAME,NAME",
                 help=f"Models of the table's numbers: {', '.join(TABLE_MODELS)}. Several are "
-                "averaged by their validation likelihood. [default: auto, all that suit the table]",
+                "averaged by their validation likelihood. [default: auto, all that suit the table, "
+                "without attention]",
             ),
             click.option(
                 "--budget",
@@ -118,6 +128,51 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a table in time order."""
+    for option in reversed(
+        [
+            click.option(
+                "--time",
+                multiple=True,
+                callback=names_of,
+                metavar="COLUMN[,COLUMN]",
+                help="Column that holds the time, or date and time of day: model each row given "
+                f"those before it, by {', '.join(TIME_MODELS)} (--model). [default: rows have no "
+                "order]",
+            ),
+            click.option(
+                "--series",
+                metavar="COLUMN",
+                help="With --time. Column that tells several series apart.",
+            ),
+            click.option(
+                "--past",
+                type=click.IntRange(1),
+                help=f"With --time. Number of steps a row is given. [default: {PAST}]",
+            ),
+            click.option(
+                "--encoder",
+                type=click.Choice(ENCODERS),
+                help="With --time. Network that reads the past. [default: gru]",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def quantiles_of(_: Any, __: Any, value: str | None) -> tuple[float, ...]:
+    """Parse ``0.05,0.5,0.95`` as numbers between 0 and 1."""
+    try:
+        levels = tuple(float(level) for level in value.split(",")) if value else ()
+    except ValueError:
+        levels = (2.0,)
+    if any(not 0 <= level <= 1 for level in levels):
+        raise click.BadParameter(f"{value!r} is not a list of numbers from 0 to 1 such as 0.1,0.9")
+    return levels
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:

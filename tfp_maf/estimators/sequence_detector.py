@@ -16,7 +16,7 @@ DETECTOR, WHITENING = "sequences.json", "frames.npz"
 MODEL: dict[str, Any] = {"num_layers": 3, "hidden_units": (128,)}
 TRAINING: dict[str, Any] = {
     "learning_rate": 1e-3,
-    "batch_size": 256,
+    "batch_size": 16,  # sequences
     "clip_norm": 5.0,
     "input_noise": 0.25,
     "max_epochs": 6,
@@ -77,8 +77,7 @@ class SequenceDetector:
         for rows, held_out in ((x, validation), (background, background_validation)):
             z, v = _whitened(whitening, rows), _whitened(whitening, held_out)
             flow = SequenceFlow(z.shape[1], z.shape[2], seed=seed, **MODEL)
-            batch_size = min(options["batch_size"], len(z) * z.shape[1])
-            flow.fit(z, v, seed=seed, **(options | {"batch_size": batch_size}))
+            flow.fit(z, v, seed=seed, **options)
             flows.append(flow)
         return cls(whitening, flows[0], background=flows[1], weight=weight)
 

@@ -30,6 +30,7 @@ class LinearConditionals(tf.Module):
         event_size: D.
         condition_size: C, 0 for none.
         adds_one: whether a one is put before the condition.
+        diagonal: whether features are independent given the condition.
     """
 
     def __init__(
@@ -38,13 +39,15 @@ class LinearConditionals(tf.Module):
         *,
         condition_size: int,
         adds_one: bool,
+        diagonal: bool,
         rng: np.random.Generator,
         dtype: str,
     ):
         super().__init__()
         self.condition_size, self.adds_one = condition_size, adds_one
+        self.diagonal = diagonal
         count = condition_size + adds_one
-        self.mask = np.triu(np.ones([event_size, event_size]), k=1)
+        self.mask = np.triu(np.ones([event_size, event_size]), k=event_size if diagonal else 1)
         limit = np.sqrt(3 / event_size) / event_size
         weights = self.mask * rng.uniform(-limit, limit, [count, event_size, event_size])
         self.weights = tf.Variable(weights, dtype=dtype, name="weights")
@@ -67,6 +70,7 @@ class LinearConditionals(tf.Module):
 def build_gaussian(
     event_size: int,
     *,
+    diagonal: bool = False,
     condition_size: int = 0,
     num_labels: int = 0,
     support: Supports = None,
@@ -77,13 +81,15 @@ def build_gaussian(
 
     With labels, there is one Gaussian per label; given vectors, the parameters are linear in them.
 
-    The arguments are those of :func:`build_maf`.
+    The arguments are those of :func:`build_maf`, and ``diagonal``, whether the columns are
+    independent given the condition; such a Gaussian is trained by ``fit``.
     """
     arguments = checked(locals())
     linear = LinearConditionals(
         event_size,
         condition_size=condition_size + num_labels,
         adds_one=not num_labels,
+        diagonal=diagonal,
         rng=np.random.default_rng(seed),
         dtype=dtype,
     )
@@ -105,10 +111,10 @@ def fit_gaussian(flow: Flow, x: np.ndarray, *, condition: Any = None) -> None:
             singular because some columns are linear combinations of others.
     """
     linear = [m for m in flow.submodules if isinstance(m, LinearConditionals)]
-    if len(linear) != 1 or flow.conditioning.condition_size:
+    if len(linear) != 1 or flow.conditioning.condition_size or linear[0].diagonal:
         raise ValueError(
-            "fit_gaussian needs a flow from build_gaussian that is unconditional or conditioned on "
-            "labels; train a flow conditioned on vectors with fit"
+            "fit_gaussian needs a flow from build_gaussian, not diagonal, that is unconditional or "
+            "conditioned on labels; train a flow conditioned on vectors with fit"
         )
     if not flow.is_standardised:
         flow.standardise(x)

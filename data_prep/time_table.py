@@ -1,0 +1,374 @@
+"""Tables in time order: series with a regular step, split by time, never shuffled.
+
+Times are put on a grid of one step. Missing steps up to :data:`MOST_GAP` in a row are rows of NaN,
+which a model masks; a longer gap starts a new series. The first eight tenths of the rows, by time,
+are for training, the next tenth for validation, the last for the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tfp_maf.data_prep import cells, clean_table, read_table, row_noise, text_files
+from tfp_maf.data_prep.infer_columns import decimals_of
+from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.table import require_columns
+from tfp_maf.data_prep.time_axis import Axis, on_grid, times_of
+
+MOST_GAP = 1000  # steps
+PARTS = ("train", "validation", "test")
+SHARES = (0.8, 0.9)  # of the rows, by time: the ends of train and validation
+SPARSE = 0.5  # share of missing values above which a column is left out
+
+
+@dataclass(frozen=True)
+class TimeSeries:
+    """Regular series of a table.
+
+    Attributes:
+        name: of the series, an empty text where the table holds one only.
+        steps: number of each step on the axis, ``[T]``, without gaps.
+        x: values in the columns' units, float64 ``[T, D]``; NaN where one is missing.
+        given: columns known beforehand, float64 ``[T, G]``.
+        is_row: whether a row of the table is at this step, ``[T]``.
+    """
+
+    name: str
+    steps: np.ndarray
+    x: np.ndarray
+    given: np.ndarray
+    is_row: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclass(frozen=True)
+class TimeColumns:
+    """What a model knows of a table in time order, and must find in others.
+
+    Attributes:
+        time: names of the columns that hold the time, joined by a blank.
+        series: name of the column that tells series apart, or None.
+        modelled: names of the columns that are modelled, D of them.
+        given: names of the columns known beforehand, G of them.
+        axis: step and origin of the times.
+        resolution: distance between neighbouring values of a rounded column, else 0, ``[D]``.
+        given_mean, given_scale: standardisation of the given columns, ``[G]``.
+        ends: numbers of the steps at which training and validation end.
+    """
+
+    time: tuple[str, ...]
+    series: str | None
+    modelled: tuple[str, ...]
+    given: tuple[str, ...]
+    axis: Axis
+    resolution: np.ndarray
+    given_mean: np.ndarray
+    given_scale: np.ndarray
+    ends: tuple[int, int]
+
+    def dequantised(self, series: TimeSeries) -> np.ndarray:
+        """Return values with uniform noise of one recording step in rounded columns.
+
+        Rounded values have no density: a model could put infinite density on them. The noise
+        depends on step and series alone, so that a table's part gets the same.
+        """
+        name = float(sum(ord(sign) * 31**i % 1_000_003 for i, sign in enumerate(series.name)))
+        keys = row_noise.keys(
+            np.stack([series.steps.astype(float), np.full(len(series), name)], axis=1)
+        )
+        noise = [row_noise.uniform(keys, place) for place in range(len(self.modelled))]
+        return series.x + self.resolution * np.stack(noise, axis=1)
+
+    def rounded(self, x: np.ndarray) -> np.ndarray:
+        """Return values ``[..., D]`` as they would be recorded: the inverse of the noise."""
+        step = np.where(self.resolution > 0, self.resolution, 1.0)
+        down = np.floor(x / step + 1e-6) * step
+        return np.where(self.resolution > 0, down, x)
+
+    def known(self, series: TimeSeries) -> np.ndarray:
+        """Return the inputs known beforehand, calendar and given columns, ``[T, K]``."""
+        given = (series.given - self.given_mean) / self.given_scale
+        return np.concatenate([self.axis.calendar(series.steps), given], axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, which :meth:`from_json` reads."""
+        arrays = ("resolution", "given_mean", "given_scale")
+        return {
+            **{n: list(v) if isinstance(v, tuple) else v for n, v in vars(self).items()},
+            **{name: getattr(self, name).tolist() for name in arrays},
+            "axis": self.axis.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> TimeColumns:
+        """Build the description from the result of :meth:`to_json`."""
+        arrays = ("resolution", "given_mean", "given_scale")
+        tuples = ("time", "modelled", "given", "ends")
+        return cls(
+            **{
+                **values,
+                **{name: np.asarray(values[name], np.float64) for name in arrays},
+                **{name: tuple(values[name]) for name in tuples},
+                "axis": Axis(**values["axis"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class TimeTable:
+    """Table in time order.
+
+    Attributes:
+        columns: description of its columns.
+        series: its regular series, by name and time.
+        source: path of the table.
+        notes: what was left out, and what was done.
+    """
+
+    columns: TimeColumns
+    series: tuple[TimeSeries, ...]
+    source: str
+    notes: tuple[str, ...] = ()
+
+    def count(self, part: str) -> int:
+        """Return the number of rows of ``"train"``, ``"validation"`` or ``"test"``."""
+        first, end = self.limits(part)
+        return sum(int(s.is_row[(s.steps >= first) & (s.steps < end)].sum()) for s in self.series)
+
+    def limits(self, part: str) -> tuple[float, float]:
+        """Return the number of a part's first step, and of the one after its last."""
+        ends = (-np.inf, *self.columns.ends, np.inf)
+        place = PARTS.index(part)
+        return ends[place], ends[place + 1]
+
+
+def load(
+    path: str | Path,
+    *,
+    time: Sequence[str],
+    series: str | None = None,
+    given: Sequence[str] = (),
+    drop: Collection[str] = (),
+    reading: Reading | None = None,
+) -> TimeTable:
+    """Load a table in time order.
+
+    Args:
+        path: of the table; see :func:`tfp_maf.data_prep.table.load`.
+        time: columns that hold the time: one, or a date and a time of day.
+        series: column that tells several series apart.
+        given: columns of numbers known beforehand, such as prices or weather forecasts.
+        drop: columns to leave out.
+        reading: how the file is to be read.
+
+    Raises:
+        OSError: If the file is missing.
+        ValueError: If it cannot be read, lacks a column, has a time that cannot be read, has times
+            without a regular step, or too few rows.
+    """
+    path = Path(path)
+    reading = reading or Reading()
+    raw = read_table.read(path, reading)
+    wanted: dict[str, Any] = {
+        "of times": time, "of series": series, "that is given": given, "to drop": drop,
+        "to use": reading.columns,
+    }  # fmt: skip
+    require_columns(raw.frame.columns, path, wanted)
+    aside = {*time, *drop, *([] if series is None else [series])}
+    if reading.columns:
+        reading = replace(reading, columns=tuple(c for c in reading.columns if c not in aside))
+    found = clean_table.candidates(raw, reading, aside=aside)
+    found.leave_out(
+        {n: "it holds no numbers" for n, c in found.cells.items() if c.kind != "numbers"}
+    )
+    _check_given(found.cells, given, path)
+    with text_files.named(path):
+        names = [name for name in found.cells if name not in given]
+        axis, notes = Axis.of(*_times(found.frame, time, series, path))
+        numbers = {
+            n: np.where(c.missing | c.bad, np.nan, c.numbers) for n, c in found.cells.items()
+        }
+        parts, more = _series(found.frame, numbers, time, series, names, given, axis, path)
+        ends = _ends(parts)
+        kept = _modelled(names, parts, ends[0], found)
+        places = [names.index(name) for name in kept]
+        parts = [replace(part, x=part.x[:, places]) for part in parts]
+        columns = _described(time, series, kept, given, axis, parts, ends)
+    return TimeTable(columns, tuple(parts), str(path), (*found.notes, *notes, *more))
+
+
+def read_more(
+    path: str | Path, columns: TimeColumns, *, reading: Reading | None = None
+) -> TimeTable:
+    """Read a table with the columns, the step and the rounding of one that a model was trained on.
+
+    Raises:
+        OSError: If the file is missing.
+        ValueError: If it cannot be read or lacks a column, or a time is not on the step's grid.
+    """
+    path = Path(path)
+    reading = reading or Reading()
+    raw = read_table.read(path, reading)
+    wanted: dict[str, Any] = {
+        "of times": columns.time, "of series": columns.series,
+        "that is modelled": columns.modelled, "that is given": columns.given,
+    }  # fmt: skip
+    require_columns(raw.frame.columns, path, wanted)
+    frame, notes = clean_table.without_footer(raw.frame)
+    numbers = {}
+    for name in (*columns.modelled, *columns.given):
+        found = cells.parse(frame[name], decimal=raw.decimal, na=reading.na)
+        numbers[name] = np.where(found.missing | found.bad, np.nan, found.numbers)
+    with text_files.named(path):
+        parts, more = _series(
+            frame, numbers, columns.time, columns.series, list(columns.modelled), columns.given,
+            columns.axis, path,
+        )  # fmt: skip
+    return TimeTable(columns, tuple(parts), str(path), (*notes, *more))
+
+
+def _check_given(found: dict[str, Any], given: Sequence[str], path: Path) -> None:
+    gone = [name for name in given if name not in found]
+    if gone:
+        raise ValueError(f"{path}: column {gone[0]!r} can't be given: it holds no numbers")
+    if len(found) == len(given):
+        raise ValueError(f"{path}: no column of numbers is left to model")
+
+
+def _times(
+    frame: pd.DataFrame, time: Sequence[str], series: str | None, path: Path
+) -> tuple[np.ndarray, np.ndarray, tuple[bool, str]]:
+    seconds, clock = times_of(frame, time, path)
+    return seconds, _codes(frame, series)[0], clock
+
+
+def _codes(frame: pd.DataFrame, series: str | None) -> tuple[np.ndarray, list[str]]:
+    """Return the number of each row's series ``[N]``, and their names."""
+    if series is None:
+        return np.zeros(len(frame), np.int64), [""]
+    codes, names = pd.factorize(frame[series].astype(str).str.strip())
+    return codes, [str(name) for name in names]
+
+
+def _series(
+    frame: pd.DataFrame,
+    numbers: dict[str, np.ndarray],
+    time: Sequence[str],
+    series: str | None,
+    names: Sequence[str],
+    given: Sequence[str],
+    axis: Axis,
+    path: Path,
+) -> tuple[list[TimeSeries], list[str]]:
+    """Return regular series, NaN where a step or a value is missing, and notes."""
+    seconds, _ = times_of(frame, time, path, axis=axis)
+    codes, series_names = _codes(frame, series)
+    steps, kept, notes = on_grid(seconds, codes, axis)
+    values = np.stack([numbers[name] for name in names], axis=1)
+    inputs = np.stack([numbers[n] for n in given], axis=1) if given else np.empty([len(frame), 0])
+    parts, gaps, longest = [], 0, 0
+    for code, name in enumerate(series_names):
+        rows = np.flatnonzero((codes == code) & kept)
+        rows = rows[np.argsort(steps[rows])]
+        missing = np.diff(steps[rows]) - 1
+        gaps += int((missing > 0).sum())
+        longest = max(longest, int(missing.max(initial=0)))
+        for piece in np.split(rows, np.flatnonzero(missing > MOST_GAP) + 1):
+            parts.append(_filled(name, piece, steps, values, inputs))
+    if gaps:
+        notes.append(
+            f"{gaps} gaps in time, the longest of {longest} steps of {axis.step_text}: missing "
+            f"steps are masked, and more than {MOST_GAP} of them start a new series"
+        )
+    empty = [n for n, column in zip(given, inputs.T, strict=True) if np.isnan(column).any()]
+    if empty:
+        notes.append(f"missing values of {', '.join(map(repr, empty))} taken from the step before")
+    return [part for part in parts if len(part)], notes
+
+
+def _filled(
+    name: str, rows: np.ndarray, steps: np.ndarray, values: np.ndarray, given: np.ndarray
+) -> TimeSeries:
+    """Return rows of one series with a row of NaN for each step that is missing."""
+    if len(rows) == 0:
+        return TimeSeries(name, steps[rows], values[rows], given[rows], rows.astype(bool))
+    grid = np.arange(steps[rows[0]], steps[rows[-1]] + 1)
+    places = steps[rows] - grid[0]
+    x, inputs = (np.full([len(grid), part.shape[1]], np.nan) for part in (values, given))
+    x[places], inputs[places] = values[rows], given[rows]
+    is_row = np.zeros(len(grid), bool)
+    is_row[places] = True
+    return TimeSeries(name, grid, x, pd.DataFrame(inputs).ffill().bfill().to_numpy(), is_row)
+
+
+def _ends(parts: Sequence[TimeSeries]) -> tuple[int, int]:
+    """Return the steps at which training and validation end, by the rows' times.
+
+    Raises:
+        ValueError: If there are too few rows.
+    """
+    steps = np.sort(np.concatenate([part.steps[part.is_row] for part in parts]))
+    first, second = (int(steps[int(share * len(steps))]) for share in SHARES)
+    if len(steps) < 30 or not steps[0] < first < second:
+        raise ValueError(f"{len(steps)} rows are too few to split by time: at least 30 are needed")
+    return first, second
+
+
+def _modelled(names: Sequence[str], parts: Sequence[TimeSeries], end: int, found: Any) -> list[str]:
+    """Return the columns that can be modelled; the others are left out, with a note.
+
+    Raises:
+        ValueError: If none is left.
+    """
+    rows = np.concatenate([part.x[part.is_row & (part.steps < end)] for part in parts])
+    reasons = {}
+    for name, column in zip(names, rows.T, strict=True):
+        present = column[np.isfinite(column)]
+        if len(present) < (1 - SPARSE) * len(column):
+            share = 1 - len(present) / max(len(column), 1)
+            reasons[name] = f"{share:.0%} of its training values are missing"
+        elif len(present) < 2 or (present == present[0]).all():
+            reasons[name] = "it has one value only in training"
+    found.leave_out(reasons)
+    kept = [name for name in names if name not in reasons]
+    if not kept:
+        raise ValueError(f"no column is left to model ({'; '.join(found.notes)})")
+    return kept
+
+
+def _described(
+    time: Sequence[str],
+    series: str | None,
+    names: Sequence[str],
+    given: Sequence[str],
+    axis: Axis,
+    parts: Sequence[TimeSeries],
+    ends: tuple[int, int],
+) -> TimeColumns:
+    """Return the description of a table's columns, from its training rows."""
+    of_train = [(part, part.is_row & (part.steps < ends[0])) for part in parts]
+    rows = np.concatenate([part.x[mask] for part, mask in of_train])
+    inputs = np.concatenate([part.given[mask] for part, mask in of_train])
+    scale = inputs.std(axis=0)
+    resolution = np.array([_resolution(column[np.isfinite(column)]) for column in rows.T])
+    mean, scale = inputs.mean(axis=0), np.where(scale > 0, scale, 1.0)
+    return TimeColumns(
+        tuple(time), series, tuple(names), tuple(given), axis, resolution, mean, scale, ends
+    )
+
+
+def _resolution(values: np.ndarray) -> float:
+    """Return the recording step of a rounded column; 0 where most values are different."""
+    distinct = np.unique(values)
+    decimals = decimals_of(distinct)
+    if decimals is None or len(distinct) > len(values) / 2:
+        return 0.0
+    return 10.0**-decimals

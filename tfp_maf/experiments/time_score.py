@@ -1,0 +1,232 @@
+"""Commands on a run of time series: evaluate, score, anomalies, forecast, plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tfp_maf.data_prep.files import write_table
+from tfp_maf.data_prep.time_table import PARTS, TimeSeries, TimeTable
+from tfp_maf.evaluation.likelihood import Evaluation
+from tfp_maf.experiments.report import report
+from tfp_maf.experiments.time_plots import write_plots
+from tfp_maf.experiments.time_run import TimeRun, steps_frame
+from tfp_maf.experiments.time_train import scored
+from tfp_maf.time_series.detection import Thresholds, runs_of, window_means
+from tfp_maf.time_series.flow import TimeFlow
+from tfp_maf.time_series.parts import parts_of
+from tfp_maf.time_series.sampling import sample_paths
+from tfp_maf.utils.console import say
+
+SHOWN = 10
+
+
+def score_steps(model: TimeFlow, table: TimeTable) -> list[tuple[TimeSeries, np.ndarray]]:
+    """Return each series of a table with the log-likelihood of its steps ``[T]``, NaN for none."""
+    return [
+        (part.series, model.step_log_prob(part.stretch.x, part.stretch.known))
+        for part in parts_of(table, None, past=model.past)
+    ]
+
+
+def evaluate(run: TimeRun, table: TimeTable, *, is_own: bool) -> int:
+    """Print the mean log-likelihood per step of a table, or of the run's own parts."""
+    model = run.model()
+    if is_own:
+        steps = scored(model, table, {n: parts_of(table, n, past=model.past) for n in PARTS})
+        found = {name: each["log_prob"].to_numpy() for name, each in steps.groupby("part")}
+    else:
+        found = {table.source: np.concatenate([x for _, x in score_steps(model, table)])}
+    for name, log_prob in found.items():
+        report(str(name), Evaluation.of(_some(log_prob[np.isfinite(log_prob)], table)))
+    return 0
+
+
+def score(run: TimeRun, table: TimeTable, output: str) -> int:
+    """Write the log-likelihood of each row of a table, in time order; empty where it has none."""
+    frames = [
+        steps_frame(
+            table.columns,
+            series.name,
+            series.steps[series.is_row],
+            {"log_prob": log_prob[series.is_row]},
+        )
+        for series, log_prob in score_steps(run.model(), table)
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    none = int(frame["log_prob"].isna().sum())
+    if none:
+        say(f"{none} rows have no score, as a value is missing")
+    write_table(Path(output), frame)
+    say(f"{len(frame)} rows written to {output}")
+    return 0
+
+
+def anomalies(
+    run: TimeRun, table: TimeTable, output: str | None, *, false_alarms: float, width: int | None
+) -> int:
+    """Print the steps of a table that are unlikely given their past, and untypical windows.
+
+    The thresholds are set on the run's held-out time: a share of ``false_alarms`` of its steps, and
+    of its windows, is flagged.
+    """
+    model = run.model()
+    width = model.past if width is None else width
+    held_out = run.held_out()
+    keys = ["part"] + ([] if table.columns.series is None else [table.columns.series])
+    stretches = [each["log_prob"].to_numpy() for _, each in held_out.groupby(keys, sort=False)]
+    thresholds = Thresholds.of(stretches, width=width, false_alarms=false_alarms)
+    say(
+        f"thresholds of {len(held_out)} held-out steps, false-alarm rate {false_alarms:.2%}: "
+        f"{thresholds.step:.3f} nats for a step, {thresholds.low:.3f} and {thresholds.high:.3f} "
+        f"for the mean of {width}"
+    )
+    frames = []
+    for series, log_prob in score_steps(model, table):
+        log_prob = np.where(series.is_row, log_prob, np.nan)
+        is_step, is_window = thresholds.flags(log_prob)
+        _tell(table, series, log_prob, is_step, is_window, thresholds)
+        rows = series.is_row
+        values = {
+            "log_prob": log_prob[rows],
+            "window_log_prob": window_means(log_prob, width)[rows],
+            "anomaly": is_step[rows].astype(int),
+            "window_anomaly": is_window[rows].astype(int),
+        }
+        frames.append(steps_frame(table.columns, series.name, series.steps[rows], values))
+    if output is not None:
+        write_table(Path(output), pd.concat(frames, ignore_index=True))
+        say(f"written to {output}")
+    return 0
+
+
+def _tell(
+    table: TimeTable,
+    series: TimeSeries,
+    log_prob: np.ndarray,
+    is_step: np.ndarray,
+    is_window: np.ndarray,
+    thresholds: Thresholds,
+) -> None:
+    """Print a series' least likely steps, and the windows that are anomalies."""
+    name = f"{series.name}: " if series.name else ""
+    times = table.columns.axis.times(series.steps)
+    say(f"{name}{is_step.sum()} of {np.isfinite(log_prob).sum()} steps are anomalies")
+    order = np.argsort(np.where(is_step, log_prob, np.inf))[: min(SHOWN, int(is_step.sum()))]
+    for place in order:
+        say(f"  {_time(times[place])}  {log_prob[place]:12.3f}")
+    windows = runs_of(is_window, width=thresholds.width)
+    say(f"{name}{len(windows)} stretches of time are anomalies")
+    means = [np.nanmean(log_prob[first : last + 1]) for first, last in windows]
+    for i in np.argsort(means)[:SHOWN]:
+        first, last = windows[i]
+        say(f"  {_time(times[first])} to {_time(times[last])}  mean {means[i]:.3f}")
+
+
+def forecast(
+    run: TimeRun,
+    table: TimeTable,
+    output: str,
+    *,
+    steps: int,
+    paths: int,
+    quantiles: Sequence[float],
+    seed: int,
+) -> int:
+    """Write paths, or their quantiles, that go on from the end of each series of a table.
+
+    Columns that are given must be known for the steps to forecast: rows at the end of the table
+    that hold them, and none of the modelled columns.
+
+    Raises:
+        ValueError: given columns are not known for so many steps.
+    """
+    model = run.model()
+    frames = []
+    for name in dict.fromkeys(series.name for series in table.series):
+        series = [each for each in table.series if each.name == name][-1]
+        end, known = _known_ahead(table, series, steps)
+        begin = max(end - model.past, 0)
+        past = table.columns.dequantised(series)[begin:end]
+        drawn = sample_paths(
+            model, past[None], steps=steps, paths=paths, known=known[None, begin:], seed=seed
+        )[0]
+        drawn = table.columns.rounded(drawn)
+        ahead = series.steps[0] + end + np.arange(steps)
+        frames.append(_written(table, name, ahead, drawn, quantiles))
+    frame = pd.concat(frames, ignore_index=True)
+    write_table(Path(output), frame)
+    first, last = (_time(frame["time"].iloc[i]) for i in (0, -1))
+    say(f"{steps} steps from {first} to {last}, {paths} paths, written to {output}")
+    return 0
+
+
+def _known_ahead(table: TimeTable, series: TimeSeries, steps: int) -> tuple[int, np.ndarray]:
+    """Return the place of the first step to forecast, and what is known up to the last one."""
+    columns = table.columns
+    there = np.flatnonzero(np.isfinite(series.x).any(axis=1))
+    if len(there) == 0:
+        raise ValueError(f"{table.source}: a series {series.name!r} has no values")
+    end = int(there[-1]) + 1
+    ahead = len(series) - end
+    if columns.given and ahead < steps:
+        raise ValueError(
+            f"{table.source} knows {', '.join(columns.given)} for {ahead} steps after the last "
+            f"value, but {steps} are to be forecast: add rows with the given columns only"
+        )
+    grid = series.steps[0] + np.arange(end + steps)
+    given = np.full([end + steps, series.given.shape[1]], np.nan)
+    shared = min(len(series), len(given))
+    given[:shared] = series.given[:shared]
+    blank = TimeSeries(series.name, grid, given[:, :0], given, np.zeros(len(grid), bool))
+    return end, columns.known(blank)
+
+
+def _written(
+    table: TimeTable, name: str, steps: np.ndarray, paths: np.ndarray, quantiles: Sequence[float]
+) -> pd.DataFrame:
+    """Return paths ``[N, steps, D]`` under each other, or a row of quantiles per step."""
+    columns = table.columns
+    if quantiles:
+        found = np.quantile(paths, quantiles, axis=0)
+        values = {
+            f"{column}_{level:g}": found[i, :, place]
+            for place, column in enumerate(columns.modelled)
+            for i, level in enumerate(quantiles)
+        }
+        return steps_frame(columns, name, steps, values)
+    frames = [
+        steps_frame(
+            columns,
+            name,
+            steps,
+            {"path": i + 1, **{c: path[:, place] for place, c in enumerate(columns.modelled)}},
+        )
+        for i, path in enumerate(paths)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def plot(run: TimeRun, table: TimeTable) -> int:
+    """Redraw the run's figures."""
+    held_out = run.held_out()
+    if table.columns.axis.is_clock:
+        held_out["time"] = pd.to_datetime(held_out["time"])
+    write_plots(run.run, table, run.model(), held_out)
+    say(f"figures written to {run.run.folder / 'plots'}")
+    return 0
+
+
+def _some(log_prob: np.ndarray, table: TimeTable) -> np.ndarray:
+    if len(log_prob) == 0:
+        raise ValueError(f"{table.source}: no step has all its values: there is nothing to score")
+    return log_prob
+
+
+def _time(value: object) -> str:
+    if isinstance(value, (np.datetime64, pd.Timestamp)):
+        return str(pd.Timestamp(value))
+    return f"{value:g}"

@@ -1,0 +1,1 @@
+"""Densities of time series: a flow of each step given the past; forecasts, scores, baselines."""

@@ -1,0 +1,118 @@
+"""Linear innovations: what the last values do not predict linearly, in units of their spread.
+
+``e_t = (z_t - b - A^T z_{t-1}) / s``, of standardised values z. A flow over time has less to learn
+of innovations than of values that hardly change from step to step: it starts as a vector
+autoregression of order 1. The map is fitted in closed form, to the past only, and stays fixed; its
+log-determinant is a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfp_maf.data_prep.splits import Scaler
+from tfp_maf.time_series.windows import latest
+
+RIDGE = 1e-6  # of the variance: columns may be linear in each other
+SMALLEST = 1e-3  # least spread of innovations, in standard deviations of the column
+
+
+@dataclass(frozen=True)
+class Innovations:
+    """Map between values ``[T, D]`` of a series and its innovations.
+
+    Attributes:
+        mean, scale: standardisation of the columns, float64 ``[D]``.
+        matrix, offset, spread: A ``[D, D]``, b ``[D]`` and s ``[D]``.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    matrix: np.ndarray
+    offset: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def identity(cls, event_size: int) -> Innovations:
+        """Return the map that leaves values as they are."""
+        zeros, ones = np.zeros(event_size), np.ones(event_size)
+        return cls(zeros, ones, np.zeros([event_size, event_size]), zeros, ones)
+
+    @classmethod
+    def fit(cls, series: Sequence[np.ndarray], *, linear: bool = True) -> Innovations:
+        """Fit the map to series ``[T, D]`` by least squares, NaN being missing values.
+
+        Args:
+            series: of the past.
+            linear: whether there is a linear prediction, or a standardisation only.
+
+        Raises:
+            ValueError: If a column is constant or has no values.
+        """
+        names = [str(i) for i in range(series[0].shape[1])]
+        columns = np.concatenate(series).T
+        present = [column[np.isfinite(column)] for column in columns]
+        none = [name for name, column in zip(names, present, strict=True) if len(column) < 2]
+        if none:
+            raise ValueError(f"column {', '.join(none)} (counted from 0) has fewer than two values")
+        scaler = Scaler.checked(
+            names,
+            np.array([column.mean() for column in present]),
+            np.array([column.std() for column in present]),
+            constant=np.array([(column == column[0]).all() for column in present]),
+        )
+        found = cls(
+            scaler.mean,
+            scaler.scale,
+            *(getattr(cls.identity(len(names)), n) for n in ("matrix", "offset", "spread")),
+        )
+        if not linear:
+            return found
+        before, now = [], []
+        for x in series:
+            z = found.standardised(x)
+            whole = np.isfinite(z[1:]).all(axis=1) & np.isfinite(z[:-1]).all(axis=1)
+            before.append(z[:-1][whole])
+            now.append(z[1:][whole])
+        given, wanted = np.concatenate(before), np.concatenate(now)
+        if len(given) <= len(names) + 1:
+            return found
+        ones = np.concatenate([given, np.ones([len(given), 1])], axis=1)
+        products = ones.T @ ones + RIDGE * len(ones) * np.eye(ones.shape[1])
+        weights = np.linalg.solve(products, ones.T @ wanted)
+        spread = np.maximum((wanted - ones @ weights).std(axis=0), SMALLEST)
+        return cls(found.mean, found.scale, weights[:-1], weights[-1], spread)
+
+    @property
+    def log_det(self) -> float:
+        """Log-determinant ``log |de/dx|`` of a step, the same for all."""
+        return -float(np.log(self.scale).sum() + np.log(self.spread).sum())
+
+    def standardised(self, x: np.ndarray) -> np.ndarray:
+        """Return values ``[..., D]`` in standard units."""
+        return (x - self.mean) / self.scale
+
+    def apply(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return innovations of values ``[T, D]``, and the latest standardised value seen.
+
+        An innovation is NaN where its value is missing; the prediction takes the latest values.
+        """
+        z = self.standardised(x)
+        seen = latest(z)
+        before = np.concatenate([np.zeros([1, z.shape[1]]), seen[:-1]])
+        return (z - self.predicted(before)) / self.spread, seen
+
+    def predicted(self, before: np.ndarray) -> np.ndarray:
+        """Return the linear prediction ``[..., D]`` from standardised values of the last step."""
+        return before @ self.matrix + self.offset
+
+    def next(self, before: np.ndarray, innovations: np.ndarray) -> np.ndarray:
+        """Return the standardised values ``[..., D]`` that have these innovations."""
+        return self.predicted(before) + self.spread * innovations
+
+    def in_units(self, z: np.ndarray) -> np.ndarray:
+        """Return standardised values ``[..., D]`` in the series' units."""
+        return self.mean + self.scale * z
