@@ -65,7 +65,7 @@ def refuse(folder: str | Path, command: str) -> None:
     if is_time_run(folder):
         raise ValueError(
             f"{folder} is a run of time series, which {command} does not know: use evaluate, "
-            f"score, anomalies, forecast or plot"
+            f"score, anomalies, forecast, plot or report"
         )
 
 
