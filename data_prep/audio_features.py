@@ -20,8 +20,25 @@ PRE_EMPHASIS = 0.97
 FRAME, HOP = 400, 160  # samples: 25 ms every 10 ms
 MELS, LOWEST, HIGHEST = 40, 60.0, 7_600.0  # number of bands; lowest and highest edge in Hz
 FLOOR = 40 * np.log(10) / 10  # 40 dB of power, in nats
-SLICES = 16
 THRESHOLDS = (0.25, 0.35, 0.45, 0.55)
+DECIBEL = np.log(10) / 10  # of power, in nats
+SILENCE, PARTLY = np.log(1e-8), FRAME // HOP  # log power; frames that overlap a silent one
+DEPTH = 50 * DECIBEL  # energy further below the peak than this counts as silence
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Resolution of :func:`aligned`: ``slices`` in time by ``bands`` in frequency.
+
+    With ``denoised``, the clip's noise is subtracted first; see :func:`denoised`.
+    """
+
+    slices: int
+    bands: int
+    denoised: bool = False
+
+
+FINE_IN_TIME, FINE_IN_FREQUENCY = Scale(16, 20), Scale(8, 40, denoised=True)
 
 
 def cropped_spectrum(x: np.ndarray) -> np.ndarray:
@@ -70,7 +87,36 @@ def log_mel(x: np.ndarray) -> np.ndarray:
     x = np.append(x[0], x[1:] - PRE_EMPHASIS * x[:-1])
     frames = np.lib.stride_tricks.sliding_window_view(x, FRAME)[::HOP]
     power = np.abs(np.fft.rfft(frames * _WINDOW, FFT)) ** 2
-    return np.log(power @ _FILTERS + 1e-10)
+    # Not by a matrix product: the threads that share it take longer to meet than to multiply.
+    return np.log(np.einsum("fk,kb->fb", power, _FILTERS) + 1e-10)
+
+
+def trimmed(mel: np.ndarray) -> np.ndarray:
+    """Drop the digital silence before and after a clip: ``[frames, 40]`` to fewer frames.
+
+    A frame is silent if every band has less power than the last bit of 16-bit samples gives it.
+    With it go two frames that are silent in part. A clip that is silent throughout stays as it is.
+    """
+    heard = np.flatnonzero((mel > SILENCE).any(axis=1))
+    if len(heard) == 0:
+        return mel
+    start, stop = int(heard[0]), int(heard[-1]) + 1
+    start += PARTLY if start > 0 else 0
+    stop -= PARTLY if stop < len(mel) else 0
+    return mel[start:stop] if stop - start > PARTLY else mel
+
+
+def denoised(mel: np.ndarray) -> np.ndarray:
+    """Subtract the power of stationary noise from each band (Boll 1979): ``[frames, 40]``.
+
+    The noise of a band is the 10th percentile of its power, averaged over 7 frames. As Berouti,
+    Schwartz and Makhoul (1979) do, 1.5 times as much is subtracted, and a twentieth is left.
+    """
+    from scipy.ndimage import uniform_filter1d
+
+    power = np.exp(mel)
+    noise = np.percentile(uniform_filter1d(power, 7, axis=0, mode="nearest"), 10, axis=0)
+    return np.log(np.maximum(power - 1.5 * noise, 0.05 * noise) + 1e-12)
 
 
 def soft_floor(mel: np.ndarray, *, raised: float = 0.0) -> np.ndarray:
@@ -87,16 +133,26 @@ def soft_floor(mel: np.ndarray, *, raised: float = 0.0) -> np.ndarray:
     return np.logaddexp(mel, peak - FLOOR + raised) - peak
 
 
+def loudness(mel: np.ndarray) -> np.ndarray:
+    """Return the log energy above the fourth band, averaged over 5 frames: ``[frames]``.
+
+    Energies are clamped at 50 dB below the highest, so that digital silence weighs no more than
+    the silence of a quiet room.
+    """
+    energy = np.logaddexp.reduce(mel[:, 4:], axis=1)
+    energy = np.maximum(energy, energy.max() - DEPTH)
+    return np.convolve(np.pad(energy, 2, mode="edge"), np.ones(5) / 5, mode="valid")
+
+
 def end_points(mel: np.ndarray, threshold: float) -> tuple[int, int]:
     """Return the first frame of the word and the frame after its last.
 
-    The log energy above the fourth band, averaged over 5 frames, is compared with
-    ``p10 + threshold (max - p10)``, where p10 is the 10th percentile. Starting from the loudest
+    The :func:`loudness` is compared with ``p10 + threshold (max - p10)``, where p10 is its 10th
+    percentile. Starting from the loudest
     21 frames, the word is extended in both directions across gaps of up to 17 quiet frames, as long
     as the closure of a stop consonant. A margin of 3 frames is added at each end.
     """
-    energy = np.logaddexp.reduce(mel[:, 4:], axis=1)
-    smooth = np.convolve(np.pad(energy, 2, mode="edge"), np.ones(5) / 5, mode="valid")
+    smooth = loudness(mel)
     low = np.percentile(smooth, 10)
     loud = smooth > low + threshold * (smooth.max() - low)
     width = min(21, len(smooth))
@@ -148,27 +204,33 @@ class Variation:
         )
 
 
-def aligned(mel: np.ndarray, variation: Variation | None = None) -> np.ndarray:
-    """Return log-mel energies of the word alone, 16 equal slices by 20 pairs of bands: ``[320]``.
+def aligned(
+    mel: np.ndarray, variation: Variation | None = None, *, scale: Scale = FINE_IN_TIME
+) -> np.ndarray:
+    """Return log-mel energies of the word alone, cut into slices of equal length.
 
     Args:
         mel: Log-mel energies from :func:`log_mel`.
         variation: Settings for aligning the clip; the defaults of :class:`Variation` if None.
+        scale: Number of slices, and of bands, into which neighbouring ones are averaged.
+
+    Returns:
+        The energies ``[slices * bands]``, slice by slice.
     """
     variation = variation or Variation()
     start, stop = end_points(mel, variation.threshold)
-    x = soft_floor(mel, raised=variation.floor)
+    x = soft_floor(denoised(mel) if scale.denoised else mel, raised=variation.floor)
     if variation.mel_shift:
         places = np.arange(MELS) + variation.mel_shift
         x = np.stack([np.interp(places, np.arange(MELS), row) for row in x])
     if variation.tilt:
         x = x + np.linspace(-variation.tilt / 2, variation.tilt / 2, MELS)
     length = stop - start
-    u = np.linspace(0, 1, SLICES + 1)
+    u = np.linspace(0, 1, scale.slices + 1)
     u = u + variation.warp * np.sin(np.pi * u) / np.pi
     first, last = start + variation.stretch[0] * length, stop + variation.stretch[1] * length
     edges = np.clip(first + u * (last - first), 0, len(x))
-    return _slice_means(x, edges).reshape(SLICES, MELS // 2, 2).mean(axis=2).ravel()
+    return _slice_means(x, edges).reshape(scale.slices, scale.bands, -1).mean(axis=2).ravel()
 
 
 def _slice_means(x: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tfp_maf.data_prep import pickles, text_files
 from tfp_maf.data_prep.images import ImageSpace
+from tfp_maf.data_prep.levels import LevelSpace, level_splits
 from tfp_maf.data_prep.splits import Labels, Scaler, Splits
 
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
@@ -42,17 +43,12 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
         OSError: If a batch is missing.
         ValueError: If a batch is damaged or truncated.
     """
-    folder = Path(folder)
-    batches = [_read(_batch(folder, name)) for name in TRAIN]
-    levels = np.concatenate([images for images, _ in batches])
-    labels = np.concatenate([of_batch for _, of_batch in batches])
-    test_levels, test_labels = _read(_batch(folder, TEST))
+    levels, test_levels, labels = _read_parts(Path(folder))
     n_train = int(0.9 * len(levels))
     rng = np.random.RandomState(seed)
     train = np.empty([2 * n_train, PIXELS], np.float32)
     SPACE.to_logits(levels[:n_train], rng, out=train[:n_train])
-    planes = train[:n_train].reshape(-1, 3, 32, 32)
-    train[n_train:].reshape(-1, 3, 32, 32)[:] = planes[..., ::-1]
+    _mirror(train)
     places = itertools.product(("red", "green", "blue"), range(32), range(32))
     columns = [f"{colour}_{row}_{column}" for colour, row, column in places]
     return Splits(
@@ -61,9 +57,38 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
         test=SPACE.to_logits(test_levels, rng),
         scaler=Scaler(tuple(columns), np.zeros(PIXELS), np.ones(PIXELS)),
         source=str(folder),
-        labels=Labels(np.tile(labels[:n_train], 2), labels[n_train:], test_labels, NUM_LABELS),
+        labels=labels,
         space=SPACE,
     )
+
+
+def load_levels(folder: str | Path) -> Splits:
+    """Load the images as levels 0 to 255, for models of levels; otherwise as :func:`load`."""
+    levels, test_levels, labels = _read_parts(Path(folder))
+    n_train = int(0.9 * len(levels))
+    train = np.empty([2 * n_train, PIXELS], np.float32)
+    train[:n_train] = levels[:n_train]
+    _mirror(train)
+    space = LevelSpace(shape=SPACE.shape, levels=256)
+    parts = [train, levels[n_train:], test_levels]
+    return level_splits(parts, labels, space=space, source=str(folder))
+
+
+def _mirror(train: np.ndarray) -> None:
+    """Write the mirror images of the first half of the rows ``[2 N, 3072]`` to the second."""
+    planes = train[: len(train) // 2].reshape(-1, 3, 32, 32)
+    train[len(train) // 2 :].reshape(-1, 3, 32, 32)[:] = planes[..., ::-1]
+
+
+def _read_parts(folder: Path) -> tuple[np.ndarray, np.ndarray, Labels]:
+    """Read levels ``[N, 3072]`` of training (and validation) and test images, and the labels."""
+    batches = [_read(_batch(folder, name)) for name in TRAIN]
+    levels = np.concatenate([images for images, _ in batches])
+    labels = np.concatenate([of_batch for _, of_batch in batches])
+    test_levels, test_labels = _read(_batch(folder, TEST))
+    n_train = int(0.9 * len(levels))
+    of_parts = Labels(np.tile(labels[:n_train], 2), labels[n_train:], test_labels, NUM_LABELS)
+    return levels, test_levels, of_parts
 
 
 def _batch(folder: Path, name: str) -> Path:

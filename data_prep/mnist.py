@@ -15,6 +15,7 @@ import numpy as np
 
 from tfp_maf.data_prep import pickles, text_files
 from tfp_maf.data_prep.images import ImageSpace
+from tfp_maf.data_prep.levels import LevelSpace, binarise, level_splits
 from tfp_maf.data_prep.splits import Labels, Scaler, Splits
 
 FILES = {
@@ -23,6 +24,7 @@ FILES = {
 }
 SPACE = ImageSpace(shape=(28, 28), alpha=1e-6)
 NUM_LABELS = 10
+BINARISATION_SEED = 20_080_708  # any number will do; another one gives another data set
 UNSIGNED_BYTE = 8  # the IDX code for this type of values
 GZIP = b"\x1f\x8b"
 PREPARED = "mnist.pkl.gz"
@@ -46,8 +48,55 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
         ValueError: If a file is damaged or truncated, or the numbers of images and labels
             differ.
     """
-    folder = Path(folder)
     rng = np.random.RandomState(seed)
+    parts, labels = _read_parts(Path(folder))
+    columns = [f"pixel_{row}_{column}" for row in range(28) for column in range(28)]
+    train, validation, test = (SPACE.to_logits(images, rng) for images in parts)
+    return Splits(
+        train=train,
+        validation=validation,
+        test=test,
+        scaler=Scaler(tuple(columns), np.zeros(len(columns)), np.ones(len(columns))),
+        source=str(folder),
+        labels=labels,
+        space=SPACE,
+    )
+
+
+def load_levels(folder: str | Path) -> Splits:
+    """Load the digits as levels 0 to 255, for models of levels; otherwise as :func:`load`."""
+    parts, labels = _read_parts(Path(folder))
+    space = LevelSpace(shape=SPACE.shape, levels=256)
+    return level_splits(parts, labels, space=space, source=str(folder))
+
+
+def load_binary(folder: str | Path, *, seed: int = BINARISATION_SEED) -> Splits:
+    """Load the digits in black and white, each pixel drawn once by its intensity, level / 255.
+
+    The published figures of "binarised MNIST" are for one such drawing, by Larochelle and Murray
+    2011; this is another one, which ``seed`` makes.
+
+    Args:
+        folder: As of :func:`load`.
+        seed: Seed of the binarisation.
+
+    Returns:
+        Rows of 784 zeros and ones; ``intensities`` has the training images before.
+    """
+    parts, labels = _read_parts(Path(folder))
+    intensities = [images.astype(np.float32) / 255 for images in parts]
+    rng = np.random.default_rng(seed)
+    return level_splits(
+        [binarise(part, rng) for part in intensities],
+        labels,
+        space=LevelSpace(shape=SPACE.shape, levels=2),
+        source=f"{folder}, binarised with seed {seed}",
+        intensities=intensities[0],
+    )
+
+
+def _read_parts(folder: Path) -> tuple[list[np.ndarray], Labels]:
+    """Read levels ``[N, 784]`` of training, validation and test images, and their labels."""
     if (folder / PREPARED).is_file():
         (images, labels), (test_images, test_labels) = _read_prepared(folder / PREPARED)
     else:
@@ -59,17 +108,9 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
             f"{folder} has {len(images)} training and {len(test_images)} test images, too few to "
             f"split"
         )
-    n_train = len(images) - n_validation
-    columns = [f"pixel_{row}_{column}" for row in range(28) for column in range(28)]
-    return Splits(
-        train=SPACE.to_logits(images[:n_train], rng),
-        validation=SPACE.to_logits(images[n_train:], rng),
-        test=SPACE.to_logits(test_images, rng),
-        scaler=Scaler(tuple(columns), np.zeros(len(columns)), np.ones(len(columns))),
-        source=str(folder),
-        labels=Labels(labels[:n_train], labels[n_train:], test_labels, count=NUM_LABELS),
-        space=SPACE,
-    )
+    n = len(images) - n_validation
+    of_parts = Labels(labels[:n], labels[n:], test_labels, count=NUM_LABELS)
+    return [images[:n], images[n:], test_images], of_parts
 
 
 def read_idx(path: Path, *, dimensions: int) -> np.ndarray:

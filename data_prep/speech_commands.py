@@ -1,10 +1,10 @@
-"""Recordings of words: Google's Speech Commands, as in the blog post, and other WAV files by class.
+"""Recordings of words: Google's Speech Commands, as in the blog post, and other files by class.
 
 Speech Commands (Warden 2018, arXiv 1804.03209), versions 0.01 and 0.02, consists of files
 ``WORD/SPEAKER_nohash_N.wav`` of one second at 16 kHz; ``testing_list.txt`` and
 ``validation_list.txt`` split them by speaker. The Free Spoken Digit Dataset,
 ``recordings/DIGIT_SPEAKER_N.wav``, can be read as well, and so can any folder of ``CLASS/*.wav``,
-in which each file counts as a different speaker.
+also FLAC, OGG, MP3 and AIFF, in which each file counts as a different speaker.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def load(
             if wanted is not None and word_and_speaker(name)[0] not in wanted:
                 continue
             try:
-                samples.append(audio.read_wav(io.BytesIO(content()), name, rate=rate))
+                samples.append(audio.read_audio(io.BytesIO(content()), name, rate=rate))
                 names.append(name)
             except ValueError as error:
                 if strict:
@@ -154,7 +154,7 @@ def split_by_speaker(speakers: np.ndarray, *, seed: int = 0) -> np.ndarray:
 def _folder(source: Path) -> tuple[list, dict[str, str]]:
     if not source.is_dir():
         raise FileNotFoundError(f"{source}: no such folder of recordings")
-    paths = sorted(path for path in source.rglob("*.wav") if NOISE not in path.parts)
+    paths = sorted(path for path in audio.sound_files(source) if NOISE not in path.parts)
     lists: dict[str, str] = {}
     for name, part in LISTS.items():
         if (source / name).is_file():
@@ -187,7 +187,7 @@ def _members(source: Path) -> Iterator:
     with tarfile.open(source) as archive:
         for member in archive:
             path = PurePosixPath(member.name)
-            if member.isfile() and path.suffix == ".wav" and NOISE not in path.parts:
+            if member.isfile() and path.suffix in audio.SUFFIXES and NOISE not in path.parts:
                 content = archive.extractfile(member)
                 assert content is not None
                 yield "/".join(path.parts[-2:]), content.read

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from tfp_maf.data_prep.images import ImageSpace
-
 
 @dataclass(frozen=True)
 class Scaler:
@@ -183,7 +181,10 @@ class Splits:
         notes: Messages that say what was left out of the source, and why.
         labels: Classes of the rows, if the source has any.
         weights: Weights of the training rows, float64 ``[N]``, if the source has any.
-        space: Mapping to pixels, if the rows are images in logit space.
+        space: Mapping to pixels, if the rows are images: an
+            :class:`~tfp_maf.data_prep.images.ImageSpace` of logits, or a
+            :class:`~tfp_maf.data_prep.levels.LevelSpace`.
+        intensities: Training rows before they were binarised, 0 .. 1, if they were.
         schema: Description of the columns, a :class:`~tfp_maf.data_prep.schema.Schema`, if they
             are those of a table.
         parts: Rows of a described table, by ``"train"``, ``"validation"`` and ``"test"``.
@@ -200,7 +201,8 @@ class Splits:
     notes: tuple[str, ...] = ()
     labels: Labels | None = None
     weights: np.ndarray | None = None
-    space: ImageSpace | None = None
+    space: Any = None
+    intensities: np.ndarray | None = None
     schema: Any = None
     parts: Mapping[str, Rows] = field(default_factory=dict)
     places: Mapping[str, np.ndarray] = field(default_factory=dict)

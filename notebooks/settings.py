@@ -34,6 +34,10 @@ class Size:
         audio_epochs: by the post's recipe, and by the one that works.
         mnist_epochs: of each MAF on digits.
         mnist_network: layers and hidden units.
+        digits_epochs: of each model of scikit-learn's digits.
+        digits_features: of their Gated PixelCNN.
+        tarflow_epochs: of TarFlow on scikit-learn's digits.
+        tarflow_network: blocks, layers per block, and width.
         time_rows: of the stand-in for the gas sensors, in time order.
         time_epochs: most of each density of them.
     """
@@ -49,6 +53,10 @@ class Size:
     audio_epochs: tuple[int, int] = (20, 24)
     mnist_epochs: int = 6
     mnist_network: tuple[int, tuple[int, ...]] = (5, (512,))
+    digits_epochs: int = 15
+    digits_features: int = 24
+    tarflow_epochs: int = 80
+    tarflow_network: tuple[int, int, int] = (3, 1, 32)
     time_rows: int = 10_500
     time_epochs: int = 26
 
@@ -81,6 +89,10 @@ SMALL = Size(
     audio_epochs=(2, 1),
     mnist_epochs=1,
     mnist_network=(1, (8,)),
+    digits_epochs=1,
+    digits_features=4,
+    tarflow_epochs=1,
+    tarflow_network=(1, 1, 8),
     time_rows=2_500,
     time_epochs=1,
 )

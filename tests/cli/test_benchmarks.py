@@ -74,6 +74,13 @@ def test_generated_inputs_are_tallied(name):
     run(HERE / f"{name}.py", "--examples", 2)
 
 
+@pytest.mark.slow
+def test_cached_sampling_is_timed():
+    found = json.loads(run(HERE / "cached_sampling.py", "--samples", 2, "--small"))
+    assert found["largest difference"] < 1e-5
+    assert found["cached"] > 0 < found["naive"]
+
+
 @pytest.mark.parametrize("name", ["run", "kill", "audio"])
 def test_the_long_ones_start(name):
     run(HERE / f"{name}.py", "--help")
@@ -98,6 +105,14 @@ def test_the_quality_of_tables_models_is_measured(name, tmp_path):
         assert "**" in out.with_suffix(".md").read_text()
     else:
         assert all(0 <= value <= 1 for value in row.values())
+
+
+@pytest.mark.slow
+def test_drawing_images_is_timed():
+    arguments = ["--side", "8", "--images", "10", "--models", "patch_made", "--theirs"]
+    found = json.loads(run(HERE / "image_samples.py", *arguments))
+    assert found["patch_made"]["naive / cached"] > 0
+    assert found["tfd.PixelCNN"]["naive_s"] > 0
 
 
 @pytest.mark.slow

@@ -121,6 +121,21 @@ def test_a_mel_shift_moves_the_spectrum():
     np.testing.assert_allclose((shifted - plain)[:, 2:-2], 4 / 39, atol=0.02)
 
 
+def test_subtracted_noise_leaves_the_word():
+    clean = features.log_mel(word())
+    noisy = features.log_mel(word(noise=3e-3))
+    scale = features.FINE_IN_FREQUENCY
+    plain = features.Scale(scale.slices, scale.bands)
+
+    def difference(scale):
+        rows = [features.aligned(mel, scale=scale) for mel in (clean, noisy)]
+        return np.abs(rows[0] - rows[1]).mean()
+
+    assert features.aligned(clean, scale=scale).shape == (320,)
+    assert difference(scale) < 0.8 * difference(plain)
+    assert np.abs(features.denoised(clean) - clean)[30:60].mean() < 0.1
+
+
 def test_the_real_words_are_told_apart_by_a_gaussian(real_data):
     """Unseen speakers' "happy" against other words: the aligned features carry the word."""
     from sklearn.decomposition import PCA

@@ -80,11 +80,36 @@ def test_spoken_digits_and_any_folder(tmp_path):
 @pytest.mark.parametrize(("channels", "subtype"), [(1, "PCM_16"), (2, "PCM_24"), (2, "FLOAT")])
 def test_rates_channels_and_formats(tmp_path, rate, channels, subtype):
     write(tmp_path / "x.wav", rate, subtype, channels=channels)
-    x = audio.read_wav(tmp_path / "x.wav", "x.wav")
+    x = audio.read_audio(tmp_path / "x.wav", "x.wav")
     expected = tone(16_000, channels=channels).mean(axis=1)
     assert abs(len(x) - len(expected)) <= 1
     inner = slice(400, 7_500)  # resampling rings at both ends
     np.testing.assert_allclose(x[inner], expected[inner], atol=0.005)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3", "aiff"])
+def test_other_formats(tmp_path, suffix):
+    path = tmp_path / "set" / "cat" / f"aa_nohash_0.{suffix}"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, tone(16_000), 16_000)
+    (x,) = speech_commands.load(tmp_path / "set").samples
+    assert abs(len(x) - 8_000) < 1_200  # MP3 pads
+    spectrum = np.abs(np.fft.rfft(x, 16_000))
+    assert spectrum.argmax() == 440
+
+
+def test_raw_samples():
+    x = tone(8_000)[:, 0]
+    content = (x * 2**15).astype("<i2").tobytes()
+    read = audio.read_pcm(content + b"x", "it", found=16_000)
+    np.testing.assert_allclose(read, x, atol=1e-4)
+    assert abs(len(audio.read_pcm(content, "it", found=8_000)) - 2 * len(x)) <= 1
+    with pytest.raises(ValueError, match="it has no samples"):
+        audio.read_pcm(b"x", "it", found=16_000)
+    with pytest.raises(ValueError, match="it has 4000 samples per second"):
+        audio.read_pcm(content, "it", found=4_000)
+    with pytest.raises(ValueError, match="has no header that tells its sample rate"):
+        audio.read_audio("x.raw", "x.raw")
 
 
 def spoil(folder):
@@ -95,7 +120,7 @@ def spoil(folder):
     soundfile.write(folder / "cat" / "none_nohash_0.wav", np.empty([0, 1]), 16_000)
     soundfile.write(folder / "cat" / "slow_nohash_0.wav", tone(4_000), 4_000)
     soundfile.write(
-        folder / "cat" / "flac_nohash_0.wav", tone(16_000), 16_000, format="FLAC", subtype="PCM_16"
+        folder / "cat" / "radio_nohash_0.wav", tone(16_000), 16_000, format="AU", subtype="PCM_16"
     )
 
 
@@ -110,7 +135,7 @@ def test_files_that_can_not_be_read_are_named_and_skipped(folder):
         ("cut", "damaged"),
         ("none", "no samples"),
         ("slow", "4000 samples per second"),
-        ("flac", "is FLAC, not WAV"),
+        ("radio", "is AU, not one of WAV"),
     ]:
         (said,) = [line for line in clips.skipped if f"cat/{name}_nohash_0.wav" in line]
         assert why in said

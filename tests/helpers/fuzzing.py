@@ -123,9 +123,9 @@ def _power_lines() -> bytes:
     return "\n".join(lines).encode()
 
 
-def _wav(rate: int, channels: int, subtype: str) -> bytes:
+def _sound(rate: int, channels: int, subtype: str, format: str = "WAV") -> bytes:
     file = io.BytesIO()
-    soundfile.write(file, RNG.uniform(-1, 1, [400, channels]), rate, subtype, format="WAV")
+    soundfile.write(file, RNG.uniform(-1, 1, [400, channels]), rate, subtype, format=format)
     return file.getvalue()
 
 
@@ -258,8 +258,18 @@ READERS = {
     "POWER": Reader(power.FILE, (_power_lines(),), _parts(power.load)),
     "WAV": Reader(
         "clip.wav",
-        (_wav(16_000, 1, "PCM_16"), _wav(8_000, 2, "FLOAT"), _wav(44_100, 1, "PCM_24")),
-        lambda path: [audio.read_wav(path, path)],
+        (_sound(16_000, 1, "PCM_16"), _sound(8_000, 2, "FLOAT"), _sound(44_100, 1, "PCM_24")),
+        lambda path: [audio.read_audio(path, path)],
+    ),
+    "compressed sound": Reader(
+        "clip.sound",
+        (
+            _sound(16_000, 1, "PCM_16", "FLAC"),
+            _sound(16_000, 1, "VORBIS", "OGG"),
+            _sound(16_000, 1, "MPEG_LAYER_III", "MP3"),
+            _sound(8_000, 2, "PCM_16", "AIFF"),
+        ),
+        lambda path: [audio.read_audio(path, path)],
     ),
     "IDX": Reader("images-idx3-ubyte", (_idx(),), lambda p: [mnist.read_idx(p, dimensions=3)]),
     "pickle": Reader("data.pkl", tuple(pickle.dumps(ROWS, n) for n in (0, 2)), _pickle),

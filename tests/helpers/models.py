@@ -15,6 +15,7 @@ OWN = {
     "nsf_ar": {"num_layers": 2},
     "nsf_c": {"num_layers": 2, "batch_norm": True},
     "maf_mog_5": {"num_layers": 2},
+    "tarflow": {"patch": 1, "num_blocks": 2, "layers": 1, "width": 8, "heads": 2},
 }
 # Those that differ in their number of layers only are one.
 MODELS = {
@@ -41,6 +42,7 @@ def built(name, event_size=5, *, kind="plain", **options):
     small = {option: value for option, value in SMALL.items() if option in takes}
     given = model.arguments | small | OWN.get(name, {}) | CONDITIONS[kind] | options
     given = {option: value for option, value in given.items() if option in takes}
+    event_size = (1, event_size) if model.is_of_images else event_size
     return catalogue.builder_of(model.builder)(event_size, **given)
 
 

@@ -1,6 +1,8 @@
+import dataclasses
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,10 +10,11 @@ from commands import fails, tfp_maf_command
 
 import tfp_maf
 from tfp_maf.cli import options
-from tfp_maf.data_prep import mnist, power
+from tfp_maf.data_prep import digits, mnist, power
 from tfp_maf.evaluation import baselines
 from tfp_maf.flows import catalogue
 from tfp_maf.paper import protocol, published
+from tfp_maf.paper import reproduce as run_reproduce
 
 TRAINED = ("gaussian", "made", "made_mog", "realnvp_5", "maf_mog_5")  # others take long to compile
 QUICK = ["--hidden-units", "8", "--max-epochs", "2"]
@@ -48,7 +51,12 @@ def done(power_folder, tmp_path_factory):
 def test_every_model_can_be_built(name):
     model = catalogue.MODELS[name]
     flow = model.build(
-        6, hidden_units=(8, 8), activation="relu", log_scale_bound="auto", num_labels=3, seed=0
+        (4, 4) if model.is_of_images else 6,
+        hidden_units=(8, 8),
+        activation="relu",
+        log_scale_bound="auto",
+        num_labels=3,
+        seed=0,
     )
     assert flow.conditioning.size == (3 if name.endswith("_conditional") else 0)
     assert flow.trainable_variables
@@ -146,6 +154,37 @@ def test_images_have_bits_and_samples(digits, tmp_path):
     assert conditional["accuracy"] == (by_label.argmax(axis=0) == splits.labels.test).mean()
 
 
+def test_a_small_tarflow_on_images(digits, tmp_path, monkeypatch, capsys):
+    small = {"patch": 14, "num_blocks": 2, "layers": 1, "width": 8, "heads": 1}
+    training = {"batch_size": 25, "clip_norm": 1.0, "max_epochs": 2} | catalogue.COSINE
+    model = catalogue.MODELS["tarflow"]
+    changed = dataclasses.replace(model, arguments=small, training=training)
+    monkeypatch.setitem(catalogue.REPRODUCED, "tarflow", changed)
+    out = tmp_path / "out"
+    arguments = ["reproduce", "mnist", "--data", digits[0], "--out", out, "--models", "tarflow"]
+    assert tfp_maf_command(*arguments) == 0
+    metrics = json.loads((out / "tarflow" / "metrics.json").read_text())
+    assert metrics["arguments"]["image_shape"] == [28, 28]
+    assert metrics["training"] == training | {"learning_rate": 1e-3}
+    assert metrics["epochs"] == 2
+    assert (out / "samples_tarflow.png").stat().st_size > 1000
+    assert "TarFlow" in (out / "results.md").read_text()
+
+
+@pytest.mark.parametrize(("warmup", "rates"), [(0.0, [1e-3, 5e-4, 0]), (0.5, [0, 1e-3, 0])])
+def test_a_rate_on_a_cosine_ends_at_zero(warmup, rates):
+    splits = SimpleNamespace(train=np.zeros([105, 1]))
+    options = {"learning_rate": 1e-3, "batch_size": 10, "max_epochs": 3}
+    train, given = protocol._as_fit_takes_them(
+        options | {"schedule": "cosine", "warmup": warmup}, splits
+    )
+    rate = given["learning_rate"]
+    assert [float(rate(step)) for step in (0, 15, 30)] == pytest.approx(rates, abs=1e-9)
+    assert given["max_epochs"] == given["patience"] == 3
+    assert "warmup" not in given
+    assert protocol._as_fit_takes_them(options, splits)[1] == options
+
+
 def test_a_diverged_model_says_so(power_folder, tmp_path, capsys):
     assert reproduce(power_folder, tmp_path, "made", "--learning-rate", "1e12") == 2
     assert "diverged: the loss is not finite at epoch 1" in capsys.readouterr().out
@@ -167,12 +206,51 @@ def test_splines_are_not_for_logits_of_pixels(digits, tmp_path, capsys):
     assert "splines act between -3 and 3" in fails(capsys, *arguments, "--models", "nsf_ar")
 
 
+@pytest.mark.slow
+def test_models_of_images_on_scikit_learns_digits(tmp_path, capsys):
+    out, models = tmp_path / "o", "patch_made,patch_made_conditional"
+    arguments = ["reproduce", "digits", "--out", out, "--max-epochs", "2", "--hidden-units", "8,8"]
+    assert tfp_maf_command(*arguments, "--models", models) == 0
+    results = json.loads((out / "results.json").read_text())["models"]
+    assert list(results) == models.split(",")
+    splits = digits.load()
+    plain = results["patch_made"]
+    flow = tfp_maf.load_flow(out / "patch_made")
+    found = tfp_maf.evaluate(flow, splits.test)
+    assert plain["test"]["mean"] == pytest.approx(found.mean, abs=1e-3)
+    bits = flow.bits_per_dimension(splits.test).numpy().mean()
+    assert plain["bits_per_dimension"]["mean"] == pytest.approx(bits, rel=1e-5)
+    assert plain["validation"] > -64 * np.log(17)  # better than no idea of the level
+    assert 0 <= results["patch_made_conditional"]["accuracy"] <= 1
+    assert (out / "samples_patch_made_conditional.png").stat().st_size > 1000
+    assert plain["command"].endswith("--seed 0 --hidden-units 8,8 --max-epochs 2")
+    # What does not fit is said.
+    base = ["reproduce", "digits", "--out", out]
+    assert "maf_5: a density is not for levels" in fails(capsys, *base, "--models", "maf_5")
+    line = fails(capsys, *base, "--models", "pixelcnn", "--redraw")
+    assert "was not binarised: leave out --redraw" in line
+
+
+def test_models_of_images_are_not_for_tables(power_folder, tmp_path, capsys):
+    base = ["reproduce", "power", "--data", power_folder, "--out", tmp_path / "o"]
+    assert "these are none" in fails(capsys, *base, "--models", "pixelcnn")
+
+
+@pytest.mark.parametrize("name", catalogue.OF_IMAGES)
+def test_every_model_of_images_can_be_built(name):
+    flow = catalogue.OF_IMAGES[name].build((8, 8), levels=17, seed=0, num_labels=3)
+    assert flow.event_size == 64
+    conditional = catalogue.REPRODUCED[f"{name}_conditional"].build((8, 8), levels=2, num_labels=3)
+    assert conditional.conditioning.size == 3
+
+
 def test_errors(power_folder, tmp_path, capsys):
     base = ["reproduce", "power", "--data", power_folder, "--out", tmp_path / "o"]
     assert "no model 'vae'; choose from gaussian" in fails(capsys, *base, "--models", "vae")
     line = fails(capsys, *base, "--models", "made_conditional")
     assert "made_conditional" in line
     assert "has no labels" in line
+    assert "tarflow: " in fails(capsys, *base, "--models", "tarflow")
     missing = ["reproduce", "hepmass", "--data", tmp_path / "none", "--out", tmp_path / "o"]
     assert "1000_train.csv" in fails(capsys, *missing)
     (tmp_path / "o" / "made").mkdir(parents=True, exist_ok=True)
@@ -182,4 +260,25 @@ def test_errors(power_folder, tmp_path, capsys):
 
 def test_the_command_names_all_data_sets_and_models():
     assert set(options.DATASETS) == set(published.DATASETS)
-    assert tuple(catalogue.UNCONDITIONAL) == options.MODELS
+    assert set(options.REPRODUCED) == set(published.REPRODUCED)
+    assert {*catalogue.UNCONDITIONAL, *catalogue.OF_IMAGES} == set(options.MODELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "models", "levels"),
+    [
+        ("mnist", (), [None]),
+        ("mnist", ("made", "pixelcnn_pp"), [None, 256]),
+        ("mnist", ("pixelcnn_conditional",), [256]),
+        ("mnist_binary", (), [2]),
+        ("mnist_binary", ("made",), [2]),
+    ],
+)
+def test_flows_take_logits_and_models_of_images_levels(digits, name, models, levels):
+    loaded = run_reproduce._load(name, str(digits[0]), seed=0, models=models)
+    found = {kind: getattr(splits.space, "levels", None) for kind, splits in loaded.items()}
+    assert sorted(found.values(), key=str) == sorted(levels, key=str)
+    assert all(kind == (value is not None) for kind, value in found.items())
+    for model in models:
+        unfit = run_reproduce._why_not(model, loaded)
+        assert (unfit is not None) == (name == "mnist_binary" and model == "made")

@@ -7,14 +7,15 @@ audio data with MAF".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfp_maf.audio.listener import Listener, slices, views
+from tfp_maf.audio.listener import SCALES, Listener, aligned_views, mels_of, views
 from tfp_maf.data_prep import audio_features as features
+from tfp_maf.data_prep.files import make_folder
 from tfp_maf.estimators.anomaly import AnomalyDetector
-from tfp_maf.estimators.sequence_detector import SequenceDetector
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.flows.maf import build_maf
 from tfp_maf.training.history import History
@@ -25,12 +26,10 @@ COMPONENTS = 96
 FEW, SHRINKAGE = 200, 0.5
 # Number of variations per training clip: COPIES, or more if needed for LEAST_ROWS rows in total.
 # Few clips need LEAST_OF_FEW rows only, as all 320 directions are kept and each row takes longer.
-# The sequence detector gets fewer variations, since each row is 16 time slices to it.
-COPIES, LEAST_ROWS, LEAST_OF_FEW, COPIES_OVER_TIME = 15, 18_000, 2_000, 4
-# Weights of the background log-likelihood. The scrambled background is the word itself with its
-# time slices reordered: it knows the word's sounds, but not their order.
-SCRAMBLED_WEIGHT, WORDS_WEIGHT, SCRAMBLED_OVER_TIME_WEIGHT = 0.4, 0.6, 0.85
-BANDS_OVER_TIME = 10  # principal components per time slice
+COPIES, LEAST_ROWS, LEAST_OF_FEW = 15, 18_000, 2_000
+MIXTURE = 16  # components of the Gaussian mixture, which counts as much as a flow
+WORDS_WEIGHT = 0.6  # of the background's log-likelihood
+RATIO_COMPONENTS = 32  # principal components of the word and the background words together
 # The blog post's flow and training: 10 layers of [512, 512] tanh units, Adam at 1e-3.
 POST_MODEL: dict[str, Any] = {
     "num_layers": 10,
@@ -66,12 +65,15 @@ def train_post(
 
     Returns:
         The detector and its training history.
+
+    Raises:
+        KeyboardInterrupt: training was interrupted.
     """
     x, v = (views(part, "post")[0] for part in (clips, validation))
     size = x.shape[1]
     flow = build_maf(size, seed=seed, **POST_MODEL)
     detector = AnomalyDetector(Whitening.identity(size), [flow])
-    listener = Listener(word, "post", detector)
+    listener = Listener(word, "post", [detector])
     options = POST_TRAINING | options
     options["batch_size"] = min(options["batch_size"], len(x))
     history = fit(
@@ -83,6 +85,8 @@ def train_post(
         on_epoch=None if on_epoch is None else lambda h: on_epoch(listener, h),
         **options,
     )
+    if history.stopped == "interrupted":
+        raise KeyboardInterrupt
     return listener, history
 
 
@@ -91,75 +95,85 @@ def train_aligned(
     clips: Sequence[np.ndarray],
     validation: Sequence[np.ndarray],
     *,
-    background: Sequence[np.ndarray] | None = None,
-    ratio: bool = False,
-    seeds: Sequence[int] = (0, 1),
+    background: Sequence[np.ndarray] = (),
+    seed: int = 0,
+    scales: Sequence[features.Scale] = SCALES,
+    copies: int = COPIES,
+    checkpoints: Path | None = None,
     **options: Any,
 ) -> Listener:
-    """Train a detector on aligned log-mel features, with 15 or more variations of each clip.
+    """Train a detector on aligned log-mel features at several time scales.
+
+    At each, a flow sees 15 or more variations of each clip, and a Gaussian mixture the clips as
+    they are, from which variations distract it. Their log-likelihoods are averaged.
 
     Args:
         word: the word to detect.
         clips, validation: clips of the word for training and validation, from different speakers.
-        background: clips of other words; the background model is trained on these and the word's
-            own. If None, it is trained on the word with its time slices shuffled or reversed, and
-            a sequence detector over the slices is trained as well.
-        ratio: whether to train a background model; without it the detector is one-class.
-        seeds: one seed per flow; their log-likelihoods are averaged.
+        background: clips of other words, for the background model. Without them the detector is
+            one-class.
+        seed: seed of weights, shuffles and variations.
+        scales: resolutions of the features, the first of
+            :data:`~tfp_maf.audio.listener.SCALES`.
+        copies: number of variations per clip for the flows, more if the clips are few; 0 for none.
+        checkpoints: folder for training states; if it has some, training resumes from them.
         options: options of :meth:`AnomalyDetector.fit`.
 
     Returns:
         The detector, without a threshold.
+
+    Raises:
+        KeyboardInterrupt: training was interrupted.
     """
-    rng = np.random.default_rng(seeds[0])
-    mels = [features.log_mel(x) for x in clips]
-    plain = np.stack([features.aligned(mel) for mel in mels])
+    rng = np.random.default_rng(seed)
+    mels, held_out, others = (mels_of(part) for part in (clips, validation, background))
     few = len(mels) < FEW
     least = LEAST_OF_FEW if few else LEAST_ROWS
-    varied = _varied(mels, max(COPIES * len(mels), least), rng)
-    held_out = np.concatenate(views(validation, "aligned"))
-    weight, everyday, over_time = 0.0, None, None
-    if ratio and background is None:
-        weight, everyday = SCRAMBLED_WEIGHT, scrambled(varied[::2], rng)  # half the rows suffice
-        some = varied[: COPIES_OVER_TIME * len(mels)]
-        over_time = SequenceDetector.fit(
-            slices(some),
-            slices(held_out),
-            background=slices(scrambled(some, rng)),
-            background_validation=slices(scrambled(held_out, rng)),
-            weight=SCRAMBLED_OVER_TIME_WEIGHT,
-            components=BANDS_OVER_TIME,
-            seed=seeds[0],
-            **options,
+    variations = draw_variations(max(copies * len(mels), least) if copies else 0, rng)
+    detectors = []
+    for i, scale in enumerate(scales):
+        plain = np.concatenate(aligned_views(mels, scale))
+        varied = varied_rows(mels, variations, scale) if copies else None
+        everyday: dict[str, Any] = {}
+        if others:
+            everyday = {
+                "background": np.concatenate(aligned_views(others, scale)),
+                "weight": WORDS_WEIGHT,
+            }
+            if copies:
+                again = draw_variations(copies * len(others), rng)
+                everyday["augmented_background"] = varied_rows(others, again, scale)
+        detectors.append(
+            AnomalyDetector.fit(
+                varied if few and varied is not None else plain,
+                np.concatenate(aligned_views(held_out, scale)),
+                augmented=None if few else varied,
+                components=None if few else RATIO_COMPONENTS if others else COMPONENTS,
+                shrinkage=SHRINKAGE if few else 0.0,
+                seeds=[seed],
+                mixture=MIXTURE,
+                checkpoints=None
+                if checkpoints is None
+                else make_folder(checkpoints / f"scale_{i}"),
+                **everyday,
+                **options,
+            )
         )
-    elif ratio:
-        others = [features.log_mel(x) for x in background or []]
-        weight = WORDS_WEIGHT
-        everyday = rng.permutation(
-            np.concatenate([varied, _varied(others, COPIES * len(others), rng)])
-        )
-    detector = AnomalyDetector.fit(
-        varied if few else plain,
-        held_out,
-        augmented=None if few else varied,
-        background=everyday,
-        weight=weight,
-        components=None if few else COMPONENTS,
-        shrinkage=SHRINKAGE if few else 0.0,
-        seeds=seeds,
-        **options,
+    return Listener(word, "ratio" if others else "aligned", detectors)
+
+
+def draw_variations(count: int, rng: np.random.Generator) -> list[features.Variation]:
+    """Draw variations of clips."""
+    return [features.Variation.draw(rng) for _ in range(count)]
+
+
+def varied_rows(
+    mels: Sequence[np.ndarray], variations: Sequence[features.Variation], scale: features.Scale
+) -> np.ndarray:
+    """Return aligned rows ``[N, D]``, one per variation, cycling through the clips."""
+    return np.stack(
+        [
+            features.aligned(mels[i % len(mels)], variation, scale=scale)
+            for i, variation in enumerate(variations)
+        ]
     )
-    return Listener(word, "ratio" if ratio else "aligned", detector, over_time=over_time)
-
-
-def _varied(mels: Sequence[np.ndarray], rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Return aligned rows ``[rows, 320]``, cycling through the clips with random variations."""
-    variations = (features.Variation.draw(rng) for _ in range(rows))
-    return np.stack([features.aligned(mels[i % len(mels)], v) for i, v in enumerate(variations)])
-
-
-def scrambled(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Reorder the time slices of aligned rows ``[N, 320]``: half reversed, half shuffled."""
-    order = np.argsort(rng.random([len(rows), features.SLICES]), axis=1)
-    order[::2] = np.arange(features.SLICES)[::-1]
-    return np.take_along_axis(slices(rows), order[:, :, None], axis=1).reshape(rows.shape)

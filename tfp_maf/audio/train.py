@@ -1,4 +1,4 @@
-"""The commands ``tfp-maf train audio`` and ``tfp-maf listen``: one spoken word against all others.
+"""The command ``tfp-maf train audio``: one spoken word against all others.
 
 After the audio experiment of the blog post "Experimenting with autoregressive flows in TensorFlow
 Probability".
@@ -6,7 +6,6 @@ Probability".
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 import time
 from collections.abc import Sequence
@@ -15,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from tfp_maf.audio.evaluate import evaluate
 from tfp_maf.audio.listener import Listener
 from tfp_maf.audio.recipes import train_aligned, train_post
-from tfp_maf.audio.report import baselines, print_table, write_plots
-from tfp_maf.data_prep import audio, simulate_words, speech_commands
+from tfp_maf.audio.report import write_plots
+from tfp_maf.audio.runs import open_run
+from tfp_maf.data_prep import noise as noises
+from tfp_maf.data_prep import simulate_words, speech_commands
+from tfp_maf.data_prep.files import make_folder
 from tfp_maf.data_prep.speech_commands import Clips
-from tfp_maf.evaluation.detection import Detection
-from tfp_maf.experiments.run import METRICS, Run, versions
+from tfp_maf.experiments.run import METRICS, versions
 from tfp_maf.utils.console import say, shows
 
 TIMED = 20  # maximum number of clips that are timed
@@ -36,10 +38,12 @@ def train_audio(
     out: str | None,
     recipe: str,
     background: Sequence[str],
+    noise: str | None,
     false_alarms: float,
     strict: bool,
     seed: int,
     split: str,
+    resume: bool,
     as_json: bool,
     options: dict[str, Any],
 ) -> int:
@@ -51,10 +55,12 @@ def train_audio(
         out: folder to create for the run.
         recipe: see :class:`~tfp_maf.audio.listener.Listener`.
         background: words to train the background model on, which are left out of the test.
+        noise: folder with recordings of noise, with which the threshold is calibrated as well.
         false_alarms: fraction of the word's clips that may be rejected.
         strict: whether an unreadable file is an error.
         seed: seed of weights, shuffles and variations.
         split: seed of the split by speaker, or ``"official"`` for the publisher's lists.
+        resume: whether to resume the interrupted training run in ``out``.
         as_json: whether to print the metrics as JSON at the end.
         options: options of :func:`tfp_maf.fit`.
 
@@ -62,6 +68,12 @@ def train_audio(
         OSError: the recordings cannot be read, or the folder cannot be written.
         ValueError: a word has no recordings, or there are too few to split.
     """
+    if (recipe == "ratio") != bool(background):
+        raise ValueError("--recipe ratio and --background WORD,WORD need each other")
+    kinds = list(noises.TRAINING.values())
+    if noise is not None:
+        own = noises.cut_from(noises.load_noises(noise))
+        kinds += [own] * len(kinds)  # as often as all others
     clips = _clips(data, strict=strict)
     if word not in set(clips.words):
         known = ", ".join(sorted(set(clips.words)))
@@ -69,61 +81,85 @@ def train_audio(
     unknown = sorted(set(background) - set(clips.words) | ({word} & set(background)))
     if unknown:
         raise ValueError(f"--background {unknown[0]} is not one of the other recorded words")
-    run = Run.create(out or Path("runs") / f"audio_{word}_{recipe}")
     target = clips.words == word
     part = _parts(clips, target, split)
     parts = {name: clips.take(target & (part == name)) for name in speech_commands.PARTS}
     others = clips.take(~target & ~np.isin(clips.words, background))
     if min(len(p) for p in parts.values()) < 2 or len(others) == 0:
         raise ValueError(f"too few recordings of {word!r} to split, or none of other words")
+    settings = {
+        "word": word,
+        "recipe": recipe,
+        "data": "made-up words" if data is None else Path(data).name,
+        "clips": {name: len(p) for name, p in parts.items()} | {"others": len(others)},
+        "seed": seed,
+        "split": split,
+        "background": list(background),
+        "noise": noise,
+        "options": options,
+    }
+    run = open_run(out or Path("runs") / f"audio_{word}_{recipe}", settings, resume=resume)
     say(
         f"{word}: {len(parts['train'])} / {len(parts['validation'])} / {len(parts['test'])} clips "
         f"of different speakers, against {len(others)} of {len(set(others.words))} other words"
     )
     began = time.perf_counter()
     everyday = clips.take(np.isin(clips.words, background) & (part == "train"))
-    listener = _train(
-        recipe, word, parts, others, everyday, seed=seed, options=options | {"progress": shows()}
-    )
-    seconds = time.perf_counter() - began
-    validation = listener.score(parts["validation"].samples)
-    rarest = 1 / (len(validation) + 1)
-    if false_alarms < rarest:
-        false_alarms = rarest
-        say(
-            f"with {len(validation)} validation clips the lowest false-alarm rate that can be set "
-            f"is {rarest:.1%}; using it"
+    training = options | {"progress": shows()}
+    checkpoints = make_folder(run.checkpoints)
+    if recipe == "post":
+        training["checkpoint"] = checkpoints / "post.npz"
+        listener = _train_post(word, parts, others, seed=seed, options=training)
+    else:
+        listener = train_aligned(
+            word,
+            parts["train"].samples,
+            parts["validation"].samples,
+            background=everyday.samples,
+            seed=seed,
+            checkpoints=checkpoints,
+            **training,
         )
-    listener.calibrate(validation, false_alarms=false_alarms)
-    scores = listener.score(parts["test"].samples), listener.score(others.samples)
-    found = Detection.of(*scores, others.words, threshold=listener.threshold)
-    table = {recipe: found} | baselines(recipe, parts, others, everyday, seed=seed)
-    print_table(table, word)
+    seconds = time.perf_counter() - began
+    false_alarms = _possible(false_alarms, len(parts["validation"]))
+    listener.calibrate(
+        parts["validation"].samples, false_alarms=false_alarms, kinds=kinds, seed=seed
+    )
+    listener.save(run.folder)
+    found = evaluate(
+        listener, parts, others, everyday, false_alarms=false_alarms, kinds=kinds, seed=seed
+    )
     run.write(
         METRICS,
-        {
-            "word": word,
-            "recipe": recipe,
-            "data": "made-up words" if data is None else Path(data).name,
-            "clips": {name: len(p) for name, p in parts.items()} | {"others": len(others)},
+        settings
+        | {
             "skipped": clips.skipped,
-            "seed": seed,
-            "split": split,
-            "background": list(background),
             "wanted_false_alarms": false_alarms,
-            "threshold": listener.threshold,
+            "threshold": listener.threshold.to_json(),
             "seconds": seconds,
             "milliseconds_a_clip": _milliseconds(listener, parts["test"].samples),
             "versions": versions(),
-            "results": {name: dataclasses.asdict(d) for name, d in table.items()},
-        },
+        }
+        | found,
     )
-    listener.save(run.folder)
-    write_plots(run.folder, word, listener, parts["test"], others, scores)
+    scores = listener.margins(parts["test"].samples), listener.margins(others.samples)
+    write_plots(run.folder, word, listener, parts["test"], others, scores, threshold=0.0)
     say(f"trained in {seconds:.0f} s; written to {run.folder}")
     if as_json:
         say((run.folder / METRICS).read_text(), always=True)
     return 0
+
+
+def _possible(false_alarms: float, clips: int) -> float:
+    """Return the rate of false alarms, or the lowest that so many clips can fix."""
+    rarest = 1 / (clips + 1)
+    if false_alarms >= rarest:
+        return false_alarms
+    say(
+        f"with {clips} validation clips the lowest false-alarm rate that can be set is "
+        f"{rarest:.1%}; using it"
+    )
+    return rarest
 
 
 def _milliseconds(listener: Listener, clips: Sequence[np.ndarray]) -> float:
@@ -161,27 +197,9 @@ def _clips(data: str | None, *, strict: bool) -> Clips:
         return speech_commands.load(simulate_words.write_words(folder))
 
 
-def _train(
-    recipe: str,
-    word: str,
-    parts: dict[str, Clips],
-    others: Clips,
-    everyday: Clips,
-    *,
-    seed: int,
-    options: dict[str, Any],
+def _train_post(
+    word: str, parts: dict[str, Clips], others: Clips, *, seed: int, options: dict[str, Any]
 ) -> Listener:
-    train, validation = parts["train"].samples, parts["validation"].samples
-    if recipe != "post":
-        return train_aligned(
-            word,
-            train,
-            validation,
-            ratio=recipe == "ratio",
-            background=everyday.samples or None,
-            seeds=(seed, seed + 1),
-            **options,
-        )
     compared = {"test": parts["test"].samples} | {
         name: others.take(others.words == name).samples
         for name in POST_WORDS
@@ -194,23 +212,12 @@ def _train(
         values = " ".join(f"{mean:8.1f}" for mean in means)
         say(f"{history.epochs:5} {history.train[-1]:8.1f} {values}")
 
-    listener, _ = train_post(word, train, validation, seed=seed, on_epoch=row, **options)
+    listener, _ = train_post(
+        word,
+        parts["train"].samples,
+        parts["validation"].samples,
+        seed=seed,
+        on_epoch=row,
+        **options,
+    )
     return listener
-
-
-def listen(folder: str, files: Sequence[str]) -> int:
-    """Print the score of each file and whether it is the word; return 2 if any is unreadable."""
-    listener = Listener.load(folder)
-    status = 0
-    for name in files:
-        try:
-            if not Path(name).is_file():
-                raise ValueError(f"{name}: no such file")
-            (score,) = listener.score([audio.read_wav(name, name)])
-        except ValueError as error:
-            say(f"{name}  not read: {error}")
-            status = 2
-            continue
-        verdict = listener.word if score >= listener.threshold else "not"
-        say(f"{name}  {score:.2f}  {verdict}")
-    return status

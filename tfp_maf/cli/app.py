@@ -18,11 +18,14 @@ import click
 import tfp_maf
 from tfp_maf.cli.options import (
     AUDIO,
+    AUDIO_NORMAL,
+    AUDIO_WORD,
     DATASETS,
     ENCODERS,
     MODELS,
     PAST,
     RECORDINGS,
+    REPRODUCED,
     RUN,
     SEED,
     TABLE_MODELS,
@@ -138,20 +141,32 @@ def cli() -> None:
     type=click.Choice(["post", "aligned", "ratio"]),
     help="gas and audio only. For gas, post: the blog post's columns, split and loop, which prints "
     "a line per 100 batches. For audio, post: the blog post's features; aligned: log-mel aligned "
-    "to the word; ratio: aligned, minus a background model. [default: gas: the paper's settings; "
-    "audio: aligned]",
+    "to the word; ratio: aligned, minus a background model, which needs --background. "
+    "[default: gas: the paper's settings; audio: aligned]",
 )
 @click.option(
     "--background",
     callback=lambda _, __, value: None if value is None else tuple(value.split(",")),
     metavar="WORD,WORD",
-    help="audio with --recipe ratio only. Words to train the background model on. "
-    "[default: the word itself, its time slices shuffled]",
+    help="audio with --recipe ratio only. Words to train the background model on.",
+)
+@click.option(
+    "--noise",
+    metavar="FOLDER",
+    help="audio only. Recordings of your room without speech, with which the threshold is "
+    "calibrated as well. [default: generated noises]",
+)
+@click.option(
+    "--normal",
+    metavar="FOLDER",
+    help="audio only. Learn the normal sound of machines, instead of a word: a folder of a type of "
+    "machine as in DCASE 2020 task 2, or one with a subfolder of recordings per machine.",
 )
 @click.option(
     "--false-alarms",
     type=click.FloatRange(0.001, 0.5),
-    help="audio only. Fraction of the word's clips that may be rejected. [default: 0.05]",
+    help="audio only. Fraction of the word's clips, or of normal recordings, that may be "
+    "rejected. [default: 0.05]",
 )
 @click.option(
     "--strict",
@@ -204,7 +219,8 @@ def train(
     With --time, rows are modelled in time order, each given those before it; see forecast.
 
     With TARGET audio, train a detector of one spoken word on recordings named
-    WORD/SPEAKER_nohash_N.wav, or on synthetic ones without --data.
+    WORD/SPEAKER_nohash_N.wav, or on synthetic ones without --data; with --normal, a detector of
+    faults on recordings of machines.
 
     To resume training after Ctrl-C or a kill, repeat the command with --resume; at most ten
     seconds of training are lost.
@@ -299,14 +315,29 @@ def train(
         "budget": budget is not None,
     }
     unfit += [name for name, is_given in of_tables.items() if is_given]
-    unfit += ["drop"] * bool(drop) + ["resume"] * resume + ["distribute"] * distribute
+    unfit += ["drop"] * bool(drop) + ["distribute"] * distribute
     unfit += ["tensorboard"] * tensorboard
     if unfit:
         name = unfit[0].replace("_", "-")
         raise click.UsageError(f"--{name} does not apply to `train audio`")
-    return _spoken().train_audio(
-        **(AUDIO | of_audio), data=data, out=out, as_json=as_json, seed=seed, options=settings
-    )
+    common: dict[str, Any] = {
+        "out": out,
+        "resume": resume,
+        "as_json": as_json,
+        "seed": seed,
+        "options": settings,
+    }
+    normal = of_audio.pop("normal", None)
+    if normal is None:
+        return _spoken().train_audio(**(AUDIO_WORD | of_audio), data=data, **common)
+    of_words = [*(set(of_audio) - set(AUDIO_NORMAL)), *(["data"] if data is not None else [])]
+    if of_words:
+        name = sorted(of_words)[0].replace("_", "-")
+        raise click.UsageError(f"--{name} does not apply to `train audio --normal`")
+    _spoken()
+    from tfp_maf.audio.train_machines import train_machines
+
+    return train_machines(normal, **(AUDIO_NORMAL | of_audio), **common)
 
 
 def _train(job: Any, **options: Any) -> int:
@@ -381,7 +412,7 @@ def download(dataset: str, to: str | None) -> int:
 
 
 @cli.command()
-@click.argument("dataset", metavar="DATASET", type=click.Choice(DATASETS))
+@click.argument("dataset", metavar="DATASET", type=click.Choice(REPRODUCED))
 @click.option("--data", help="Folder with the files of DATASET. [default: data/DATASET]")
 @click.option(
     "--out",
@@ -393,7 +424,7 @@ def download(dataset: str, to: str | None) -> int:
     callback=models_of,
     metavar="NAME,NAME",
     help=f"Models to train, comma-separated: {', '.join(MODELS)}. Append _conditional to "
-    "condition a model on labels. [default: all unconditional models]",
+    "condition a model on labels. [default: all unconditional models that suit DATASET]",
 )
 @SEED
 @click.option(
@@ -401,40 +432,49 @@ def download(dataset: str, to: str | None) -> int:
     callback=hidden_units_of,
     metavar="N,N",
     help="Number of units in each hidden layer, comma-separated. [default: 100,100 for power and "
-    "gas; 1024 for mnist and cifar10; otherwise 512,512]",
+    "gas; 1024 for mnist and cifar10; otherwise 512,512; models of images have their own]",
 )
 @click.option(
     "--activation",
-    help="Keras activation of all models but Real NVP, such as tanh or relu. "
+    help="Keras activation of all models but Real NVP and TarFlow, such as tanh or relu. "
     "[default: tanh for gas; otherwise relu]",
 )
 @click.option(
     "--log-scale-bound",
     callback=positive,
     type=float,
-    help="Bound on each layer's log scale, in nats. [default: 2 for mnist and cifar10; otherwise "
-    "30 / number of layers, at most 8]",
+    help="Bound on each layer's log scale, in nats, of all models but TarFlow. [default: 2 for "
+    "mnist and cifar10; otherwise 30 / number of layers, at most 8]",
 )
 @click.option(
     "--learning-rate",
     callback=positive,
     type=float,
     help="Learning rate of Adam, for all models. [default: 0.001 for MADE, 0.0005 for neural "
-    "splines, otherwise 0.0001]",
+    "splines, otherwise 0.0001; 0.001 for TarFlow and 0.002 or 0.003 for other models of images, "
+    "falling to 0]",
 )
 @click.option(
     "--clip-norm",
     callback=positive,
     type=float,
-    help="Clip gradients to this global norm. [default: no clipping]",
+    help="Clip gradients to this global norm. [default: 1 for TarFlow, otherwise no clipping]",
 )
 @click.option(
-    "--max-epochs", type=click.IntRange(1), help="Maximum number of epochs. [default: 1000]"
+    "--max-epochs",
+    type=click.IntRange(1),
+    help="Maximum number of epochs. [default: 1000; 16 for TarFlow, 40 for other models of images]",
 )
 @click.option(
     "--patience",
     type=click.IntRange(1),
     help="Stop after this many epochs without a better validation score. [default: 30]",
+)
+@click.option(
+    "--redraw",
+    is_flag=True,
+    default=None,
+    help="mnist_binary: binarise the training images anew for each epoch. [default: once]",
 )
 def reproduce(
     dataset: str,
@@ -449,7 +489,8 @@ def reproduce(
 ) -> int:
     """Train the paper's models on DATASET and tabulate the results beside the published ones.
 
-    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10.
+    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10. Models of images also take
+    mnist_binary (MNIST in black and white) and digits (of scikit-learn, without a download).
 
     To resume after an interruption, repeat the command.
     """
@@ -475,9 +516,22 @@ def reproduce(
 @cli.command()
 @RUN
 @click.argument("files", nargs=-1, required=True)
-def listen(run: str, files: tuple[str, ...]) -> int:
-    """Score WAV FILES with a RUN of `train audio`, and tell whether each is the word."""
-    return _spoken().listen(run, files)
+@click.option(
+    "--rate",
+    default=16_000,
+    show_default=True,
+    type=click.IntRange(8_000, 48_000),
+    help="Sample rate of standard input, in Hz.",
+)
+def listen(run: str, files: tuple[str, ...], rate: int) -> int:
+    """Tell whether FILES hold the word of a RUN of `train audio`, and when.
+
+    FILES are WAV, FLAC, OGG, MP3 or AIFF; - is standard input, raw samples of 16 bits, one channel.
+    """
+    _spoken()
+    from tfp_maf.audio.listen import listen as run_listen
+
+    return run_listen(run, files, rate=rate)
 
 
 def _need(extra: str, *packages: str) -> None:

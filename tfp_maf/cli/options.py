@@ -9,24 +9,31 @@ from typing import Any
 import click
 
 from tfp_maf.data_prep.missing_values import WAYS
-from tfp_maf.flows.catalogue import UNCONDITIONAL
+from tfp_maf.flows.catalogue import OF_IMAGES, UNCONDITIONAL
 from tfp_maf.paper import published
 
 RUN = click.argument("run")
 # Defaults of `train audio`.
-AUDIO = {
+AUDIO_WORD: dict[str, Any] = {
     "word": "happy",
     "recipe": "aligned",
     "background": (),
+    "noise": None,
     "false_alarms": 0.05,
     "strict": False,
     "split": "0",
 }
+AUDIO_NORMAL: dict[str, Any] = {"false_alarms": 0.05, "strict": False}
+AUDIO = (*AUDIO_WORD, "normal")  # options of `train audio` only
 DATASETS = tuple(published.DATASETS)
 RECORDINGS = ("speech_commands_v0.01", "speech_commands_v0.02", "fsdd")
-MODELS = tuple(UNCONDITIONAL)
+REPRODUCED = tuple(published.REPRODUCED)
+MODELS = (*UNCONDITIONAL, *OF_IMAGES)
 # Names of tfp_maf.estimators.candidates, which imports TensorFlow; a test compares them.
-TABLE_MODELS = ("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "gaussian_mixture")
+TABLE_MODELS = (
+    *("auto", "made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", "attention"),
+    "gaussian_mixture",
+)
 # Names of tfp_maf.time_series.flow and tfp_maf.networks.past; the same test compares them.
 TIME_MODELS = ("maf_mog", "maf", "nsf", "gaussian")
 ENCODERS = ("gru", "convolution", "attention", "window")
@@ -80,7 +87,8 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 callback=candidates_of,
                 metavar="NAME,NAME",
                 help=f"Models of the table's numbers: {', '.join(TABLE_MODELS)}. Several are "
-                "averaged by their validation likelihood. [default: auto, all that suit the table]",
+                "averaged by their validation likelihood. [default: auto, all that suit the table, "
+                "without attention]",
             ),
             click.option(
                 "--budget",

@@ -20,6 +20,7 @@ from tfp_maf.data_prep.files import write_json
 from tfp_maf.estimators.whitening import Whitening
 from tfp_maf.evaluation.likelihood import chunked_log_prob
 from tfp_maf.flows.flow import Flow
+from tfp_maf.flows.gaussian_mixture import ROWS_PER_COMPONENT, fit_gaussian_mixture
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.flows.maf import build_maf
 from tfp_maf.training.loop import fit
@@ -45,6 +46,7 @@ TRAINING: dict[str, Any] = {
     "patience": 5,
     "standardise": False,  # whitened already
 }
+MIXTURE_FLOOR = 0.25  # added to the variances of whitened rows, against overfitting
 
 
 class AnomalyDetector:
@@ -52,8 +54,9 @@ class AnomalyDetector:
 
     Attributes:
         whitening: map from rows to their principal components.
-        flows: flows with different seeds, whose log-likelihoods are averaged.
-        background: flows fitted to background rows; may be empty.
+        flows: densities whose log-likelihoods are averaged: flows with different seeds, and a
+            Gaussian mixture if :meth:`fit` was asked for one.
+        background: densities of background rows; may be empty.
         weight: weight of the background's log-likelihood.
         threshold: rows that score below it are anomalies; NaN before :meth:`calibrate`.
     """
@@ -78,10 +81,13 @@ class AnomalyDetector:
         *,
         augmented: np.ndarray | None = None,
         background: np.ndarray | None = None,
+        augmented_background: np.ndarray | None = None,
         weight: float = 0.4,
         components: int | None = None,
         shrinkage: float = 0.0,
         seeds: Sequence[int] = (0,),
+        mixture: int = 0,
+        checkpoints: Path | None = None,
         progress: bool = True,
         **training: Any,
     ) -> AnomalyDetector:
@@ -90,13 +96,20 @@ class AnomalyDetector:
         Args:
             x: normal rows ``[N, D]``; the whitening is fitted to them.
             validation: held-out normal rows ``[M, D]`` for early stopping.
-            augmented: variations ``[A, D]`` of ``x`` to train on as well; the whitening is not
-                fitted to them.
-            background: background rows ``[B, D]``, of other classes or of ``x`` scrambled; None
-                for no background model. The last tenth of them is used for early stopping.
+            augmented: variations ``[A, D]`` of ``x`` to train flows on as well; neither the
+                whitening nor a mixture is fitted to them.
+            background: background rows ``[B, D]`` of other classes; None for no background model.
+                The whitening is fitted to them and ``x`` together, so that it keeps the directions
+                in which they differ.
+            augmented_background: variations ``[C, D]`` of the background to train its flow on as
+                well. The last tenth of all background rows is used for early stopping.
             weight: weight of the background's log-likelihood.
             components, shrinkage: see :meth:`Whitening.fit`.
-            seeds: one seed per flow; the background model is one flow, with the first seed.
+            seeds: one seed per flow; the background model has one flow, with the first seed.
+            mixture: number of components of a Gaussian mixture, which is averaged in as one more
+                density; 0 for none. There are at most as many as there are twenties of rows.
+            checkpoints: folder for the flows' training states; if it has some, training resumes
+                from them.
             progress: whether to show progress bars.
             training: options of :func:`tfp_maf.fit` that replace :data:`TRAINING`.
 
@@ -105,30 +118,55 @@ class AnomalyDetector:
 
         Raises:
             ValueError: rows are invalid or too few, or an option is out of range.
+            KeyboardInterrupt: training was interrupted.
         """
         x = _rows(x, None, "x")
         validation = _rows(validation, x.shape[1], "validation")
         check_positive("weight", weight, or_zero=True)
         rows = [x] if augmented is None else [x, _rows(augmented, x.shape[1], "augmented")]
-        whitening = Whitening.fit(x, components=components, shrinkage=shrinkage)
+        everyday = [
+            _rows(part, x.shape[1], name)
+            for name, part in (
+                ("background", background),
+                ("augmented_background", augmented_background),
+            )
+            if part is not None
+        ]
+        every = np.concatenate([x, *everyday[:1]])
+        whitening = Whitening.fit(every, components=components, shrinkage=shrinkage)
 
-        def flows_of(rows: np.ndarray, held_out: np.ndarray, seeds: Sequence[int]) -> list[Flow]:
+        def flows_of(
+            name: str, rows: np.ndarray, held_out: np.ndarray, seeds: Sequence[int]
+        ) -> list[Flow]:
             z, v = whitening(rows), whitening(held_out)
             options = TRAINING | {"progress": progress} | training
             options["batch_size"] = min(options["batch_size"], len(z))
             flows = []
-            for seed in seeds:
+            for i, seed in enumerate(seeds):
                 flow = build_maf(z.shape[1], seed=seed, **MODEL)
-                fit(flow, z, v, seed=seed, **options)
+                kept = None if checkpoints is None else checkpoints / f"{name}_{i}.npz"
+                if fit(flow, z, v, seed=seed, checkpoint=kept, **options).stopped == "interrupted":
+                    raise KeyboardInterrupt
                 flows.append(flow)
             return flows
 
-        flows = flows_of(np.concatenate(rows), validation, seeds)
+        def mixtures_of(rows: np.ndarray, held_out: np.ndarray) -> list[Flow]:
+            if not mixture:
+                return []
+            z, v = whitening(rows), whitening(held_out)
+            count = max(1, min(mixture, len(z) // ROWS_PER_COMPONENT))
+            options = {"components": [count], "floors": [MIXTURE_FLOOR], "seed": seeds[0]}
+            return [fit_gaussian_mixture(z, v, **options)]  # type: ignore[arg-type]
+
+        flows = flows_of("flow", np.concatenate(rows), validation, seeds)
+        flows += mixtures_of(x, validation)
         others: list[Flow] = []
-        if background is not None:
-            background = _rows(background, x.shape[1], "background")
-            held_out = max(1, len(background) // 10)
-            others = flows_of(background[:-held_out], background[-held_out:], seeds[:1])
+        if everyday:
+            shuffled = np.random.default_rng(seeds[0]).permutation(np.concatenate(everyday))
+            held_out = max(1, len(shuffled) // 10)
+            parts = shuffled[:-held_out], shuffled[-held_out:]
+            others = flows_of("background", *parts, seeds[:1])
+            others += mixtures_of(everyday[0], parts[1])
         return cls(whitening, flows, background=others, weight=weight if others else 0.0)
 
     def score(self, x: np.ndarray) -> np.ndarray:

@@ -59,6 +59,13 @@ TRAINING: dict[str, Any] = {
 PATIENCE, HALVE_AFTER = 2_500, 1_000  # steps
 NOISE = 0.05  # against overfitting, in standard units; it would hide finer structure
 SMALL = {"num_layers": 3, "hidden_units": (64, 64)}
+ATTENTION = {
+    "network": "attention",
+    "num_layers": 3,
+    "hidden_units": (64, 64),
+    "activation": "gelu",
+    "batch_norm": False,
+}
 CANDIDATES = {
     candidate.name: candidate
     for candidate in (
@@ -72,9 +79,11 @@ CANDIDATES = {
         Candidate("maf_mog", "build_maf_mog", SMALL, TRAINING, follows=True),
         Candidate("nsf", "build_nsf", SMALL, TRAINING, follows=True),
         Candidate("maf", "build_maf", {"num_layers": 10}, TRAINING, follows=True),
+        Candidate("attention", "build_maf", ATTENTION, TRAINING, follows=True),
         Candidate(MIXTURE, "build_gaussian_mixture"),
     )
 }
+# Attention has not been found better on tables: it is tried where it is asked for.
 AUTO = ("made_mog", "made_mog_noisy", "maf_mog", "nsf", "maf", MIXTURE)
 
 

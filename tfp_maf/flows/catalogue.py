@@ -1,9 +1,9 @@
-"""Catalogue of the models in the paper's tables, with their builders and learning rates.
+"""Catalogue of the models in the papers' tables, with their builders and learning rates.
 
 Papamakarios, Pavlakou and Murray 2017 (arXiv 1705.07057), section 4; the neural spline flows are
-those of Durkan et al. 2019 (arXiv 1906.04032), table 1. Every model here is trained by
-``reproduce``, and is covered by the tests. Builders are listed by name, so that TensorFlow is only
-imported when one is called.
+those of Durkan et al. 2019 (arXiv 1906.04032), table 1; TarFlow is that of Zhai et al. 2024 (arXiv
+2412.06329). Every model here is trained by ``reproduce``, and is covered by the tests. Builders are
+listed by name, so that TensorFlow is only imported when one is called.
 """
 
 from __future__ import annotations
@@ -20,15 +20,23 @@ BUILDERS = {
     "build_categories": "categories",
     "build_gaussian": "gaussian",
     "build_gaussian_mixture": "gaussian_mixture",
+    "build_image_transformer": "image_attention",
     "build_made": "maf",
     "build_made_mog": "maf",
     "build_maf": "maf",
     "build_maf_mog": "maf",
     "build_nsf": "nsf",
+    "build_patch_made": "pixelcnn",
+    "build_pixelcnn": "pixelcnn",
+    "build_pixelcnn_pp": "pixelcnn",
+    "build_pixelsnail": "image_attention",
     "build_realnvp": "realnvp",
+    "build_tarflow": "tarflow",
 }
 
-FLOW_RATE, MADE_RATE, NSF_RATE = 1e-4, 1e-3, 5e-4
+FLOW_RATE, MADE_RATE, NSF_RATE, TARFLOW_RATE = 1e-4, 1e-3, 5e-4, 1e-3
+# The learning rate falls to 0 over all epochs, from the start.
+COSINE = {"schedule": "cosine", "warmup": 0.0}
 
 
 def builder_of(name: str) -> Callable[..., Any]:
@@ -58,6 +66,9 @@ class Model:
         learning_rate: Adam's learning rate.
         is_conditional: whether the density is conditional on labels.
         is_autoregressive: whether each column of a layer depends on the columns before it only.
+        training: options of training that replace the paper's, as
+            :func:`tfp_maf.paper.protocol.train_model` takes them.
+        of_levels: whether it models images of levels, by probabilities in place of densities.
     """
 
     label: str
@@ -66,12 +77,19 @@ class Model:
     learning_rate: float = FLOW_RATE
     is_conditional: bool = False
     is_autoregressive: bool = True
+    training: dict[str, Any] = field(default_factory=dict)
+    of_levels: bool = False
 
-    def build(self, event_size: int, *, num_labels: int = 0, **options: Any) -> Any:
+    @property
+    def is_of_images(self) -> bool:
+        """Whether its columns are the pixels of an image, whose shape it needs."""
+        return "image_shape" in arguments_of(self.builder)
+
+    def build(self, event_size: Any, *, num_labels: int = 0, **options: Any) -> Any:
         """Build the model's flow; options that its builder does not take are left out.
 
         Args:
-            event_size: number of columns.
+            event_size: number of columns; of a model of images, their shape.
             num_labels: number of labels, for a conditional model.
             options: of the builder; the model's own arguments take precedence.
         """
@@ -101,10 +119,47 @@ UNCONDITIONAL = {
         NSF_RATE,
         is_autoregressive=False,
     ),
+    # Its log scales have their own bound: the paper's models are bounded against outliers.
+    "tarflow": Model(
+        "TarFlow",
+        "build_tarflow",
+        {"activation": "gelu", "log_scale_bound": 4.0},
+        TARFLOW_RATE,
+        training={"batch_size": 50, "clip_norm": 1.0, "max_epochs": 16} | COSINE,
+    ),
 }
-MODELS = UNCONDITIONAL | {
-    f"{name}_conditional": dataclasses.replace(
-        model, label=f"{model.label}, conditional", is_conditional=True
-    )
-    for name, model in UNCONDITIONAL.items()
+# Models of images, in the sizes that an hour or two on a CPU allow (docs/images.md).
+OF_IMAGES = {
+    "pixelcnn": Model(
+        "PixelCNN", "build_pixelcnn", {"num_layers": 7, "features": 32}, 2e-3, of_levels=True
+    ),
+    "gated_pixelcnn": Model(
+        "Gated PixelCNN",
+        "build_pixelcnn",
+        {"gated": True, "num_layers": 6, "features": 16},
+        2e-3,
+        of_levels=True,
+    ),
+    "pixelcnn_pp": Model(
+        "PixelCNN++", "build_pixelcnn_pp", {"num_layers": 2, "features": 24}, 1e-3, of_levels=True
+    ),
+    "patch_made": Model("MADE within patches", "build_patch_made", {}, 3e-3, of_levels=True),
+    "pixelsnail": Model("PixelSNAIL", "build_pixelsnail", {}, 2e-3, of_levels=True),
+    "image_transformer": Model(
+        "Image Transformer", "build_image_transformer", {}, 2e-3, of_levels=True
+    ),
 }
+
+
+def with_conditional(models: dict[str, Model]) -> dict[str, Model]:
+    """Return models by name, and those conditional on labels by their names with an ending."""
+    return models | {
+        f"{name}_conditional": dataclasses.replace(
+            model, label=f"{model.label}, conditional", is_conditional=True
+        )
+        for name, model in models.items()
+    }
+
+
+MODELS = with_conditional(UNCONDITIONAL)
+REPRODUCED = MODELS | with_conditional(OF_IMAGES)

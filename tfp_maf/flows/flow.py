@@ -17,11 +17,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow.python.eager import record
 
+from tfp_maf.bijectors.attention import AttentionLayer, one_pass_log_prob
 from tfp_maf.bijectors.batch_norm import BatchNormalization
 from tfp_maf.bijectors.standardise import Standardise
 from tfp_maf.bijectors.support import Support
 from tfp_maf.data_prep.splits import Scaler
 from tfp_maf.distributions.autoregressive import Autoregressive
+from tfp_maf.distributions.images import ImageDistribution
 from tfp_maf.flows import contexts
 from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.conditioning import Conditioning
@@ -34,7 +36,7 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 
 try:
     from tfp_maf.xla.compiled import CompiledFlow, compile_flow
-    from tfp_maf.xla.row_chunks import RowChunks
+    from tfp_maf.xla.row_chunks import SIZES, RowChunks
 except ModuleNotFoundError as error:
     # Without the folder xla/ flows are slower, but otherwise the same.
     if not (error.name or "").startswith("tfp_maf.xla"):
@@ -65,7 +67,10 @@ class Flow(tf.Module):
         support: range of each column, None for the whole line.
         row_by_row: whether the bijectors treat each row by itself and XLA can compile them, so
             that rows may be scored in padded chunks.
+        most_rows: largest number of rows in such a chunk, 100, 1,000 or 10,000.
     """
+
+    steps_per_call = 250  # in training, before checkpoints and progress bar have their turn
 
     def __init__(
         self,
@@ -78,6 +83,7 @@ class Flow(tf.Module):
         base: Any = None,
         conditioning: Conditioning | None = None,
         row_by_row: bool = False,
+        most_rows: int = SAMPLE_CHUNK,
         support: Sequence[Support | None] | None = None,
         dtype: str = "float32",
     ):
@@ -91,16 +97,18 @@ class Flow(tf.Module):
         self.rows = StandardRows(event_size, self.conditioning, support=support, dtype=dtype)
         if base is None:
             base = tfd.MultivariateNormalDiag(loc=tf.zeros([event_size], dtype))
-        in_training = [_training_view(bijector) for bijector in bijectors]
+        views = [
+            (base, list(bijectors)),
+            (_training_view(base), [_training_view(bijector) for bijector in bijectors]),
+        ]
         front = self.rows.bijectors
         self.distribution, self.training_distribution = (
-            tfd.TransformedDistribution(base, tfb.Chain([*front, *layers]))
-            for layers in (bijectors, in_training)
+            tfd.TransformedDistribution(noise, tfb.Chain([*front, *layers]))
+            for noise, layers in views
         )
         # The same of standardised rows.
         self._inner, self._inner_training = (
-            tfd.TransformedDistribution(base, tfb.Chain(list(layers)))
-            for layers in (bijectors, in_training)
+            tfd.TransformedDistribution(noise, tfb.Chain(layers)) for noise, layers in views
         )
         # Of TFP's bijectors, for any number of rows. A row is an event and its condition.
         rows = tf.TensorSpec([None, event_size + self.conditioning.size], dtype)
@@ -109,10 +117,12 @@ class Flow(tf.Module):
         self._graph_data = tf.function(self._tfp_data)
         self.compiled: CompiledFlow | None = None
         self._row_chunks = None
+        self._sample_chunk = min(SAMPLE_CHUNK, 10 * most_rows)
         if compile_flow is not None:
             self.compiled = compile_flow(bijectors, base, masks, event_size=event_size, dtype=dtype)
             if row_by_row and self.compiled is None:
-                self._row_chunks = RowChunks(self.tfp_log_prob)
+                sizes = tuple(size for size in SIZES if size <= most_rows)
+                self._row_chunks = RowChunks(self.tfp_log_prob, sizes=sizes)
 
     @property
     def bijectors(self) -> list[Any]:
@@ -209,7 +219,7 @@ class Flow(tf.Module):
         chunks, start = [], 0
         noise = None if rng is not None else self._noise(n, seed)
         while start < n:
-            stop = min(start + SAMPLE_CHUNK, n)
+            stop = min(start + self._sample_chunk, n)
             drawn: Any
             if rng is not None:
                 drawn = rng.standard_normal([stop - start, self.noise_size]).astype(self.dtype)
@@ -335,6 +345,8 @@ class Flow(tf.Module):
         """Return log-likelihoods ``[N]`` of joined rows ``[N, D + C]``, by TFP's bijectors."""
         z, condition = self.split(rows)
         distribution = self._inner_training if training else self._inner
+        if any(isinstance(bijector, AttentionLayer) for bijector in self.bijectors):
+            return one_pass_log_prob(distribution, z, **self._keywords(condition))
         return distribution.log_prob(z, **self._keywords(condition))
 
     def _tfp_noise(self, rows: tf.Tensor) -> tf.Tensor:
@@ -485,7 +497,7 @@ def _is_conditional(bijector: Any) -> bool:
     return any(getattr(module, "condition_size", 0) for module in bijector.submodules)
 
 
-def _training_view(bijector: Any) -> Any:
-    if isinstance(bijector, BatchNormalization):
-        return BatchNormalization(bijector.batchnorm, training=True)
-    return bijector
+def _training_view(part: Any) -> Any:
+    if isinstance(part, BatchNormalization):
+        return BatchNormalization(part.batchnorm, training=True)
+    return part.in_training() if isinstance(part, ImageDistribution) else part

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_maf.bijectors.attention import AttentionLayer
 from tfp_maf.bijectors.coupling import real_nvp
 from tfp_maf.distributions.autoregressive import Autoregressive
 
@@ -29,6 +30,10 @@ class Given(tf.Module):
     def __call__(self, *inputs: Any) -> Any:
         """Call the network with the condition."""
         return self.network(*inputs, condition=self.condition)
+
+    def from_noise(self, u: tf.Tensor, _: None = None) -> tf.Tensor:
+        """Return data for noise, as the network of an attention layer does, given the condition."""
+        return self.network.from_noise(u, self.condition)
 
 
 def given_condition(
@@ -57,6 +62,8 @@ def _filled(bijector: Any, condition: tf.Tensor) -> Any:
     if not networks:
         return bijector
     network = Given(networks[0], condition)
+    if isinstance(bijector, AttentionLayer):
+        return AttentionLayer(network)
     if isinstance(bijector, tfb.RealNVP):
         kind = "bijector_fn" if hasattr(networks[0], "bijector") else "shift_and_log_scale_fn"
         return real_nvp(bijector._input_depth, num_masked=bijector._masked_size, **{kind: network})

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_maf.bijectors.affine import ShiftAndLogScale
+from tfp_maf.bijectors.attention import AttentionLayer, AttentionShiftAndLogScale
 from tfp_maf.bijectors.elementwise import Elementwise
 from tfp_maf.bijectors.spline import SplineOf
 from tfp_maf.distributions.mixture import MixtureMade, MixtureParameters
@@ -28,6 +29,7 @@ from tfp_maf.flows.parts import (
     log_scale_bound_of,
     make_flow,
     network_options,
+    rows_at_once,
 )
 from tfp_maf.networks.made import kernel_masks
 from tfp_maf.utils.checks import check_one_of
@@ -49,6 +51,8 @@ def build_maf(
     order: Literal["paper", "post"] = "paper",
     bijector: Literal["affine", "spline"] | Callable[[tf.Tensor], Any] = "affine",
     params: int | None = None,
+    network: Literal["made", "attention"] = "made",
+    heads: int = 4,
     log_scale_bound: Bound = "auto",
     condition_size: int = 0,
     num_labels: int = 0,
@@ -79,6 +83,10 @@ def build_maf(
             :func:`build_nsf`; or a function of yours, from a tensor of raw outputs
             ``[..., params]`` to a ``tfb.Bijector`` of ``[...]``, noise to data.
         params: raw outputs per column that such a function takes.
+        network: ``"made"``; or ``"attention"``, a causal Transformer whose tokens are the columns,
+            with one layer for each of ``hidden_units``, all of one width (see
+            :mod:`tfp_maf.networks.transformer`). Its map is affine.
+        heads: attention heads per layer, which divide its width.
         log_scale_bound: each layer's log scale stays within plus or minus this
             many nats; ``"auto"`` is ``min(8, 30 / num_layers)``; None is no bound.
         condition_size: length of the vectors that the density is conditional on.
@@ -103,7 +111,13 @@ def build_maf(
         )
     if callable(bijector) == (params is None):
         raise ValueError("give params with a bijector of your own, and only then")
-    if callable(bijector):
+    masks: dict[Any, np.ndarray] = {}
+    check_one_of("network", network, ("made", "attention"))
+    if network == "attention":
+        if bijector != "affine":
+            raise ValueError('network="attention" has affine maps only: leave out bijector')
+        bijectors = attention_layers(arguments, rng)
+    elif callable(bijector):
         bijectors, masks = autoregressive_layers(arguments, rng, bijector=bijector, params=params)
     else:
         check_one_of("bijector", bijector, ("affine", *ELEMENTWISE))
@@ -111,7 +125,8 @@ def build_maf(
         bijectors, masks = autoregressive_layers(arguments, rng, bijector=elementwise)
     if order == "post":
         bijectors.reverse()
-    return make_flow("build_maf", bijectors, arguments, masks=masks)
+    most_rows = rows_at_once(event_size) if network == "attention" else None
+    return make_flow("build_maf", bijectors, arguments, masks=masks, most_rows=most_rows)
 
 
 def build_maf_mog(
@@ -222,6 +237,35 @@ def autoregressive_layers(
         masks.update(kernel_masks(network.network))
         bijectors += after_layer(arguments, is_last=layer == arguments["num_layers"] - 1)
     return bijectors, masks
+
+
+def attention_layers(arguments: dict[str, Any], rng: np.random.Generator) -> list[Any]:
+    """Return the bijectors of a MAF whose networks are causal Transformers over the columns.
+
+    Raises:
+        ValueError: If the layers are not of one width.
+    """
+    event_size, widths = arguments["event_size"], arguments["hidden_units"]
+    if len(set(widths)) != 1:
+        raise ValueError(
+            f"attention needs layers of one width, such as hidden_units=(64, 64), got {widths}"
+        )
+    bijectors: list[Any] = []
+    for layer in range(arguments["num_layers"]):
+        network = AttentionShiftAndLogScale(
+            event_size,
+            tokens=event_size,
+            bound=log_scale_bound_of(arguments),
+            condition_size=arguments["condition_size"] + arguments["num_labels"],
+            widths=widths,
+            heads=arguments["heads"],
+            activation=arguments["activation"],
+            rng=rng,
+            dtype=arguments["dtype"],
+        )
+        bijectors.append(AttentionLayer(network))
+        bijectors += after_layer(arguments, is_last=layer == arguments["num_layers"] - 1)
+    return bijectors
 
 
 def mixture_base(

@@ -27,6 +27,12 @@ Dtype = Literal["float32", "float64"]
 Supports = Sequence[Support | None] | None
 Bound = float | Literal["auto"] | None
 
+# Arguments that are positive integers.
+INTEGERS = (
+    *("event_size", "num_layers", "components", "bins", "params"),
+    *("patch", "num_blocks", "layers", "width", "heads"),
+)
+
 # A whole stack may scale by at most e^30 (1e13): squared, a row 1e6 standard deviations out
 # then still fits float32.
 LOG_SCALE_BUDGET = 30.0
@@ -40,9 +46,15 @@ def checked(arguments: dict[str, Any]) -> dict[str, Any]:
     """
     # JSON holds Python's numbers only.
     arguments = {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
-    for name in ("event_size", "num_layers", "components", "bins", "params"):
+    for name in INTEGERS:
         if arguments.get(name, 1) is not None:
             check_positive_integer(name, arguments.get(name, 1))
+    if "image_shape" in arguments:
+        shape = arguments["image_shape"] = np.asarray(arguments["image_shape"]).tolist()
+        if not isinstance(shape, list) or len(shape) not in (2, 3):
+            raise ValueError(f"image_shape must be like (28, 28) or (32, 32, 3), got {shape!r}")
+        for size in shape:
+            check_positive_integer("image_shape", size)
     if "hidden_units" in arguments:
         if np.ndim(arguments["hidden_units"]) != 1:
             raise ValueError(
@@ -137,6 +149,14 @@ def coupling_layers(
     return bijectors
 
 
+def rows_at_once(tokens: int) -> int:
+    """Return how many rows of so many tokens are scored at once.
+
+    More of them would outgrow the processor's caches.
+    """
+    return 1_000 if tokens <= 16 else 100
+
+
 def make_flow(
     builder: str,
     bijectors: list[Any],
@@ -144,8 +164,12 @@ def make_flow(
     *,
     masks: dict[Any, np.ndarray] | None = None,
     base: Any = None,
+    most_rows: int | None = None,
 ) -> Flow:
-    """Return the flow of these bijectors, given in order from the data to the noise."""
+    """Return the flow of these bijectors, given in order from the data to the noise.
+
+    ``most_rows`` are scored at once; None is as many as :class:`Flow` takes by default.
+    """
     given = arguments.get("support")
     return Flow(
         arguments["event_size"],
@@ -156,6 +180,7 @@ def make_flow(
         base=base,
         conditioning=Conditioning(arguments["condition_size"], arguments["num_labels"]),
         row_by_row=True,
+        **({} if most_rows is None else {"most_rows": most_rows}),
         support=None if given is None else [Support.of(value) for value in given],
         dtype=arguments["dtype"],
     )

@@ -35,14 +35,8 @@ class DenseNetwork(tf.Module):
         sizes = [n_in + condition_size, *hidden_units, n_out]
         self.layers = []
         for i, (below, above) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-            layer = tf_keras.layers.Dense(
-                above,
-                activation=activation if i < len(hidden_units) else None,
-                kernel_initializer=glorot_uniform(rng),
-                dtype=dtype,
-            )
-            layer.build([None, below])
-            self.layers.append(layer)
+            used = activation if i < len(hidden_units) else None
+            self.layers.append(dense_layer(below, above, activation=used, rng=rng, dtype=dtype))
 
     def __call__(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Return ``[..., n_out]`` for ``[..., n_in]`` and ``[..., C]``."""
@@ -57,6 +51,26 @@ class DenseNetwork(tf.Module):
         for layer in self.layers:
             h = layer(h)
         return h
+
+
+def dense_layer(
+    n_in: int,
+    n_out: int,
+    *,
+    rng: np.random.Generator,
+    dtype: str,
+    activation: str | None = None,
+    zeros: bool = False,
+) -> tf_keras.layers.Dense:
+    """Return a dense layer whose variables exist: Glorot uniform weights, or zeros."""
+    layer = tf_keras.layers.Dense(
+        n_out,
+        activation=activation,
+        kernel_initializer="zeros" if zeros else glorot_uniform(rng),
+        dtype=dtype,
+    )
+    layer.build([None, n_in])
+    return layer
 
 
 def broadcast_condition(condition: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor | None:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tf_keras
 
 from tfp_maf.data_prep.files import write_csv, write_json
+from tfp_maf.data_prep.levels import binarise
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.evaluation.likelihood import Evaluation, chunked_log_prob, evaluate
 from tfp_maf.experiments.run import HISTORY, METRICS, versions
-from tfp_maf.flows.catalogue import MODELS
+from tfp_maf.flows.catalogue import REPRODUCED, Model
 from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.gaussian import fit_gaussian
 from tfp_maf.training.history import History
@@ -28,6 +30,10 @@ from tfp_maf.training.state import fingerprint
 from tfp_maf.utils.console import say
 
 TRAINING = "training.npz"
+# Models of levels are trained for a fixed number of epochs, in which the learning rate rises and
+# then falls to zero: what is left of a few epochs' noise in the weights would cost a nat.
+OF_LEVELS = {"max_epochs": 40, "l2": 0.0, "clip_norm": 200.0}
+WARMUP = 0.02  # share of all steps in which the learning rate rises
 
 
 class Interrupted(Exception):
@@ -46,13 +52,16 @@ def train_model(
     """Train one model, resume its training, or read its results if it is finished.
 
     Args:
-        name: name of the model, a key of :data:`tfp_maf.flows.catalogue.MODELS`.
+        name: name of the model, a key of :data:`tfp_maf.flows.catalogue.REPRODUCED`.
         splits: rows to train and test on.
         folder: folder to write to: ``training.npz`` during training; ``model/``, ``history.csv``
             and ``metrics.json`` at the end.
-        networks: ``hidden_units``, ``activation`` and ``log_scale_bound``.
+        networks: ``hidden_units``, ``activation`` and ``log_scale_bound``, where the builder takes
+            them.
         seed: seed of weights and shuffles.
-        options: options of :func:`tfp_maf.fit` that replace the paper's.
+        options: options of :func:`tfp_maf.fit` that replace the paper's; with ``redraw``, each
+            epoch has its own binarisation of the training images; with ``schedule="cosine"``, the
+            learning rate rises in the share ``warmup`` of all steps, and then falls to 0.
 
     Returns:
         The metrics, as written to ``metrics.json``.
@@ -61,15 +70,17 @@ def train_model(
         Interrupted: training was interrupted by Ctrl-C; the same call resumes it.
         ValueError: the folder holds a model with other settings or data.
     """
-    model = MODELS[name]
+    model = REPRODUCED[name]
     labels = splits.labels if model.is_conditional else None
+    if model.of_levels:
+        networks = networks | {"levels": splits.space.levels}
     flow = model.build(
-        splits.train.shape[1],
+        splits.space.shape if model.is_of_images else splits.train.shape[1],
         **networks,
         num_labels=labels.count if labels else 0,
         seed=seed,
     )
-    options = {"learning_rate": model.learning_rate} | options
+    options = _training_options(model) | options
     is_trained = flow.builder != "build_gaussian"
     settings = {
         "builder": flow.builder,
@@ -98,6 +109,41 @@ def train_model(
     write_json(folder / METRICS, metrics)
     (folder / TRAINING).unlink(missing_ok=True)
     return metrics
+
+
+def _training_options(model: Model) -> dict[str, Any]:
+    """Return the options of :func:`tfp_maf.fit` that are a model's own."""
+    if not model.of_levels:
+        return {"learning_rate": model.learning_rate} | model.training
+    return OF_LEVELS | {"learning_rate": model.learning_rate, "schedule": "cosine"}
+
+
+def _as_fit_takes_them(
+    options: dict[str, Any], splits: Splits
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the training rows, and options with the schedule and the function they name.
+
+    Raises:
+        ValueError: a new binarisation is wanted of images that were not binarised.
+    """
+    options, train = dict(options), splits.train
+    if options.pop("redraw", False):
+        if splits.intensities is None:
+            raise ValueError(f"{splits.source} was not binarised: leave out --redraw")
+        train, options["redraw"] = splits.intensities, binarise
+    if options.pop("schedule", None):
+        epochs, rate = options["max_epochs"], options["learning_rate"]
+        steps = epochs * (len(train) // options.get("batch_size", 100))
+        warmup = options.pop("warmup", WARMUP)
+        rising = max(1, round(warmup * steps)) if warmup else 0
+        options["learning_rate"] = tf_keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else rate,
+            max(steps - rising, 1),
+            warmup_target=rate if warmup else None,
+            warmup_steps=rising,
+        )
+        options["patience"] = options.get("patience", epochs)
+    return train, options
 
 
 def data_fingerprint(splits: Splits) -> dict[str, list[int]]:
@@ -135,10 +181,11 @@ def _fit(
     options: dict[str, Any],
     given: dict[str, Any],
 ) -> History:
+    train, options = _as_fit_takes_them(options, splits)
     try:
         history = fit(
             flow,
-            splits.train,
+            train,
             splits.validation,
             train_condition=given["train"],
             validation_condition=given["validation"],

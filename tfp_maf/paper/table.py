@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from tfp_maf.flows.catalogue import MODELS
+from tfp_maf.flows.catalogue import REPRODUCED
 from tfp_maf.paper.published import DataSet
 
 Metrics = dict[str, dict[str, Any]]
@@ -29,7 +29,7 @@ def markdown(models: Metrics, dataset: DataSet, *, title: str, notes: list[str])
     for name, metrics in models.items():
         published = dataset.test.get(name)
         row = [
-            MODELS[name].label,
+            REPRODUCED[name].label,
             _with_error(metrics["test"]),
             "" if published is None else f"{published:g}",
             f"{metrics['parameters'] - metrics['masked']:,}",
@@ -76,7 +76,7 @@ def figure(models: Metrics, dataset: DataSet, *, title: str) -> Figure:
     published = [(dataset.test[name], i) for i, name in enumerate(models) if name in dataset.test]
     if published:
         axis.plot(*zip(*published, strict=True), "x", color="C1", label="published")
-    axis.set_yticks(places, [MODELS[name].label for name in models])
+    axis.set_yticks(places, [REPRODUCED[name].label for name in models])
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     axis.set(xlabel="test log-likelihood, nats per event", title=title)

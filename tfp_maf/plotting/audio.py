@@ -50,7 +50,9 @@ def plot_features(x: np.ndarray, *, seed: int = 0) -> Figure:
     rng = np.random.default_rng(seed)
     variations = [Variation(), *(Variation.draw(rng) for _ in range(3))]
     for i, variation in enumerate(variations):
-        aligned = audio_features.aligned(mel, variation).reshape(audio_features.SLICES, -1)
+        aligned = audio_features.aligned(mel, variation).reshape(
+            audio_features.FINE_IN_TIME.slices, -1
+        )
         title = "aligned: 16 slices by 20 bands" if i == 0 else f"a variation of it, {i}"
         _image(axes.ravel()[5 + i], aligned * NATS_TO_DB, title, SLICED, len(aligned))
     return figure

@@ -48,6 +48,26 @@ def plot_masks(masks: Sequence[np.ndarray], *, titles: Sequence[str] | None = No
     return figure
 
 
+def plot_kernels(kernels: Sequence[np.ndarray], *, titles: Sequence[str]) -> Figure:
+    """Plot masks of convolutions, or receptive fields, ``[height, width]`` side by side.
+
+    Dark is what is seen, relative to the most that is; white is what is not.
+    """
+    figure = Figure(figsize=(2.2 * len(kernels), 2.5), layout="constrained")
+    axes = figure.subplots(1, len(kernels), squeeze=False)[0]
+    for axis, kernel, title in zip(axes, kernels, titles, strict=True):
+        shown = np.asarray(kernel, float)
+        axis.pcolormesh(
+            shown, cmap="Blues", vmin=0, vmax=max(shown.max(), 1e-30), edgecolors="lightgrey"
+        )
+        axis.invert_yaxis()
+        axis.set_aspect("equal")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.set_title(title, fontsize=9)
+    return figure
+
+
 def plot_history(history: pd.DataFrame, *, references: dict[str, float] | None = None) -> Figure:
     """Plot the learning curve: training and validation log-likelihood per epoch, in nats.
 

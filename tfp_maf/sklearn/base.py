@@ -17,8 +17,10 @@ from tfp_maf.training.loop import fit
 from tfp_maf.utils.checks import check_one_of
 
 # A Gaussian has a closed form, which scikit-learn's GaussianMixture(1) computes. Builders that are
-# none of the paper's models, of categories and mixtures, are not trained on a table's numbers.
-TRAINED = {model.builder for model in UNCONDITIONAL.values()} - {"build_gaussian"}
+# none of the paper's models, of categories and mixtures, are not trained on a table's numbers, and
+# nor are those of images.
+OF_TABLES = {model.builder for model in UNCONDITIONAL.values() if not model.is_of_images}
+TRAINED = OF_TABLES - {"build_gaussian"}
 MODELS = tuple(name.removeprefix("build_") for name in BUILDERS if name in TRAINED)
 # Tables may be small, and so are batches: their statistics would be noise.
 BATCH_NORM = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfp_maf.flows.flow import Flow
 
-# Steps per call: enough that the call itself costs nothing, few enough for a progress bar that
-# moves and a prompt answer to Ctrl-C.
+# Steps per call at most: enough that the call itself costs nothing, few enough for a progress bar
+# that moves and a prompt answer to Ctrl-C.
 STEPS_PER_CALL = 250
 # Rows of a dataset from which scales and batch normalisation's statistics are taken.
 STATISTICS_ROWS = 100_000
@@ -48,6 +48,7 @@ class ArrayRows:
         batch_size: rows per step.
         weights: ``[N]`` of mean 1, or None.
         input_noise: standard deviation of normal noise that is added anew each epoch.
+        redraw: function of events ``[N, D]`` and a generator, which returns the epoch's events.
     """
 
     def __init__(
@@ -58,23 +59,29 @@ class ArrayRows:
         batch_size: int,
         weights: np.ndarray | None,
         input_noise: float,
+        redraw: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     ):
+        self._redraw = redraw
         self.sample, self.weights = rows, weights
         self._event_size, self._batch_size, self._noise = flow.event_size, batch_size, input_noise
         if weights is not None:
             rows = np.concatenate([rows, weights[:, None].astype(rows.dtype)], axis=1)
         self._rows = rows
         self.num_steps = len(rows) // batch_size
+        self._steps_per_call = min(flow.steps_per_call, STEPS_PER_CALL)
 
     def chunks(self, rng: np.random.Generator, first: int) -> Iterator[tuple[np.ndarray, int]]:
         """See :class:`Rows`."""
         shuffled = self._rows[rng.permutation(len(self._rows))]
+        if self._redraw is not None:
+            events = shuffled[:, : self._event_size]
+            shuffled[:, : self._event_size] = self._redraw(events, rng)
         if self._noise:
             drawn = rng.standard_normal([len(shuffled), self._event_size], dtype=np.float32)
             shuffled[:, : self._event_size] += self._noise * drawn
-        steps = padded_steps(self.num_steps)
-        for start in range(first, self.num_steps, STEPS_PER_CALL):
-            count = min(STEPS_PER_CALL, self.num_steps - start)
+        steps = padded_steps(self.num_steps, self._steps_per_call)
+        for start in range(first, self.num_steps, self._steps_per_call):
+            count = min(self._steps_per_call, self.num_steps - start)
             rows = shuffled[start * self._batch_size : (start + count) * self._batch_size]
             yield padded(rows, steps * self._batch_size), count
 
@@ -127,7 +134,7 @@ class DatasetRows:
 
     def chunks(self, rng: np.random.Generator, first: int) -> Iterator[tuple[np.ndarray, int]]:
         """See :class:`Rows`."""
-        size, seen = STEPS_PER_CALL * self._batch_size, 0
+        size, seen = min(self._flow.steps_per_call, STEPS_PER_CALL) * self._batch_size, 0
         for x, condition in self._blocks(size):
             rows = self._flow.joined_rows(
                 x, condition, name="train", first_row=seen * self._batch_size
@@ -144,12 +151,12 @@ class DatasetRows:
         self.num_steps = seen
 
 
-def padded_steps(num_steps: int) -> int:
+def padded_steps(num_steps: int, most: int) -> int:
     """Return the number of steps that a call is padded to: one of few, as each is compiled."""
     room = 8
-    while room < min(num_steps, STEPS_PER_CALL):
+    while room < min(num_steps, most):
         room *= 4
-    return min(room, STEPS_PER_CALL) if num_steps >= STEPS_PER_CALL else room
+    return min(room, most) if num_steps >= most else room
 
 
 def padded(rows: np.ndarray, size: int) -> np.ndarray:

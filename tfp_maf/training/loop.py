@@ -67,6 +67,7 @@ def fit(
     l2: float = 1e-6,
     clip_norm: float | None = None,
     input_noise: float = 0.0,
+    redraw: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     seed: int = 0,
     jit_compile: bool = True,
     progress: bool = True,
@@ -109,6 +110,9 @@ def fit(
         clip_norm: bound on the global norm of the gradients; None is no bound.
         input_noise: standard deviation of normal noise that is added to each epoch's rows, against
             overfitting, in units of the standardised columns; validation rows get none.
+        redraw: function of ``train`` ``[N, D]`` and a NumPy generator, called at the start of each
+            epoch, which returns the events ``[N, D]`` to train on, such as a new binarisation of
+            grey images. ``train`` itself need not be events then; ``validation`` must be.
         seed: of shuffles, noise and held-out rows; the flow has its own for initial weights.
         jit_compile: whether XLA compiles the steps; scoring between epochs is compiled anyway.
         progress: whether a progress bar is shown, on standard error.
@@ -155,6 +159,7 @@ def fit(
         standardise=standardise,
         batch_size=batch_size,
         input_noise=input_noise,
+        redraw=redraw,
         seed=seed,
     )
     rows, validation, validation_condition, prints = prepared
@@ -176,6 +181,7 @@ def fit(
             "l2": l2,
             "clip_norm": clip_norm,
             "input_noise": input_noise,
+            "redraw": None if redraw is None else redraw.__qualname__,
             "seed": seed,
             "builder": flow.builder,
             "arguments": dict(flow.arguments),
@@ -244,6 +250,7 @@ def _prepare(
     standardise: bool,
     batch_size: int,
     input_noise: float,
+    redraw: Any,
     seed: int,
 ) -> tuple[Rows, Any, Any, dict[str, Any]]:
     """Check the data, standardise the flow, and note its columns and labels.
@@ -256,6 +263,12 @@ def _prepare(
     Raises:
         ValueError: If the data are refused; see :func:`fit`.
     """
+    if redraw is not None and (is_dataset(train) or isinstance(validation, float)):
+        raise ValueError("redraw takes an array as train, and validation rows of their own")
+    if redraw is not None and (
+        flow.rows.is_standardised or (standardise and not flow.is_standardised)
+    ):
+        raise ValueError("redraw is for flows that are not standardised: give standardise=False")
     columns = flow.columns
     if isinstance(train, pd.DataFrame) and columns is None:
         flow.columns = tuple(map(str, train.columns))
@@ -266,7 +279,13 @@ def _prepare(
             )
         if not is_dataset(train):
             weights = checked_weights(sample_weight, np.shape(train)[0], name="sample_weight")
-            joined = flow.joined_rows(train, train_condition, name="train")
+            drawn, name = train, "train"
+            if redraw is not None:  # what is trained on is checked
+                drawn, name = (
+                    redraw(np.asarray(train), np.random.default_rng(seed)),
+                    "redraw(train)",
+                )
+            joined = flow.joined_rows(drawn, train_condition, name=name)
             if len(joined) < batch_size:
                 raise ValueError(
                     f"train has {len(joined)} rows, fewer than batch_size={batch_size}: "
@@ -296,11 +315,18 @@ def _prepare(
             joined = flow.joined_rows(train, train_condition, name="train")
         if flow.conditioning.num_labels and not flow.rows.label_counts.numpy().any():
             flow.rows.see_labels(train_condition)
+        if redraw is not None:
+            joined[:, : flow.event_size] = np.asarray(train)
         prints["train"] = fingerprint(joined)
         if weights is not None:
             prints["sample_weight"] = fingerprint(weights)
         rows = ArrayRows(
-            flow, joined, batch_size=batch_size, weights=weights, input_noise=input_noise
+            flow,
+            joined,
+            batch_size=batch_size,
+            weights=weights,
+            input_noise=input_noise,
+            redraw=redraw,
         )
     scored = flow.joined_rows(validation, validation_condition, name="validation")
     prints["validation"] = fingerprint(scored)

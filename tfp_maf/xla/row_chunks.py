@@ -20,12 +20,12 @@ SIZES = (100, 1_000, 10_000)
 MOST_CHUNKS = 3
 
 
-def chunk_size(rows: int) -> int:
+def chunk_size(rows: int, sizes: tuple[int, ...] = SIZES) -> int:
     """Return the size of the next chunk when this many rows are left."""
-    for size in SIZES[:-1]:
+    for size in sizes[:-1]:
         if rows <= MOST_CHUNKS * size:
             return size
-    return SIZES[-1] if rows >= SIZES[-1] else SIZES[-2]
+    return sizes[-1] if rows >= sizes[-1] or len(sizes) == 1 else sizes[-2]
 
 
 class RowChunks:
@@ -34,10 +34,11 @@ class RowChunks:
     Args:
         function: of a tensor ``[N, n]``, N static, and of any further arguments; it returns a
             tensor ``[N, ...]``.
+        sizes: of the chunks, in ascending order.
     """
 
-    def __init__(self, function: Callable[..., tf.Tensor]):
-        self._function = function
+    def __init__(self, function: Callable[..., tf.Tensor], *, sizes: tuple[int, ...] = SIZES):
+        self._function, self._sizes = function, sizes
         self._by_shape: dict[tuple[int, ...], Any] = {}
 
     def _chunk(self, rows: tf.Tensor, *arguments: Any) -> tf.Tensor:
@@ -57,7 +58,7 @@ class RowChunks:
         """Return ``[N, ...]`` for ``[N, n]`` with any N of at least 1."""
         chunks, start = [], 0
         while start < x.shape[0]:
-            size = chunk_size(x.shape[0] - start)
+            size = chunk_size(x.shape[0] - start, self._sizes)
             rows = tf.convert_to_tensor(x[start : start + size])
             missing = size - rows.shape[0]
             if missing:

@@ -1,0 +1,114 @@
+"""Builders of models of images with masked attention: PixelSNAIL and the Image Transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from tfp_maf.flows.images import ImageModel
+from tfp_maf.flows.parts import Dtype
+from tfp_maf.flows.pixelcnn import _model
+from tfp_maf.networks.attention import local_mask_1d, local_mask_2d
+from tfp_maf.networks.image_attention import ImageTransformer, PixelSnail, checked_block
+from tfp_maf.networks.image_network import Sites
+
+OPTIONS = ("patch", "num_layers", "features", "heads", "hidden_units")
+
+
+def build_pixelsnail(
+    image_shape: Sequence[int],
+    *,
+    levels: int = 256,
+    pixels: str | None = None,
+    patch: int = 2,
+    num_layers: int = 3,
+    features: int = 32,
+    heads: int = 2,
+    hidden_units: Sequence[int] = (128,),
+    components: int = 10,
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> ImageModel:
+    """Build a PixelSNAIL (Chen et al. 2017, arXiv 1712.09763) over pixels or patches.
+
+    Args:
+        image_shape, levels, pixels, components: as of :func:`build_pixelcnn`.
+        patch: side of a site in pixels; the paper has 1, which costs 16 times as much attention.
+        num_layers: number of blocks of convolutions and attention.
+        features: number of features per layer.
+        heads: attention heads; they divide the features.
+        hidden_units: of the MADE within sites; all sizes are equal.
+        condition_size, num_labels, seed, dtype: as of :func:`build_pixelcnn`.
+
+    Returns:
+        An :class:`ImageModel` of rows ``[D]`` of levels.
+
+    Raises:
+        ValueError: If an argument is out of its range; the message names it.
+    """
+    arguments = dict(locals())
+    check_equal_units(hidden_units)
+    return _model("build_pixelsnail", arguments, PixelSnail, options=OPTIONS)
+
+
+def build_image_transformer(
+    image_shape: Sequence[int],
+    *,
+    levels: int = 256,
+    pixels: str | None = None,
+    patch: int = 2,
+    block: Sequence[int] = (4, 7),
+    memory: Sequence[int] = (4, 7),
+    num_layers: int = 4,
+    features: int = 64,
+    heads: int = 4,
+    hidden_units: Sequence[int] = (128,),
+    components: int = 10,
+    condition_size: int = 0,
+    num_labels: int = 0,
+    seed: int = 0,
+    dtype: Dtype = "float32",
+) -> ImageModel:
+    """Build an Image Transformer (Parmar et al. 2018, arXiv 1802.05751) over pixels or patches.
+
+    Args:
+        image_shape, levels, pixels, components: as of :func:`build_pixelcnn`; the paper has
+            categorical and logistic pixels.
+        patch: side of a site in pixels; the paper has 1.
+        block: sites that share a memory: rows and columns, or one length in raster order.
+        memory: sites around a block that it sees as well: rows above and columns on either side,
+            or one length before.
+        num_layers: number of layers of attention.
+        features: number of features per layer.
+        heads: attention heads; they divide the features.
+        hidden_units: of the MADE within sites; all sizes are equal.
+        condition_size, num_labels, seed, dtype: as of :func:`build_pixelcnn`.
+
+    Returns:
+        An :class:`ImageModel` of rows ``[D]`` of levels.
+
+    Raises:
+        ValueError: If an argument is out of its range; the message names it.
+    """
+    arguments = dict(locals())
+    check_equal_units(hidden_units)
+    shape = [*image_shape, 1][:3]
+    grid = Sites((shape[0], shape[1], shape[2]), patch).grid
+    sizes = arguments["block"] = checked_block(block)
+    around = arguments["memory"] = [int(size) for size in memory]
+    if len(around) != len(sizes):
+        raise ValueError(f"memory needs as many sizes as block, {len(sizes)}, got {memory!r}")
+    if len(sizes) == 1:
+        mask = local_mask_1d(grid[0] * grid[1], block=sizes[0], memory=around[0])
+    else:
+        mask = local_mask_2d(grid, block=sizes, memory=around)
+    network = partial(ImageTransformer, mask=mask)
+    return _model("build_image_transformer", arguments, network, options=OPTIONS)
+
+
+def check_equal_units(hidden_units: Sequence[int]) -> None:
+    """Raise ValueError unless there are hidden layers, all of one size."""
+    if not len(hidden_units) or len(set(hidden_units)) > 1:
+        raise ValueError(f"hidden_units must be equal sizes, got {tuple(hidden_units)}")

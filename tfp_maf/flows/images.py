@@ -1,0 +1,190 @@
+"""Models of images: flows without bijectors, whose ``log_prob`` is that of a probability.
+
+Their face is that of every :class:`Flow`, on rows ``[D]`` of levels 0 .. L - 1 in the layout of
+:mod:`tfp_maf.data_prep.images`; added are bits per dimension, and images in place of rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_maf.distributions.images import ImageDistribution
+from tfp_maf.flows import contexts
+from tfp_maf.flows.conditioning import Conditioning
+from tfp_maf.flows.flow import Flow, RowChunks
+from tfp_maf.networks.image_network import ImageNetwork
+from tfp_maf.utils.checks import check_one_of, check_positive_integer
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+
+# Images per call: features of hundreds of pixels do not fit memory for many more at once.
+CHUNKS = (10, 100)
+
+
+class ImageModel(Flow):
+    """Model of images with exact ``log_prob`` in nats and ``sample``; trained by ``tfp_maf.fit``.
+
+    Attributes:
+        network: gives the parameters of each pixel's distribution.
+
+    Args:
+        network: as from the builders.
+        builder, arguments: name of the ``build_*`` function, and the arguments it was given.
+    """
+
+    steps_per_call = 25
+
+    def __init__(
+        self,
+        network: ImageNetwork,
+        *,
+        builder: str,
+        arguments: dict[str, Any],
+        conditioning: Conditioning,
+        dtype: str,
+    ):
+        super().__init__(
+            int(np.prod(network.sites.image_shape)),
+            [],
+            builder=builder,
+            arguments=arguments,
+            masks=network.masks,
+            base=ImageDistribution(network, dtype=dtype),
+            conditioning=conditioning,
+            dtype=dtype,
+        )
+        self.network = network
+        self._draws = self._graph_data
+        if RowChunks is not None:
+            self._row_chunks = RowChunks(self.tfp_log_prob, sizes=CHUNKS)
+            self._draws = RowChunks(self._tfp_data, sizes=CHUNKS)
+
+    @property
+    def levels(self) -> int:
+        """Number of levels of a pixel, L."""
+        return self.network.pixels.levels
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Height and width, then the number of colours if there are several."""
+        height, width, channels = self.network.sites.image_shape
+        return (height, width) if channels == 1 else (height, width, channels)
+
+    @property
+    def images(self) -> Any:
+        """``tfd.Distribution`` of images ``[H, W]`` or ``[H, W, C]`` in place of rows."""
+        height, width, channels = self.network.sites.image_shape
+        if channels == 1:
+            return tfd.TransformedDistribution(self.distribution, tfb.Reshape([height, width]))
+        planes = [tfb.Transpose([1, 2, 0]), tfb.Reshape([channels, height, width])]
+        return tfd.TransformedDistribution(self.distribution, tfb.Chain(planes))
+
+    def to_images(self, rows: Any) -> np.ndarray:
+        """Return images ``[..., H, W]`` or ``[..., H, W, C]`` of rows ``[..., D]``."""
+        height, width, channels = self.network.sites.image_shape
+        rows = np.asarray(rows)
+        planes = rows.reshape(*rows.shape[:-1], channels, height, width)
+        return planes[..., 0, :, :] if channels == 1 else np.moveaxis(planes, -3, -1)
+
+    def to_rows(self, images: Any) -> np.ndarray:
+        """Return rows ``[..., D]`` of images ``[..., H, W]`` or ``[..., H, W, C]``.
+
+        Raises:
+            ValueError: If the images have another shape.
+        """
+        images, shape = np.asarray(images), self.image_shape
+        if images.shape[-len(shape) :] != shape:
+            raise ValueError(f"images must have shape [..., {shape}], got {list(images.shape)}")
+        batch = images.shape[: -len(shape)]
+        return (images if len(shape) == 2 else np.moveaxis(images, -1, -3)).reshape(*batch, -1)
+
+    def log_prob(self, x: Any, condition: Any = None, *, first_row: int = 0) -> tf.Tensor:
+        """Return ``log P(x)``, or ``log P(x | c)``, in nats; see :meth:`Flow.log_prob`.
+
+        Raises:
+            ValueError: Also if a value is not a level, 0 .. L - 1; in a graph, which can't raise
+                it, the result is minus infinity.
+        """
+        if not tf.is_tensor(x) or isinstance(x, tf.__internal__.EagerTensor):
+            self._check_levels(x, name="x", first_row=first_row)
+        return super().log_prob(x, condition, first_row=first_row)
+
+    def bits_per_dimension(self, x: Any, condition: Any = None) -> tf.Tensor:
+        """Return ``-log2 P(x) / D``, ``[...]`` for rows ``[..., D]``."""
+        return self.log_prob(x, condition) / (-self.event_size * np.log(2))
+
+    def joined_rows(
+        self, x: Any, condition: Any = None, *, name: str = "x", first_row: int = 0
+    ) -> np.ndarray:
+        """See :meth:`Flow.joined_rows`; values that are not levels are refused."""
+        rows = super().joined_rows(x, condition, name=name, first_row=first_row)
+        self._check_levels(rows[:, : self.event_size], name=name, first_row=first_row)
+        return rows
+
+    def _check_levels(self, x: Any, *, name: str, first_row: int) -> None:
+        try:
+            values = np.asarray(x, np.float64)
+        except (TypeError, ValueError):
+            return  # what is not numbers is refused elsewhere
+        bad = np.argwhere((values < 0) | (values > self.levels - 1) | (values != np.floor(values)))
+        if len(bad):
+            place = tuple(bad[0])
+            row = f"row {first_row + place[0]}, " if values.ndim > 1 else ""
+            raise ValueError(
+                f"{name} has {values[place]:g} at {row}column {place[-1]} (counted from 0); "
+                f"levels are the integers 0 to {self.levels - 1}"
+            )
+
+    @property
+    def is_standardised(self) -> bool:
+        """True: levels are not standardised."""
+        return True
+
+    def standardise(
+        self, x: Any, condition: Any = None, *, weights: np.ndarray | None = None
+    ) -> None:
+        """Raise ValueError: levels are not standardised."""
+        raise ValueError("a model of images takes levels as they are: don't standardise it")
+
+    def _sample_rows(self, n: int, seed: Any, conditions: np.ndarray) -> tf.Tensor:
+        noise = self._noise(n, seed)
+        if self.conditioning.size:
+            noise = tf.concat([noise, conditions], axis=1)
+        return self._graph_data(noise) if contexts.checks_numerics() else self._draws(noise)
+
+
+def image_arguments(
+    image_shape: Any, arguments: dict[str, Any]
+) -> tuple[tuple[int, int, int], dict[str, Any]]:
+    """Return the image's height, width and number of colours, and a builder's checked arguments.
+
+    Args:
+        image_shape: ``(height, width)`` or ``(height, width, colours)``.
+        arguments: those of the builder by name, ``image_shape`` among them.
+
+    Raises:
+        ValueError: If one is out of its range; the message names it.
+    """
+    shape = [int(size) for size in np.ravel(image_shape)]
+    if len(shape) not in (2, 3) or min(shape) < 1:
+        raise ValueError(
+            f"image_shape must be (height, width) or (height, width, colours), got {image_shape!r}"
+        )
+    plain = {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
+    plain["image_shape"] = shape
+    for name in ("levels", "num_layers", "features", "patch", "components"):
+        if name in plain:
+            check_positive_integer(name, plain[name])
+    if "hidden_units" in plain:
+        plain["hidden_units"] = np.asarray(plain["hidden_units"]).tolist()
+        for units in plain["hidden_units"]:
+            check_positive_integer("hidden_units", units)
+    if not 0 <= plain.get("dropout", 0) < 1:
+        raise ValueError(f"dropout must be at least 0 and below 1, got {plain['dropout']}")
+    check_one_of("dtype", plain["dtype"], ("float32", "float64"))
+    Conditioning(plain["condition_size"], plain["num_labels"])
+    return (shape[0], shape[1], shape[2] if len(shape) == 3 else 1), plain
