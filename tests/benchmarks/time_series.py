@@ -23,7 +23,7 @@ from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.time_table import PARTS, TimeTable, load
 from tfp_maf.evaluation.forecasts import coverage, crps_sum, energy_score
 from tfp_maf.experiments.run import versions
-from tfp_maf.time_series.detection import Thresholds, window_means
+from tfp_maf.time_series.detection import Scored, Thresholds
 from tfp_maf.time_series.parts import Origins, origins_of, parts_of
 from tfp_maf.time_series.vector_autoregression import VectorAutoregression, last_value
 from tfp_maf.time_series.windows import Stretch
@@ -85,10 +85,19 @@ def read(name: str, folder: Path, *, past: int) -> Data:
 
 
 class Model:
-    """What is compared: log-likelihoods of steps, and paths where there are any."""
+    """What is compared: log-likelihoods and noise of steps, and paths where there are any."""
 
-    def __init__(self, score: Callable[[Stretch], np.ndarray], draw: Any = None, **facts: Any):
-        self.score, self.draw, self.facts = score, draw, facts
+    def __init__(
+        self,
+        score: Callable[[Stretch], np.ndarray],
+        noise: Callable[[Stretch], np.ndarray],
+        draw: Any = None,
+        **facts: Any,
+    ):
+        self.score, self.noise, self.draw, self.facts = score, noise, draw, facts
+
+    def scored(self, stretch: Stretch) -> Scored:
+        return Scored(self.score(stretch), self.noise(stretch))
 
     def log_prob(self, stretches: list[Stretch]) -> np.ndarray:
         return np.concatenate([self.score(stretch) for stretch in stretches])
@@ -118,15 +127,20 @@ def without_time(data: Data, budget: float, epochs: int) -> Model:
         progress=False,
     )  # fmt: skip
 
-    def score(stretch: Stretch) -> np.ndarray:
+    def of_rows(stretch: Stretch, function: Any) -> np.ndarray:
         x, condition = rows([stretch])
-        found = np.full(len(x), np.nan)
         kept = np.isfinite(x).all(axis=1)
-        given = None if condition is None else condition[kept]
-        found[kept] = flow.log_prob(x[kept], given).numpy()
-        return found
+        found = function(x[kept], None if condition is None else condition[kept]).numpy()
+        whole = np.full([len(x), *found.shape[1:]], np.nan)
+        whole[kept] = found
+        return whole
 
-    return Model(score, epochs=history.epochs, stopped=history.stopped)
+    return Model(
+        lambda stretch: of_rows(stretch, flow.log_prob),
+        lambda stretch: of_rows(stretch, flow.noise),
+        epochs=history.epochs,
+        stopped=history.stopped,
+    )
 
 
 def autoregression(data: Data) -> Model:
@@ -138,7 +152,7 @@ def autoregression(data: Data) -> Model:
     def draw(origins: Origins, steps: int, paths: int) -> np.ndarray:
         return model.sample_paths(origins.pasts, origins.known, steps=steps, paths=paths, seed=SEED)
 
-    return Model(model.step_log_prob, draw, order=model.order)
+    return Model(model.step_log_prob, model.noise, draw, order=model.order)
 
 
 def network(data: Data, name: str, folder: Path, budget: float, epochs: int) -> Model:
@@ -197,19 +211,19 @@ def break_places(data: Data, stretch: Stretch) -> np.ndarray:
 
 def detected(data: Data, model: Model) -> dict[str, Any]:
     """How many breaks are found in the window that ends with them, at 1 % false alarms."""
-    held_out = [model.score(stretch) for stretch in data.stretches("validation")]
+    held_out = [model.scored(stretch) for stretch in data.stretches("validation")]
     thresholds = Thresholds.of(held_out, width=data.past, false_alarms=0.01)
     test = max(data.stretches("test"), key=lambda stretch: len(stretch.x))
     found: dict[str, Any] = {}
     for kind in ("stuck", "shift"):
         flags = []
         for at in break_places(data, test):
-            log_prob = model.score(broken(data, test, kind, int(at)))
-            flags.append(bool(thresholds.flags(log_prob)[1][-1]))
+            scored = model.scored(broken(data, test, kind, int(at)))
+            flags.append(bool(thresholds.flags(scored)[1][-1]))
         found[kind] = {"found": int(sum(flags)), "of": len(flags)}
-    means = window_means(model.score(test), data.past)
-    alarms = (means < thresholds.low) | (means > thresholds.high)
-    return found | {"alarms_without": float(alarms[np.isfinite(means)].mean())}
+    far = thresholds.distances(model.scored(test))
+    alarms = far[np.isfinite(far)] > thresholds.window
+    return found | {"alarms_without": float(alarms.mean())}
 
 
 def forecasts(data: Data, draw: Any, horizons: tuple[int, ...], most: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import tfp_maf
 from tfp_maf.data_prep.files import replaced_when_whole
 from tfp_maf.experiments.page import PAGE, check_writable, environment
 from tfp_maf.experiments.run import METRICS
-from tfp_maf.experiments.time_run import TimeRun
+from tfp_maf.experiments.time_run import NOISE, TimeRun
 from tfp_maf.utils.console import say
 
 TEMPLATE = "time_page.html.jinja"
@@ -64,6 +64,7 @@ def render(run: TimeRun) -> str:
     }
     held_out = run.held_out().dropna(subset=["log_prob"])
     least = held_out.nsmallest(LEAST, "log_prob")
+    least = least[[name for name in least if not name.startswith(NOISE)]]
     cells = least.assign(log_prob=least["log_prob"].map("{:.3f}".format))
     return (
         environment()
