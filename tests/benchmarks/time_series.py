@@ -160,6 +160,31 @@ def network(data: Data, name: str, folder: Path, budget: float, epochs: int) -> 
     from tfp_maf.time_series.flow import TimeFlow
     from tfp_maf.time_series.sampling import sample_paths
 
+    facts = folder / "facts.json"
+    if facts.is_file():  # trained already
+        model = TimeFlow.load(folder)
+    else:
+        model, history, seconds = trained(data, name, budget, epochs)
+        model.save(folder)
+        described = {"epochs": history.epochs, "best_epoch": history.best_epoch}
+        write_json(facts, {"train_seconds": seconds, **described, "stopped": history.stopped})
+
+    def draw(origins: Origins, steps: int, paths: int) -> np.ndarray:
+        known = origins.known[:, : origins.pasts.shape[1] + steps]
+        return sample_paths(model, origins.pasts, steps=steps, paths=paths, known=known, seed=SEED)
+
+    return Model(
+        lambda s: model.step_log_prob(s.x, s.known, first=s.first),
+        lambda s: model.step_noise(s.x, s.known, first=s.first),
+        draw,
+        **json.loads(facts.read_text()),
+    )
+
+
+def trained(data: Data, name: str, budget: float, epochs: int) -> tuple[Any, Any, float]:
+    """A model of :data:`NETWORKS`, its history, and seconds of training."""
+    from tfp_maf.time_series.flow import TimeFlow
+
     conditional, encoder = NETWORKS[name]
     train = data.stretches("train")
     model = TimeFlow(
@@ -170,19 +195,11 @@ def network(data: Data, name: str, folder: Path, budget: float, epochs: int) -> 
         encoder=encoder,
         seed=SEED,
     )
+    began = time.perf_counter()
     history = model.fit(
         train, data.stretches("validation"), max_seconds=budget, max_epochs=epochs, progress=False
     )
-    model.save(folder)
-
-    def draw(origins: Origins, steps: int, paths: int) -> np.ndarray:
-        known = origins.known[:, : origins.pasts.shape[1] + steps]
-        return sample_paths(model, origins.pasts, steps=steps, paths=paths, known=known, seed=SEED)
-
-    return Model(
-        lambda s: model.step_log_prob(s.x, s.known, first=s.first), draw,
-        epochs=history.epochs, best_epoch=history.best_epoch, stopped=history.stopped,
-    )  # fmt: skip
+    return model, history, time.perf_counter() - began
 
 
 def broken(data: Data, stretch: Stretch, kind: str, at: int) -> Stretch:
@@ -249,7 +266,7 @@ def forecasts(data: Data, draw: Any, horizons: tuple[int, ...], most: int) -> di
 
 def measured(data: Data, model: Model, seconds: float, *, most: int) -> dict[str, Any]:
     """Everything that is reported of a model."""
-    result: dict[str, Any] = {"train_seconds": seconds, **model.facts}
+    result: dict[str, Any] = {"train_seconds": seconds} | model.facts
     for part in ("validation", "test"):
         found = model.log_prob(data.stretches(part))
         found = found[np.isfinite(found)]
@@ -366,7 +383,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--models", help="names, separated by semicolons", default=None)
     parser.add_argument("--series", default="power,air_quality")
     options = parser.parse_args(arguments)
-    models = options.models.split(";") if options.models else [LAST, IID, VAR, *NETWORKS]
+    models = options.models.split(";") if options.models else [LAST, VAR, *NETWORKS, IID]
     results: dict[str, Any] = {"versions": versions(), "budget": options.budget, "series": {}}
     for name in options.series.split(","):
         data = read(name, options.data, past=options.past)
