@@ -86,7 +86,7 @@ def anomalies(
     say(
         f"thresholds of {len(held_out)} held-out steps, false-alarm rate {false_alarms:.2%}: "
         f"{thresholds.step:.3f} nats for a step; for a window of {width}, {thresholds.window:.2f} "
-        f"deviations from the usual"
+        f"times the usual reach"
     )
     frames = []
     for part in parts_of(table, None, past=model.past):

@@ -10,7 +10,7 @@ is (a test of typicality, Nalisnick et al. 2019, arXiv 1906.02994).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from tfp_maf.estimators.anomaly import threshold_of
 
 FEWEST = 0.5  # share of a window's steps that must have a score
 FARTHEST = 8.0  # noise beyond counts as this
+TAIL = 0.005
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,18 @@ class Thresholds:
     Attributes:
         width: number of steps of a window.
         step: threshold of a step's log-likelihood, from above.
-        centre, spread: mean and deviation of a held-out window's means, ``[F]``.
-        window: threshold of the largest distance of a window's means from the centre, in
-            deviations.
+        centre: medians of held-out windows' means, ``[F]``.
+        below, above: how far from the centre all but a share :data:`TAIL` of them reach, ``[F]``.
+        window: threshold of the largest distance of a window's means from the centre, in units of
+            this reach; the tails of a series are seldom a normal's.
         false_alarms: share of held-out steps, and of windows, that are flagged.
     """
 
     width: int
     step: float
     centre: np.ndarray
-    spread: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
     window: float
     false_alarms: float
 
@@ -72,13 +75,18 @@ class Thresholds:
         step = threshold_of(steps[np.isfinite(steps)], false_alarms)
         if len(means) < 2:
             raise ValueError(f"no {width} held-out steps in a row have scores: take fewer")
-        centre, spread = means.mean(axis=0), np.maximum(means.std(axis=0), 1e-9)
-        far = np.abs((means - centre) / spread).max(axis=1)
-        return cls(width, step, centre, spread, -threshold_of(-far, false_alarms), false_alarms)
+        low, centre, high = np.quantile(means, [TAIL, 0.5, 1 - TAIL], axis=0)
+        below, above = np.maximum(centre - low, 1e-9), np.maximum(high - centre, 1e-9)
+        found = cls(width, step, centre, below, above, np.inf, false_alarms)
+        return replace(found, window=-threshold_of(-found._distances(means), false_alarms))
+
+    def _distances(self, means: np.ndarray) -> np.ndarray:
+        away = means - self.centre
+        return np.maximum(away / self.above, -away / self.below).max(axis=1)
 
     def distances(self, scored: Scored) -> np.ndarray:
         """Return how far windows that end in each step are from typical ones, ``[T]``, or NaN."""
-        return np.abs((scored.window_means(self.width) - self.centre) / self.spread).max(axis=1)
+        return self._distances(scored.window_means(self.width))
 
     def flags(self, scored: Scored) -> tuple[np.ndarray, np.ndarray]:
         """Return which steps ``[T]`` are anomalies, and which end a window that is one."""
