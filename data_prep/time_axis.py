@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -138,11 +139,8 @@ def times_of(
     is_clock = (len(time) > 1 or parsed.kind != "numbers") if axis is None else axis.is_clock
     text_format = ""
     if is_clock:
-        spread = column.iloc[:: max(1, len(column) // FORMAT_TEXTS)]
-        text_format = date_columns.format_of(spread) if axis is None else axis.format
+        text_format = _format(column) if axis is None else axis.format
         seconds = date_columns.seconds_of(column, text_format)
-        if axis is None:
-            text_format, seconds = _day_or_month_first(column, text_format, seconds)
     else:
         seconds = np.where(parsed.missing, np.nan, parsed.numbers)
     bad = np.flatnonzero(~np.isfinite(seconds))
@@ -153,20 +151,27 @@ def times_of(
     return seconds, (is_clock, text_format)
 
 
-def _day_or_month_first(
-    column: pd.Series, text_format: str, seconds: np.ndarray
-) -> tuple[str, np.ndarray]:
-    """Return the format, or that with day and month exchanged where the times then span less.
+def _format(column: pd.Series) -> str:
+    """Return the format that all texts have and that makes the times span least, or none.
 
-    The dates of a table's few days may be read either way; read wrongly, they are months apart.
+    Day and month may often be exchanged; read wrongly, a table's days are months apart. Unlike in
+    :func:`date_columns.format_of`, zeros in front may be there in some texts and not in others.
     """
-    other = text_format.translate(str.maketrans("dm", "md"))
-    if other == text_format:
-        return text_format, seconds
-    exchanged = date_columns.seconds_of(column, other)
-    if np.isfinite(exchanged).all() and np.ptp(exchanged) < np.ptp(seconds):
-        return other, exchanged
-    return text_format, seconds
+    spread = column.iloc[:: max(1, len(column) // FORMAT_TEXTS)]
+    candidates = [date_columns.format_of(spread)]
+    if candidates[0] == "" and not all(isinstance(cell, str) for cell in spread):
+        return ""  # times already
+    for text in spread.iloc[:: max(1, len(spread) // 20)].astype(str).str.strip():
+        for dayfirst in (False, True):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                candidates.append(pd.tseries.api.guess_datetime_format(text, dayfirst=dayfirst))
+    found, least = "", np.inf
+    for candidate in dict.fromkeys(filter(None, candidates)):
+        seconds = date_columns.seconds_of(column, candidate)
+        if np.isfinite(seconds).all() and np.ptp(seconds) < least:
+            found, least = candidate, np.ptp(seconds)
+    return found or str(candidates[0])
 
 
 def on_grid(

@@ -23,7 +23,7 @@ from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.time_table import PARTS, TimeTable, load
 from tfp_maf.evaluation.forecasts import coverage, crps_sum, energy_score
 from tfp_maf.experiments.run import versions
-from tfp_maf.time_series.detection import Thresholds, window_means
+from tfp_maf.time_series.detection import Scored, Thresholds
 from tfp_maf.time_series.parts import Origins, origins_of, parts_of
 from tfp_maf.time_series.vector_autoregression import VectorAutoregression, last_value
 from tfp_maf.time_series.windows import Stretch
@@ -85,10 +85,19 @@ def read(name: str, folder: Path, *, past: int) -> Data:
 
 
 class Model:
-    """What is compared: log-likelihoods of steps, and paths where there are any."""
+    """What is compared: log-likelihoods and noise of steps, and paths where there are any."""
 
-    def __init__(self, score: Callable[[Stretch], np.ndarray], draw: Any = None, **facts: Any):
-        self.score, self.draw, self.facts = score, draw, facts
+    def __init__(
+        self,
+        score: Callable[[Stretch], np.ndarray],
+        noise: Callable[[Stretch], np.ndarray],
+        draw: Any = None,
+        **facts: Any,
+    ):
+        self.score, self.noise, self.draw, self.facts = score, noise, draw, facts
+
+    def scored(self, stretch: Stretch) -> Scored:
+        return Scored(self.score(stretch), self.noise(stretch))
 
     def log_prob(self, stretches: list[Stretch]) -> np.ndarray:
         return np.concatenate([self.score(stretch) for stretch in stretches])
@@ -118,15 +127,20 @@ def without_time(data: Data, budget: float, epochs: int) -> Model:
         progress=False,
     )  # fmt: skip
 
-    def score(stretch: Stretch) -> np.ndarray:
+    def of_rows(stretch: Stretch, function: Any) -> np.ndarray:
         x, condition = rows([stretch])
-        found = np.full(len(x), np.nan)
         kept = np.isfinite(x).all(axis=1)
-        given = None if condition is None else condition[kept]
-        found[kept] = flow.log_prob(x[kept], given).numpy()
-        return found
+        found = function(x[kept], None if condition is None else condition[kept]).numpy()
+        whole = np.full([len(x), *found.shape[1:]], np.nan)
+        whole[kept] = found
+        return whole
 
-    return Model(score, epochs=history.epochs, stopped=history.stopped)
+    return Model(
+        lambda stretch: of_rows(stretch, flow.log_prob),
+        lambda stretch: of_rows(stretch, flow.noise),
+        epochs=history.epochs,
+        stopped=history.stopped,
+    )
 
 
 def autoregression(data: Data) -> Model:
@@ -138,13 +152,38 @@ def autoregression(data: Data) -> Model:
     def draw(origins: Origins, steps: int, paths: int) -> np.ndarray:
         return model.sample_paths(origins.pasts, origins.known, steps=steps, paths=paths, seed=SEED)
 
-    return Model(model.step_log_prob, draw, order=model.order)
+    return Model(model.step_log_prob, model.noise, draw, order=model.order)
 
 
 def network(data: Data, name: str, folder: Path, budget: float, epochs: int) -> Model:
     """A flow over time, or a Gaussian whose mean and variances are a network's."""
     from tfp_maf.time_series.flow import TimeFlow
     from tfp_maf.time_series.sampling import sample_paths
+
+    facts = folder / "facts.json"
+    if facts.is_file():  # trained already
+        model = TimeFlow.load(folder)
+    else:
+        model, history, seconds = trained(data, name, budget, epochs)
+        model.save(folder)
+        described = {"epochs": history.epochs, "best_epoch": history.best_epoch}
+        write_json(facts, {"train_seconds": seconds, **described, "stopped": history.stopped})
+
+    def draw(origins: Origins, steps: int, paths: int) -> np.ndarray:
+        known = origins.known[:, : origins.pasts.shape[1] + steps]
+        return sample_paths(model, origins.pasts, steps=steps, paths=paths, known=known, seed=SEED)
+
+    return Model(
+        lambda s: model.step_log_prob(s.x, s.known, first=s.first),
+        lambda s: model.step_noise(s.x, s.known, first=s.first),
+        draw,
+        **json.loads(facts.read_text()),
+    )
+
+
+def trained(data: Data, name: str, budget: float, epochs: int) -> tuple[Any, Any, float]:
+    """A model of :data:`NETWORKS`, its history, and seconds of training."""
+    from tfp_maf.time_series.flow import TimeFlow
 
     conditional, encoder = NETWORKS[name]
     train = data.stretches("train")
@@ -156,19 +195,11 @@ def network(data: Data, name: str, folder: Path, budget: float, epochs: int) -> 
         encoder=encoder,
         seed=SEED,
     )
+    began = time.perf_counter()
     history = model.fit(
         train, data.stretches("validation"), max_seconds=budget, max_epochs=epochs, progress=False
     )
-    model.save(folder)
-
-    def draw(origins: Origins, steps: int, paths: int) -> np.ndarray:
-        known = origins.known[:, : origins.pasts.shape[1] + steps]
-        return sample_paths(model, origins.pasts, steps=steps, paths=paths, known=known, seed=SEED)
-
-    return Model(
-        lambda s: model.step_log_prob(s.x, s.known, first=s.first), draw,
-        epochs=history.epochs, best_epoch=history.best_epoch, stopped=history.stopped,
-    )  # fmt: skip
+    return model, history, time.perf_counter() - began
 
 
 def broken(data: Data, stretch: Stretch, kind: str, at: int) -> Stretch:
@@ -197,19 +228,19 @@ def break_places(data: Data, stretch: Stretch) -> np.ndarray:
 
 def detected(data: Data, model: Model) -> dict[str, Any]:
     """How many breaks are found in the window that ends with them, at 1 % false alarms."""
-    held_out = [model.score(stretch) for stretch in data.stretches("validation")]
+    held_out = [model.scored(stretch) for stretch in data.stretches("validation")]
     thresholds = Thresholds.of(held_out, width=data.past, false_alarms=0.01)
     test = max(data.stretches("test"), key=lambda stretch: len(stretch.x))
     found: dict[str, Any] = {}
     for kind in ("stuck", "shift"):
         flags = []
         for at in break_places(data, test):
-            log_prob = model.score(broken(data, test, kind, int(at)))
-            flags.append(bool(thresholds.flags(log_prob)[1][-1]))
+            scored = model.scored(broken(data, test, kind, int(at)))
+            flags.append(bool(thresholds.flags(scored)[1][-1]))
         found[kind] = {"found": int(sum(flags)), "of": len(flags)}
-    means = window_means(model.score(test), data.past)
-    alarms = (means < thresholds.low) | (means > thresholds.high)
-    return found | {"alarms_without": float(alarms[np.isfinite(means)].mean())}
+    far = thresholds.distances(model.scored(test))
+    alarms = far[np.isfinite(far)] > thresholds.window
+    return found | {"alarms_without": float(alarms.mean())}
 
 
 def forecasts(data: Data, draw: Any, horizons: tuple[int, ...], most: int) -> dict[str, Any]:
@@ -235,7 +266,7 @@ def forecasts(data: Data, draw: Any, horizons: tuple[int, ...], most: int) -> di
 
 def measured(data: Data, model: Model, seconds: float, *, most: int) -> dict[str, Any]:
     """Everything that is reported of a model."""
-    result: dict[str, Any] = {"train_seconds": seconds, **model.facts}
+    result: dict[str, Any] = {"train_seconds": seconds} | model.facts
     for part in ("validation", "test"):
         found = model.log_prob(data.stretches(part))
         found = found[np.isfinite(found)]
@@ -352,7 +383,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--models", help="names, separated by semicolons", default=None)
     parser.add_argument("--series", default="power,air_quality")
     options = parser.parse_args(arguments)
-    models = options.models.split(";") if options.models else [LAST, IID, VAR, *NETWORKS]
+    models = options.models.split(";") if options.models else [LAST, VAR, *NETWORKS, IID]
     results: dict[str, Any] = {"versions": versions(), "budget": options.budget, "series": {}}
     for name in options.series.split(","):
         data = read(name, options.data, past=options.past)

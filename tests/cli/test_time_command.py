@@ -128,6 +128,16 @@ def test_plot_redraws(run):
     assert (run / "plots" / "fan.png").stat().st_size > 5000
 
 
+def test_the_report_has_figures_and_the_least_likely_steps(run, tmp_path, capsys):
+    assert tfp_maf_command("report", run, "-o", tmp_path / "page.html") == 0
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    steps = pd.read_csv(run / "steps.csv")
+    assert steps.loc[steps["log_prob"].idxmin(), "time"] in page
+    assert "temperature, visits" in page and "vector autoregression" in page
+    assert "no folder" in fails(capsys, "report", run, "-o", tmp_path / "no" / "page.html")
+
+
 def test_training_is_resumed(tmp_path, capsys):
     path, folder = tmp_path / "h.csv", tmp_path / "r"
     series(200).to_csv(path, index=False)

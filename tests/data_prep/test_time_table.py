@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.time_axis import Axis
 from tfp_maf.data_prep.time_table import MOST_GAP, TimeColumns, load, read_more
 
@@ -48,6 +49,18 @@ def test_date_and_time_in_two_columns_of_a_days_first_minutes(tmp_path):
     found = load(written(frame, tmp_path), time=["Date", "Time"])
     assert found.columns.axis.step == 60
     np.testing.assert_array_equal(found.columns.axis.times([0, 1999]), times[[0, 1999]])
+
+
+def test_dates_with_and_without_zeros_in_front(tmp_path):
+    times = pd.date_range("2004-03-10 18:00", periods=3000, freq="h")
+    dates = [f"{t.day}/{t.month:02}/{t.year}" for t in times]
+    clocks = [f"{t.hour}:00:00" for t in times]
+    dates[0] = "10/3/2004"
+    frame = pd.DataFrame({"Date": dates, "Time": clocks})
+    frame["v"] = np.random.default_rng(0).normal(size=3000)
+    found = load(written(frame, tmp_path), time=["Date", "Time"])
+    assert found.notes == ()
+    np.testing.assert_array_equal(found.columns.axis.times([0, 2999]), times[[0, 2999]])
 
 
 def test_rows_out_of_order_repeated_and_missing(tmp_path):
@@ -187,3 +200,10 @@ def test_power_and_air_quality(real_data):
     assert power.columns.axis.step_text == "1 min"
     assert sum(power.count(p) for p in ("train", "validation", "test")) == 37_283
     np.testing.assert_allclose(power.columns.resolution, [0.001, 0.01, 1, 1, 1])
+    air = load(
+        real_data / "air_quality" / "AirQualityUCI.csv", time=["Date", "Time"],
+        reading=Reading(na=("-200",)),
+    )  # fmt: skip
+    (series,) = air.series
+    assert len(series) == 9357 and series.is_row.all()
+    assert str(air.columns.axis.times([0])[0]).startswith("2004-03-10T18:00")

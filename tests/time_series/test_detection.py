@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfp_maf.time_series.detection import Thresholds, runs_of, window_means
+from tfp_maf.time_series.detection import Scored, Thresholds, runs_of, window_means
 
 
 def test_window_means_skip_gaps():
@@ -13,18 +13,26 @@ def test_window_means_skip_gaps():
     np.testing.assert_array_equal(window_means(x, 1), x)
 
 
+def normal(steps, *, seed=0, columns=2):
+    noise = np.random.default_rng(seed).normal(size=[steps, columns])
+    return Scored(-0.5 * (noise**2).sum(axis=1), noise)
+
+
 def test_the_rate_is_kept_on_new_steps():
-    rng = np.random.default_rng(0)
-    thresholds = Thresholds.of(
-        [rng.normal(size=6000), rng.normal(size=6000)], width=5, false_alarms=0.02
-    )
-    step, window = thresholds.flags(rng.normal(size=50_000))
+    thresholds = Thresholds.of([normal(6000), normal(6000, seed=1)], width=10, false_alarms=0.02)
+    step, window = thresholds.flags(normal(50_000, seed=2))
     assert step.mean() == pytest.approx(0.02, abs=0.005)
-    assert window.mean() == pytest.approx(0.02, abs=0.006)
-    assert thresholds.step < thresholds.low < 0 < thresholds.high  # means vary less
-    for level in (-1.5, 1.5):  # no step is one, the window is
-        step, window = thresholds.flags(np.full(10, level))
-        assert not step.any() and window[5:].all()
+    assert window.mean() == pytest.approx(0.02, abs=0.008)
+
+
+def test_a_sensor_that_is_stuck_or_shifted_is_found_by_its_window_only():
+    thresholds = Thresholds.of([normal(6000)], width=40, false_alarms=0.01)
+    usual = normal(60, seed=3)
+    assert not thresholds.flags(usual)[1].any()
+    for column in (0 * usual.noise[:, 0], usual.noise[:, 0] + 1):
+        noise = np.stack([column, usual.noise[:, 1]], axis=1)
+        step, window = thresholds.flags(Scored(-0.5 * (noise**2).sum(axis=1), noise))
+        assert window[-1] and step.mean() < 0.1
 
 
 def test_stretches_of_windows():
@@ -37,4 +45,6 @@ def test_stretches_of_windows():
 
 def test_too_few_steps():
     with pytest.raises(ValueError, match="cannot fix a false-alarm rate"):
-        Thresholds.of([np.zeros(20)], width=2, false_alarms=0.01)
+        Thresholds.of([normal(20)], width=2, false_alarms=0.01)
+    with pytest.raises(ValueError, match="no 300 held-out steps in a row"):
+        Thresholds.of([normal(100)], width=300, false_alarms=0.1)

@@ -739,8 +739,13 @@ def report(run: str, output: str | None) -> int:
     The page needs no other file and no network. It is about the data that RUN was trained on; if
     they are gone, the parts that need them are left out.
     """
-    _refuse_time(run, "report")
+    from tfp_maf.experiments.time_run import is_time_run
+
     _commands()
+    if is_time_run(run):
+        from tfp_maf.experiments.time_page import write_page as write_time_page
+
+        return write_time_page(run, output)
     from tfp_maf.experiments.page import write_page
 
     return write_page(run, output)

@@ -41,7 +41,7 @@ def write_page(folder: str, output: str | None) -> int:
     """
     run = Run.open(folder)
     path = run.folder / PAGE if output is None else Path(output)
-    _check_writable(path)
+    check_writable(path)
     model = TableModel.load(folder, scaler=run.scaler)
     text = render(run, model)
     with replaced_when_whole(path) as file:
@@ -50,7 +50,7 @@ def write_page(folder: str, output: str | None) -> int:
     return 0
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Raise OSError if the page could not be written, before it is made."""
     if path.is_dir():
         raise IsADirectoryError(f"can't write {path}: it is a folder")
@@ -79,7 +79,7 @@ def render(run: Run, model: TableModel) -> str:
             parts[name] = {"left_out": why}
         else:
             parts[name] = _part(name, lambda section=section: section(compared))  # type: ignore
-    return _environment().get_template(TEMPLATE).render(about=_about(run, config, model), **parts)
+    return environment().get_template(TEMPLATE).render(about=_about(run, config, model), **parts)
 
 
 def _compared(config: dict[str, Any], model: TableModel) -> tuple[Compared | None, str]:
@@ -162,7 +162,8 @@ def _time(seconds: float) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return the templates' environment, with the filters that they use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tfp_maf.experiments", "templates"),
         autoescape=True,

@@ -23,7 +23,7 @@ from tfp_maf.utils.console import say
 if TYPE_CHECKING:
     from tfp_maf.time_series.flow import TimeFlow
 
-MODEL, STEPS = "model", "steps.csv"
+MODEL, STEPS, NOISE = "model", "steps.csv", "noise_"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def refuse(folder: str | Path, command: str) -> None:
     if is_time_run(folder):
         raise ValueError(
             f"{folder} is a run of time series, which {command} does not know: use evaluate, "
-            f"score, anomalies, forecast or plot"
+            f"score, anomalies, forecast, plot or report"
         )
 
 
@@ -145,6 +145,11 @@ class TimeRun:
             return frame.assign(log_prob=frame["log_prob"].astype(float))
         except (ValueError, KeyError) as error:
             raise ValueError(f"{path} is damaged ({error})") from None
+
+
+def noise_columns(noise: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of a frame that hold noise ``[T, D]``."""
+    return {f"{NOISE}{i + 1}": column for i, column in enumerate(noise.T)}
 
 
 def steps_frame(

@@ -13,9 +13,9 @@ from tfp_maf.data_prep.time_table import PARTS, TimeSeries, TimeTable
 from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.experiments.report import report
 from tfp_maf.experiments.time_plots import write_plots
-from tfp_maf.experiments.time_run import TimeRun, steps_frame
+from tfp_maf.experiments.time_run import NOISE, TimeRun, steps_frame
 from tfp_maf.experiments.time_train import scored
-from tfp_maf.time_series.detection import Thresholds, runs_of, window_means
+from tfp_maf.time_series.detection import Scored, Thresholds, runs_of
 from tfp_maf.time_series.flow import TimeFlow
 from tfp_maf.time_series.parts import parts_of
 from tfp_maf.time_series.sampling import sample_paths
@@ -77,22 +77,27 @@ def anomalies(
     width = model.past if width is None else width
     held_out = run.held_out()
     keys = ["part"] + ([] if table.columns.series is None else [table.columns.series])
-    stretches = [each["log_prob"].to_numpy() for _, each in held_out.groupby(keys, sort=False)]
+    noise = [name for name in held_out if name.startswith(NOISE)]
+    stretches = [
+        Scored(each["log_prob"].to_numpy(), each[noise].to_numpy(float))
+        for _, each in held_out.groupby(keys, sort=False)
+    ]
     thresholds = Thresholds.of(stretches, width=width, false_alarms=false_alarms)
     say(
         f"thresholds of {len(held_out)} held-out steps, false-alarm rate {false_alarms:.2%}: "
-        f"{thresholds.step:.3f} nats for a step, {thresholds.low:.3f} and {thresholds.high:.3f} "
-        f"for the mean of {width}"
+        f"{thresholds.step:.3f} nats for a step; for a window of {width}, {thresholds.window:.2f} "
+        f"times the usual reach"
     )
     frames = []
-    for series, log_prob in score_steps(model, table):
-        log_prob = np.where(series.is_row, log_prob, np.nan)
-        is_step, is_window = thresholds.flags(log_prob)
-        _tell(table, series, log_prob, is_step, is_window, thresholds)
+    for part in parts_of(table, None, past=model.past):
+        series, arguments = part.series, (part.stretch.x, part.stretch.known)
+        scored_steps = Scored(model.step_log_prob(*arguments), model.step_noise(*arguments))
+        is_step, is_window = thresholds.flags(scored_steps)
+        _tell(table, series, scored_steps.log_prob, is_step, is_window, thresholds)
         rows = series.is_row
         values = {
-            "log_prob": log_prob[rows],
-            "window_log_prob": window_means(log_prob, width)[rows],
+            "log_prob": scored_steps.log_prob[rows],
+            "window_distance": thresholds.distances(scored_steps)[rows],
             "anomaly": is_step[rows].astype(int),
             "window_anomaly": is_window[rows].astype(int),
         }

@@ -20,7 +20,7 @@ from tfp_maf.experiments.prepare import cleared_up
 from tfp_maf.experiments.report import report
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.time_plots import write_plots
-from tfp_maf.experiments.time_run import MODEL, STEPS, TimeOptions, steps_frame
+from tfp_maf.experiments.time_run import MODEL, STEPS, TimeOptions, noise_columns, steps_frame
 from tfp_maf.time_series.flow import TimeFlow
 from tfp_maf.time_series.parts import Part, parts_of
 from tfp_maf.time_series.vector_autoregression import VectorAutoregression
@@ -119,19 +119,21 @@ def train(
 
 
 def scored(model: TimeFlow, table: TimeTable, parts: dict[str, list[Part]]) -> pd.DataFrame:
-    """Return the steps of validation and test, rows of the table, with their log-likelihoods."""
+    """Return the steps of validation and test, rows of the table, with likelihood and noise."""
     frames = []
     for name in ("validation", "test"):
         for part in parts[name]:
             stretch, places = part.stretch, part.places
-            found = model.step_log_prob(stretch.x, stretch.known, first=stretch.first)
+            arguments = (stretch.x, stretch.known)
+            found = model.step_log_prob(*arguments, first=stretch.first)
+            noise = model.step_noise(*arguments, first=stretch.first)
             kept = part.series.is_row[places]
             frames.append(
                 steps_frame(
                     table.columns,
                     part.series.name,
                     part.series.steps[places[kept]],
-                    {"part": name, "log_prob": found[kept]},
+                    {"part": name, "log_prob": found[kept], **noise_columns(noise[kept])},
                 )
             )
     return pd.concat(frames, ignore_index=True)

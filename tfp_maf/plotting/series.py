@@ -48,7 +48,8 @@ def plot_fan(
                 times[count:], truth[:, i], color="tab:red", linewidth=1, label="what came next"
             )
         axis.set_ylabel(plain(name))
-    axes[0].legend(loc="upper left", fontsize=7, ncols=6)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", fontsize=8, ncols=6)
     figure.autofmt_xdate()
     return figure
 

@@ -33,6 +33,7 @@ class WindowDensity(tf.Module):
     builder = "TimeFlow"
     has_batch_norm = False
     columns = None
+    steps_per_call = Flow.steps_per_call
 
     def __init__(
         self,

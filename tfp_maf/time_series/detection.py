@@ -1,56 +1,97 @@
 """Anomalies in time: steps that are unlikely given their past, and windows that are not typical.
 
-A window is an anomaly if its mean log-likelihood is lower than held-out time's, or higher: a sensor
-that is stuck is easier to predict than time ever is (a test of typicality, Nalisnick et al. 2019,
-arXiv 1906.02994).
+The noise of a model that is right is standard normal and independent, ``u_t ~ N(0, I)``. Over a
+window of steps, the means of log p(x_t), of each ``u_i`` and of each ``u_i^2`` therefore stay near
+those of held-out time. A window is an anomaly if one of them is too far off, to either side: a
+sensor that has shifted moves the noise, and one that is stuck is easier to predict than time ever
+is (a test of typicality, Nalisnick et al. 2019, arXiv 1906.02994).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tfp_maf.estimators.anomaly import threshold_of
 
 FEWEST = 0.5  # share of a window's steps that must have a score
+FARTHEST = 8.0  # noise beyond counts as this
+TAIL = 0.005
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Steps of one series under a model.
+
+    Attributes:
+        log_prob: log-likelihoods, ``[T]``; NaN where a step has none.
+        noise: ``[T, D]``, NaN likewise.
+    """
+
+    log_prob: np.ndarray
+    noise: np.ndarray
+
+    def window_means(self, width: int) -> np.ndarray:
+        """Return the means of log p, u and u^2 over windows that end in each step, ``[T, F]``."""
+        u = np.clip(self.noise, -FARTHEST, FARTHEST)
+        features = np.concatenate([self.log_prob[:, None], u, u**2], axis=1)
+        return np.stack([window_means(feature, width) for feature in features.T], axis=1)
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Scores below which a step, and outside of which a window that ends in it, is an anomaly.
+    """Scores beyond which a step, and a window that ends in it, is an anomaly.
 
     Attributes:
         width: number of steps of a window.
-        step: threshold of a step's log-likelihood.
-        low, high: thresholds of its mean over a window.
+        step: threshold of a step's log-likelihood, from above.
+        centre: medians of held-out windows' means, ``[F]``.
+        below, above: how far from the centre all but a share :data:`TAIL` of them reach, ``[F]``.
+        window: threshold of the largest distance of a window's means from the centre, in units of
+            this reach; the tails of a series are seldom a normal's.
         false_alarms: share of held-out steps, and of windows, that are flagged.
     """
 
     width: int
     step: float
-    low: float
-    high: float
+    centre: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
+    window: float
     false_alarms: float
 
     @classmethod
-    def of(cls, held_out: list[np.ndarray], *, width: int, false_alarms: float) -> Thresholds:
-        """Set both thresholds on stretches of held-out steps ``[T]``.
+    def of(cls, held_out: Sequence[Scored], *, width: int, false_alarms: float) -> Thresholds:
+        """Set both thresholds on held-out series.
 
         Raises:
             ValueError: there are too few steps for the rate.
         """
-        steps = np.concatenate(held_out)
-        windows = np.concatenate([window_means(each, width) for each in held_out])
-        steps, windows = (x[np.isfinite(x)] for x in (steps, windows))
-        low, high = (threshold_of(sign * windows, false_alarms / 2) for sign in (1, -1))
-        return cls(width, threshold_of(steps, false_alarms), low, -high, false_alarms)
+        steps = np.concatenate([each.log_prob for each in held_out])
+        means = np.concatenate([each.window_means(width) for each in held_out])
+        means = means[np.isfinite(means).all(axis=1)]
+        step = threshold_of(steps[np.isfinite(steps)], false_alarms)
+        if len(means) < 2:
+            raise ValueError(f"no {width} held-out steps in a row have scores: take fewer")
+        low, centre, high = np.quantile(means, [TAIL, 0.5, 1 - TAIL], axis=0)
+        below, above = np.maximum(centre - low, 1e-9), np.maximum(high - centre, 1e-9)
+        found = cls(width, step, centre, below, above, np.inf, false_alarms)
+        return replace(found, window=-threshold_of(-found._distances(means), false_alarms))
 
-    def flags(self, log_prob: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _distances(self, means: np.ndarray) -> np.ndarray:
+        away = means - self.centre
+        return np.maximum(away / self.above, -away / self.below).max(axis=1)
+
+    def distances(self, scored: Scored) -> np.ndarray:
+        """Return how far windows that end in each step are from typical ones, ``[T]``, or NaN."""
+        return self._distances(scored.window_means(self.width))
+
+    def flags(self, scored: Scored) -> tuple[np.ndarray, np.ndarray]:
         """Return which steps ``[T]`` are anomalies, and which end a window that is one."""
-        windows = window_means(log_prob, self.width)
         with np.errstate(invalid="ignore"):  # NaN is no anomaly
-            return log_prob < self.step, (windows < self.low) | (windows > self.high)
+            return scored.log_prob < self.step, self.distances(scored) > self.window
 
 
 def window_means(log_prob: np.ndarray, width: int) -> np.ndarray:

@@ -203,19 +203,19 @@ class TimeFlow:
             train = [replace(s, first=max(s.first, 1)) for s in train if len(s.x) > 1]
         rows = training_rows([self.rows(s) for s in train], self.layout)
         held_out = training_rows([self.rows(s) for s in validation], self.layout)
-        return self.fit_rows(rows, held_out, **options)
+        return self.fit_rows(rows, held_out, **(training_of(len(rows)) | options))
 
     def fit_rows(self, rows: np.ndarray, validation: np.ndarray, **options: Any) -> History:
         """Train on windows, from :func:`tfp_maf.time_series.windows.training_rows`.
 
         Args:
             rows, validation: windows ``[n, row_size]``.
-            options: as for :meth:`fit`.
+            options: options of :func:`tfp_maf.fit`; a batch is of windows, at most all.
         """
-        given = training_of(len(rows)) | options
-        given["batch_size"] = min(given["batch_size"], len(rows))
+        batch_size = min(options.pop("batch_size", 100), len(rows))
         density: Any = self.density
-        return fit(density, rows, validation, standardise=False, **given)
+        options |= {"standardise": False, "batch_size": batch_size}
+        return fit(density, rows, validation, **options)
 
     def step_log_prob(self, x: Any, known: Any = None, *, first: int = 0) -> np.ndarray:
         """Return the log-likelihoods ``[T - first]`` of a series' steps given their past, in nats.
