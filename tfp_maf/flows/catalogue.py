@@ -128,6 +128,8 @@ UNCONDITIONAL = {
         training={"batch_size": 50, "clip_norm": 1.0, "max_epochs": 16} | COSINE,
     ),
 }
+# Attention to patches of 4 x 4 pixels: to those of 2 x 2 it takes several times as long.
+IN_PATCHES = {"patch": 4, "features": 64, "heads": 4, "hidden_units": (256, 256)}
 # Models of images, in the sizes that an hour or two on a CPU allow (docs/images.md).
 OF_IMAGES = {
     "pixelcnn": Model(
@@ -144,9 +146,13 @@ OF_IMAGES = {
         "PixelCNN++", "build_pixelcnn_pp", {"num_layers": 2, "features": 24}, 1e-3, of_levels=True
     ),
     "patch_made": Model("MADE within patches", "build_patch_made", {}, 3e-3, of_levels=True),
-    "pixelsnail": Model("PixelSNAIL", "build_pixelsnail", {}, 2e-3, of_levels=True),
+    "pixelsnail": Model("PixelSNAIL", "build_pixelsnail", IN_PATCHES, 2e-3, of_levels=True),
     "image_transformer": Model(
-        "Image Transformer", "build_image_transformer", {}, 2e-3, of_levels=True
+        "Image Transformer",
+        "build_image_transformer",
+        IN_PATCHES | {"block": (2, 4), "memory": (3, 3)},
+        2e-3,
+        of_levels=True,
     ),
 }
 
