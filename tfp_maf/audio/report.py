@@ -143,10 +143,10 @@ def _components(rows: np.ndarray) -> int:
 
 def print_table(table: dict[str, Detection], word: str) -> None:
     """Print the detection metrics of each detector, the flow's first, and the hardest words."""
-    say(f"{'':18} AUC   words above   margin, sd   equal error")
+    say(f"{'':24} AUC   words above   margin, sd   equal error")
     for name, found in table.items():
         say(
-            f"{name:16} {found.auc:.3f} {len(found.above):10} {found.margin:14.2f} "
+            f"{name:22} {found.auc:.3f} {len(found.above):10} {found.margin:14.2f} "
             f"{found.equal_error_rate:12.1%}"
         )
     first = next(iter(table.values()))
@@ -158,7 +158,7 @@ def print_table(table: dict[str, Detection], word: str) -> None:
     )
     best = max(table, key=lambda name: table[name].auc)
     if best != next(iter(table)):
-        say(f"baseline with a higher AUC than the flow: {best}")
+        say(f"a higher AUC has: {best}")
 
 
 def print_noise(table: dict[str, dict[str, InNoise]], alone: dict[str, float]) -> None:
