@@ -23,8 +23,8 @@ from tfp_maf.data_prep.category_columns import CategoryColumn
 from tfp_maf.data_prep.clean_table import Candidates
 from tfp_maf.data_prep.date_columns import DateColumn
 from tfp_maf.data_prep.derived_columns import DerivedColumn
-from tfp_maf.data_prep.missing_values import Missing
 from tfp_maf.data_prep.number_columns import NumberColumn
+from tfp_maf.data_prep.reading import Missing
 from tfp_maf.data_prep.schema import EncodedTable, Schema
 from tfp_maf.data_prep.splits import Scaler, Splits, first_not_finite, last_tenths
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 
-if TYPE_CHECKING:  # pandas takes half a second, and `--help` knows the ways
-    from tfp_maf.data_prep.cells import Cells
+from tfp_maf.data_prep.cells import Cells
+from tfp_maf.data_prep.reading import Missing
 
-Missing = Literal["auto", "drop", "fill", "model"]
-WAYS = ("auto", "drop", "fill", "model")
 FEW = 0.05  # of the rows are left out rather than modelled
 MOST_MISSING = 0.5  # a column with at least as many missing values is left out before rows are
 
@@ -33,8 +31,9 @@ def way_of(missing: Missing, cells: dict[str, Cells]) -> Missing:
     Raises:
         ValueError: If ``missing`` is unknown.
     """
-    if missing not in WAYS:
-        raise ValueError(f"missing must be one of {', '.join(WAYS)}, got {missing!r}")
+    ways = get_args(Missing)
+    if missing not in ways:
+        raise ValueError(f"missing must be one of {', '.join(ways)}, got {missing!r}")
     if missing != "auto":
         return missing
     mask = gaps(cells)

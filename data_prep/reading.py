@@ -5,9 +5,12 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 SEPARATOR_NAMES = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
+
+# What is done about missing values.
+Missing = Literal["auto", "drop", "fill", "model"]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ LASTING = 10  # frames that a sound must last, 100 ms
 QUIETEST = -70.0  # level of the loudest 100 ms, in dB of full scale
 ACTIVE = 30 * features.DECIBEL  # a frame is active unless it is that far below the loudest
 CHANGE = 0.36  # least change of the spectrum, in nats
+RANGE = 0.8  # least range of the loudness, in nats: words at 5 dB above noise have 1 to 4
 SPREAD = 11  # frames over which power is averaged
 MARGIN = 6 * features.DECIBEL  # a sound is that far above the noise around it
 AROUND = 300  # frames on each side among which the noise is sought, 3 s
@@ -32,7 +33,8 @@ def why_no_speech(x: np.ndarray, mel: np.ndarray) -> str:
 
     Returns:
         ``"too short"`` for less than 150 ms, or if no sound lasts 100 ms; ``"too quiet"`` if no
-        100 ms are above -70 dB of full scale; ``"only noise"`` if the spectrum does not change.
+        100 ms are above -70 dB of full scale; ``"only noise"`` if neither spectrum nor loudness
+        change as they do in speech.
     """
     if len(x) < SHORTEST * audio.RATE:
         return "too short"
@@ -44,7 +46,8 @@ def why_no_speech(x: np.ndarray, mel: np.ndarray) -> str:
     starts, stops = runs(energy > energy.max() - ACTIVE).T
     if (stops - starts).max() < LASTING:
         return "too short"
-    return "only noise" if spectral_change(mel) < CHANGE else ""
+    is_noise = spectral_change(mel) < CHANGE or noise_floor(features.trimmed(mel)) > -RANGE
+    return "only noise" if is_noise else ""
 
 
 def spectral_change(mel: np.ndarray) -> float:

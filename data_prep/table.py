@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tfp_maf.data_prep import clean_table, describe_table, read_table, text_files
-from tfp_maf.data_prep.missing_values import Missing
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading import Missing, Reading
 from tfp_maf.data_prep.splits import Splits, last_tenths
 from tfp_maf.data_prep.table_rows import listed, numbers, read_frame, wanted
 

@@ -113,7 +113,7 @@ def experiment(name: str, runs: list[dict], seeds: Sequence[int], splits: Sequen
         "seeds": list(seeds),
         "splits": list(splits),
         "clips": runs[0]["clips"],
-        "seconds": float(np.mean([each["seconds"] for each in runs])),
+        "seconds": spread([each["seconds"] for each in runs]),  # resumed runs have none
         "milliseconds_a_clip": float(np.mean([each["milliseconds_a_clip"] for each in runs])),
         "rows": {model: summary(runs, model) for model in runs[0]["results"]},
         "noise_alone": {
@@ -178,10 +178,10 @@ def tables(results: dict) -> str:
         for name, each in results.items()
         if each["noise_alone"]
     ]
-    about = [
-        [name, str(each["runs"]), f"{each['seconds']:.0f}", f"{each['milliseconds_a_clip']:.0f}"]
-        for name, each in results.items()
-    ]
+    about = []
+    for name, each in results.items():
+        seconds = written("{:.0f} ± {:.0f}", each["seconds"])
+        about.append([name, str(each["runs"]), seconds, f"{each['milliseconds_a_clip']:.0f}"])
     parts = [
         "Clips as they were recorded, at one threshold:\n",
         markdown([*first, *titles], rows_of(results, clean)),

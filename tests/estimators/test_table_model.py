@@ -167,6 +167,10 @@ def test_missing_cells_are_filled_from_what_is_there(fitted):
     assert (many.frame["group"] != "a").mean() > 0.8  # 4.5 is typical of b and c
     odd = fill_missing.fill(model, frame.assign(flag="maybe"), seed=0)
     assert odd.unfilled == 300
+    closed = fill_missing.fill(model, frame.assign(y="closed"), seed=0)
+    assert (closed.single, closed.replaced) == (300, 300)
+    assert "300 cells that are no numbers or dates replaced" in closed.describe()
+    pd.testing.assert_frame_equal(closed.frame, filled.frame, check_dtype=False)
     assert "unknown category 'maybe'" in odd.describe()
 
 

@@ -11,6 +11,7 @@ from commands import fails, tfp_maf_command
 import tfp_maf
 from tfp_maf.cli import options
 from tfp_maf.data_prep import digits, mnist, power
+from tfp_maf.data_prep.levels import binarise
 from tfp_maf.evaluation import baselines
 from tfp_maf.flows import catalogue
 from tfp_maf.paper import protocol, published
@@ -282,3 +283,29 @@ def test_flows_take_logits_and_models_of_images_levels(digits, name, models, lev
     for model in models:
         unfit = run_reproduce._why_not(model, loaded)
         assert (unfit is not None) == (name == "mnist_binary" and model == "made")
+
+
+def test_the_learning_rate_of_models_of_images_rises_and_falls(digits):
+    splits = mnist.load_binary(digits[0])
+    options = protocol._training_options(catalogue.OF_IMAGES["patch_made"])
+    options |= {"max_epochs": 10, "batch_size": 5, "redraw": True}
+    train, given = protocol._as_fit_takes_them(options, splits)
+    assert train is splits.intensities
+    assert given["redraw"] is binarise
+    assert given["patience"] == 10
+    steps = 10 * (50 // 5)
+    rates = [float(given["learning_rate"](step)) for step in range(steps + 1)]
+    assert max(rates) == pytest.approx(options["learning_rate"])
+    assert rates.index(max(rates)) == round(protocol.WARMUP * steps)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert (np.diff(rates[2:]) < 0).all()
+
+
+def test_a_flow_keeps_the_papers_options(digits):
+    options = protocol._training_options(catalogue.MODELS["made"])
+    splits = mnist.load(digits[0])
+    train, given = protocol._as_fit_takes_them(options, splits)
+    assert train is splits.train
+    assert given == {"learning_rate": 1e-3}
+    with pytest.raises(ValueError, match="was not binarised"):
+        protocol._as_fit_takes_them(options | {"redraw": True}, splits)

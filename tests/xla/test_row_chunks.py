@@ -19,3 +19,16 @@ def test_any_number_of_rows_by_few_shapes(n):
     x = np.random.default_rng(0).normal(size=[n, 3])
     np.testing.assert_allclose(function(x, tf.constant(2.0, tf.float64)), 2 * x.sum(axis=1))
     assert shapes <= set(SIZES)
+
+
+@pytest.mark.parametrize("n", [1, 100, 250])
+def test_chunks_of_one_size_only(n):
+    shapes = set()
+
+    def traced(x):
+        shapes.add(x.shape[0])
+        return tf.reduce_sum(x, axis=1)
+
+    x = np.random.default_rng(0).normal(size=[n, 3])
+    np.testing.assert_allclose(RowChunks(traced, sizes=(100,))(x), x.sum(axis=1))
+    assert shapes == {100}

@@ -60,7 +60,7 @@ class InNoise:
         auc: probability that a clip of the word scores above one of another word, averaged over
             the other words.
         kept: fraction of the word's clips that are accepted.
-        accepted: fraction of other words' clips that are accepted.
+        accepted: fraction of a word's clips that are accepted, averaged over the other words.
     """
 
     auc: float
@@ -125,11 +125,14 @@ def in_noise_table(
         table[name] = {}
         for condition, clips in heard.items():
             scores = [score(each.rows) for each in clips]
-            accepted = [
-                float(np.mean(each.is_speech & (s >= curve(each.floors))))
+            kept, accepted = (
+                each.is_speech & (s >= curve(each.floors))
                 for s, each in zip(scores, clips, strict=True)
-            ]
-            table[name][condition] = InNoise(mean_auc(scores[0], scores[1], words), *accepted)
+            )
+            by_word = [accepted[words == word].mean() for word in np.unique(words)]
+            table[name][condition] = InNoise(
+                mean_auc(scores[0], scores[1], words), float(kept.mean()), float(np.mean(by_word))
+            )
     return table
 
 

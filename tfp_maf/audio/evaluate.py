@@ -35,7 +35,7 @@ def evaluate(
     everyday: Clips,
     *,
     false_alarms: float,
-    kinds: Sequence[noises.Generator],
+    own: Sequence[noises.Generator],
     seed: int,
 ) -> dict[str, Any]:
     """Compute the metrics of the listener, its parts and baselines, and print them.
@@ -46,7 +46,7 @@ def evaluate(
         others: test clips of other words.
         everyday: background clips of other words; may be empty.
         false_alarms: fraction of the word's clips that may be rejected.
-        kinds: noises that the thresholds are calibrated with.
+        own: noises that the thresholds are calibrated with as well.
         seed: seed of the fits and of the noises.
 
     Returns:
@@ -84,7 +84,7 @@ def evaluate(
     if recipe == "post":
         return found
     validation = parts["validation"].samples
-    calibration = Heard.of([*validation, *in_noise(validation, kinds, seed=seed)])
+    calibration = Heard.of([*validation, *in_noise(validation, own=own, seed=seed)])
     in_noises = _in_noises(scorers, calibration, test, others, rate=false_alarms, seed=seed)
     alone = accepted_noises(listener, seed=seed)
     print_noise(in_noises, alone)
@@ -112,9 +112,18 @@ def _in_noises(
     rate: float,
     seed: int,
 ) -> dict[str, dict[str, InNoise]]:
-    """Evaluate detectors on some of the clips under all conditions."""
+    """Evaluate detectors on some of the clips, as many of each other word, under all conditions."""
     rng = np.random.default_rng(seed)
-    word, rest = (clips.take(rng.permutation(len(clips))[:MOST]) for clips in (test, others))
+    word = test.take(rng.permutation(len(test))[:MOST])
+    share = -(-MOST // len(set(others.words)))  # of each other word
+    rest = others.take(
+        np.concatenate(
+            [
+                rng.permutation(np.flatnonzero(others.words == name))[:share]
+                for name in np.unique(others.words)
+            ]
+        )
+    )
     heard = {
         name: (Heard.of(a), Heard.of(b))
         for name, (a, b) in conditions(word.samples, rest.samples, seed=seed).items()

@@ -19,7 +19,7 @@ RECIPES = ("post", "aligned", "ratio")
 LISTENER, FORMAT = "listener.json", 2
 SCALES = (features.FINE_IN_TIME, features.FINE_IN_FREQUENCY)
 # The threshold is calibrated with clips as they are and in noise, which is this many dB below them.
-NOISY_COPIES, LOUDEST, FAINTEST = 4, 0.0, 40.0
+NOISY_COPIES, LOUDEST, FAINTEST = 5, 0.0, 40.0
 ONE_LEVEL = QuantileCurve.constant(float("nan"))
 
 
@@ -126,7 +126,7 @@ class Listener:
         clips: Sequence[np.ndarray],
         *,
         false_alarms: float,
-        kinds: Sequence[noise.Generator] = tuple(noise.TRAINING.values()),
+        own: Sequence[noise.Generator] = (),
         seed: int = 0,
     ) -> None:
         """Set the threshold from held-out clips of the word, as they are and in noise.
@@ -136,7 +136,7 @@ class Listener:
         Args:
             clips: clips of the word that were not trained on.
             false_alarms: fraction of clips of the word that may be rejected, at any level of noise.
-            kinds: generators of noise.
+            own: generators of noise that make up half of it; see :func:`in_noise` for the rest.
             seed: seed of the noises and their levels.
 
         Raises:
@@ -146,7 +146,7 @@ class Listener:
         if self.recipe == "post":
             self.threshold = QuantileCurve.constant(clean)
             return
-        mels = mels_of([*clips, *in_noise(clips, kinds, seed=seed)])
+        mels = mels_of([*clips, *in_noise(clips, own=own, seed=seed)])
         self.threshold = QuantileCurve.fit(
             noise_floors(mels), self._score_mels(mels), quantile=false_alarms
         )
@@ -205,13 +205,24 @@ class Listener:
 
 
 def in_noise(
-    clips: Sequence[np.ndarray], kinds: Sequence[noise.Generator], *, seed: int
+    clips: Sequence[np.ndarray], *, own: Sequence[noise.Generator] = (), seed: int
 ) -> list[np.ndarray]:
-    """Return four copies of each clip, in noises of random kinds and levels of -40 to 0 dB."""
+    """Return five copies of each clip, in noises of random kinds and levels of -40 to 0 dB.
+
+    A fifth of the noises are voices: the clips themselves, backwards and several at a time.
+
+    Args:
+        clips: the clips.
+        own: generators of further noises, which are drawn half of the time.
+        seed: seed of the noises and levels.
+    """
     rng = np.random.default_rng(seed)
+    voices = noise.babble_of([x[::-1] for x in clips])
+    kinds = [*noise.TRAINING.values(), noise.resonant, voices]
     copies = []
     for x in [x for x in clips for _ in range(NOISY_COPIES)]:
-        added = kinds[int(rng.integers(len(kinds)))](len(x), rng)
+        chosen = own if own and rng.random() < 0.5 else kinds
+        added = chosen[int(rng.integers(len(chosen)))](len(x), rng)
         copies.append(noise.add_noise(x, added, decibels=rng.uniform(LOUDEST, FAINTEST)))
     return copies
 

@@ -70,10 +70,7 @@ def train_audio(
     """
     if (recipe == "ratio") != bool(background):
         raise ValueError("--recipe ratio and --background WORD,WORD need each other")
-    kinds = list(noises.TRAINING.values())
-    if noise is not None:
-        own = noises.cut_from(noises.load_noises(noise))
-        kinds += [own] * len(kinds)  # as often as all others
+    own = [] if noise is None else [noises.cut_from(noises.load_noises(noise))]
     clips = _clips(data, strict=strict)
     if word not in set(clips.words):
         known = ", ".join(sorted(set(clips.words)))
@@ -122,12 +119,10 @@ def train_audio(
         )
     seconds = time.perf_counter() - began
     false_alarms = _possible(false_alarms, len(parts["validation"]))
-    listener.calibrate(
-        parts["validation"].samples, false_alarms=false_alarms, kinds=kinds, seed=seed
-    )
+    listener.calibrate(parts["validation"].samples, false_alarms=false_alarms, own=own, seed=seed)
     listener.save(run.folder)
     found = evaluate(
-        listener, parts, others, everyday, false_alarms=false_alarms, kinds=kinds, seed=seed
+        listener, parts, others, everyday, false_alarms=false_alarms, own=own, seed=seed
     )
     run.write(
         METRICS,
@@ -136,7 +131,7 @@ def train_audio(
             "skipped": clips.skipped,
             "wanted_false_alarms": false_alarms,
             "threshold": listener.threshold.to_json(),
-            "seconds": seconds,
+            "seconds": None if resume else seconds,  # of all that it took
             "milliseconds_a_clip": _milliseconds(listener, parts["test"].samples),
             "versions": versions(),
         }

@@ -93,7 +93,7 @@ def train_machines(
             "skipped": skipped,
             "wanted_false_alarms": false_alarms,
             "thresholds": listener.thresholds,
-            "seconds": seconds,
+            "seconds": None if resume else seconds,  # of all that it took
             "versions": versions(),
             "results": results,
         },

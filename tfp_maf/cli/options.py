@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from tfp_maf.data_prep.missing_values import WAYS
+from tfp_maf.data_prep.reading import Missing
 from tfp_maf.flows.catalogue import OF_IMAGES, UNCONDITIONAL
 from tfp_maf.paper import published
 
@@ -106,7 +106,7 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--missing",
-                type=click.Choice(WAYS),
+                type=click.Choice(get_args(Missing)),
                 default="auto",
                 help="What is done about missing values: drop their rows, fill in the median, or "
                 "model that they are missing. [default: auto, drop up to 5% of the rows, else "

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tfp_maf.data_prep import cells
+from tfp_maf.data_prep import cells, date_columns
+from tfp_maf.data_prep.category_columns import CategoryColumn
+from tfp_maf.data_prep.date_columns import DateColumn
 from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Rows
 from tfp_maf.estimators import conditionals
@@ -31,6 +33,8 @@ class Filled:
     Attributes:
         frame: the table; with several draws, a column ``draw`` counts them.
         single, several: numbers of rows with one missing cell, and with several.
+        replaced: number of cells that are text or infinite in a column of numbers or dates, and
+            are filled like missing ones.
         unfilled: numbers of rows that keep their gaps, as another cell cannot be used.
         reason: why, for the first of them.
     """
@@ -38,6 +42,7 @@ class Filled:
     frame: pd.DataFrame
     single: int
     several: int
+    replaced: int
     unfilled: int
     reason: str
 
@@ -47,6 +52,8 @@ class Filled:
             f"{self.single} rows with one missing cell filled from its conditional",
             f"{self.several} rows with several filled by {SWEEPS} sweeps of Gibbs sampling",
         ]
+        if self.replaced:
+            words.append(f"{self.replaced} cells that are no numbers or dates replaced")
         if self.unfilled:
             words.append(f"{self.unfilled} rows left as they are: {self.reason}")
         return "; ".join(words)
@@ -75,7 +82,8 @@ def fill(
         ValueError: If the model has given columns.
     """
     rng = np.random.default_rng(seed)
-    gaps = _gaps(model.schema, frame, decimal)
+    gaps, bad = _gaps(model.schema, frame, decimal)
+    gaps |= bad
     parts = conditionals.parts_of(model, seed=seed)
     rows, reasons = _begun(model, frame, gaps, decimal, seed)
     wanted = gaps.any(axis=1) & (reasons == "")
@@ -95,26 +103,32 @@ def fill(
         if draws > 1:
             piece.insert(0, "draw", number + 1)
         pieces.append(piece)
-    bad = np.flatnonzero(gaps.any(axis=1) & (reasons != ""))
+    left = np.flatnonzero(gaps.any(axis=1) & (reasons != ""))
     counts = gaps.sum(axis=1)[wanted]
     return Filled(
         pd.concat(pieces, ignore_index=True),
         int((counts == 1).sum()),
         int((counts > 1).sum()),
-        len(bad),
-        str(reasons[bad[0]]) if len(bad) else "",
+        int((bad & wanted[:, None]).sum()),
+        len(left),
+        str(reasons[left[0]]) if len(left) else "",
     )
 
 
-def _gaps(schema: Schema, frame: pd.DataFrame, decimal: str | None) -> np.ndarray:
-    """Return the mask ``[N, columns]`` of missing cells."""
-    return np.stack(
-        [
-            cells.parse(frame[column.name], decimal=decimal, na=schema.na).missing
-            for column in schema.columns
-        ],
-        axis=1,
-    )
+def _gaps(
+    schema: Schema, frame: pd.DataFrame, decimal: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return masks ``[N, columns]`` of missing cells, and of those of another kind."""
+    missing, bad = [], []
+    for column in schema.columns:
+        found = cells.parse(frame[column.name], decimal=decimal, na=schema.na)
+        values = found.numbers
+        if isinstance(column, DateColumn):
+            values = date_columns.seconds_of(frame[column.name], column.format)
+        missing.append(found.missing)
+        is_known = found.missing | np.isfinite(values) | isinstance(column, CategoryColumn)
+        bad.append(~is_known)
+    return np.stack(missing, axis=1), np.stack(bad, axis=1)
 
 
 def _begun(

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfp_maf.data_prep.missing_values import Missing
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading import Missing, Reading
 
 
 @dataclass(frozen=True)

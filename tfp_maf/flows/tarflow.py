@@ -20,6 +20,9 @@ from tfp_maf.flows.parts import Bound, Dtype, checked, log_scale_bound_of, rows_
 
 tfb = tfp.bijectors
 
+# Training steps take a tenth of a second each: few of them, so that checkpoints are kept in time.
+STEPS_PER_CALL = 25
+
 
 def build_tarflow(
     image_shape: Sequence[int],
@@ -86,7 +89,7 @@ def build_tarflow(
             condition_size=condition_size + num_labels,
         )
         bijectors.append(AttentionLayer(network))
-    return Flow(
+    flow = Flow(
         event_size,
         bijectors,
         builder="build_tarflow",
@@ -97,6 +100,8 @@ def build_tarflow(
         most_rows=rows_at_once(tokens),
         dtype=dtype,
     )
+    flow.steps_per_call = STEPS_PER_CALL
+    return flow
 
 
 def patch_order(image_shape: Sequence[int], patch: int) -> np.ndarray:
