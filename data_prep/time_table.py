@@ -90,7 +90,7 @@ class TimeColumns:
     def rounded(self, x: np.ndarray) -> np.ndarray:
         """Return values ``[..., D]`` as they would be recorded: the inverse of the noise."""
         step = np.where(self.resolution > 0, self.resolution, 1.0)
-        down = np.floor(x / step + 1e-6) * step
+        down = np.round(np.floor(x / step + 1e-6) * step, 9)
         return np.where(self.resolution > 0, down, x)
 
     def known(self, series: TimeSeries) -> np.ndarray:
