@@ -197,7 +197,8 @@ def format_of(column: pd.Series) -> str:
     """Return the format of dates in text, or an empty text if it is not one for all of them.
 
     Where the day and the month can't be told apart, the day is first with points in between, and
-    the month otherwise.
+    the month otherwise. A format from which all texts come back as they are is preferred to one
+    that only reads them, as where some have zeros in front and others have not.
     """
     if column.dtype.kind == "m" or any(
         isinstance(cell, datetime.timedelta) for cell in column.dropna().head(1)
@@ -207,12 +208,13 @@ def format_of(column: pd.Series) -> str:
         return ""
     texts = column.dropna().astype(str).str.strip()
     texts = texts.drop_duplicates().head(MOST_TEXTS)
-    tried = set()
-    for text in texts.head(20):
-        for found in _formats(text):
-            if found not in tried and _is_format(texts, found):
-                return found
-            tried.add(found)
+    for comes_back in (True, False):
+        tried = set()
+        for text in texts.head(20):
+            for found in _formats(text):
+                if found not in tried and _is_format(texts, found, comes_back=comes_back):
+                    return found
+                tried.add(found)
     return ""
 
 
@@ -256,8 +258,8 @@ def _fits(text: str, text_format: str) -> bool:
     return True
 
 
-def _is_format(texts: pd.Series, text_format: str) -> bool:
-    """Return whether the texts are times in a format, and come back from it as they are.
+def _is_format(texts: pd.Series, text_format: str, *, comes_back: bool) -> bool:
+    """Return whether the texts are times in a format, and perhaps come back from it as they are.
 
     A few may be no times at all.
     """
@@ -265,6 +267,8 @@ def _is_format(texts: pd.Series, text_format: str) -> bool:
     fits = times.notna()
     if fits.mean() < FITTING or of_texts(texts[~fits]).notna().any():
         return False
+    if not comes_back:
+        return True
     back = _written(times[fits], text_format)
     return bool((back.str.lower() == texts[fits].str.lower()).all())  # FEB and pm, too
 

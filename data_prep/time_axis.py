@@ -154,8 +154,7 @@ def times_of(
 def _format(column: pd.Series) -> str:
     """Return the format that all texts have and that makes the times span least, or none.
 
-    Day and month may often be exchanged; read wrongly, a table's days are months apart. Unlike in
-    :func:`date_columns.format_of`, zeros in front may be there in some texts and not in others.
+    Day and month may often be exchanged; read wrongly, a table's days are months apart.
     """
     spread = column.iloc[:: max(1, len(column) // FORMAT_TEXTS)]
     candidates = [date_columns.format_of(spread)]

@@ -262,6 +262,17 @@ def test_days_and_months_that_cannot_be_told_apart_are_said(load):
     assert "told apart" not in "\n".join(load(frame).notes)
 
 
+def test_dates_with_zeros_in_front_in_some_rows_are_read_alike(load):
+    days = pd.date_range("2021-01-01", periods=300, freq="D")
+    texts = [f"{d.month:02}/{d.day:02}/{d.year}" for d in days[:150]]
+    texts += [f"{d.month}/{d.day}/{d.year}" for d in days[150:]]
+    (column,) = load(pd.DataFrame({"when": texts})).schema.columns
+    assert column.format == "%m/%d/%Y"
+    seconds = date_columns.seconds_of(pd.Series(texts), column.format)
+    np.testing.assert_array_equal(seconds, date_columns.seconds_of(pd.Series(days)))
+    assert column.high == seconds[-1]
+
+
 def test_zeros_in_front_come_back(load):
     codes = [f"{n:05}" for n in np.random.default_rng(0).integers(0, 30_000, 300)]
     splits = load(pd.DataFrame({"zip": codes, "x": np.arange(300) ** 2}))
