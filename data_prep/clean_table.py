@@ -16,7 +16,7 @@ from tfp_maf.data_prep.reading import Reading
 
 INDEX_NAME = re.compile(r"unnamed: 0(_level_0)?|rownames|row[ _.]?names?|index|__index_level_0__")
 SUMMARY = re.compile(r"\s*(total|sum|source|note|notes|quelle|\*)\b.*", re.IGNORECASE | re.DOTALL)
-SENTINELS = (-999, -9999, -99999, -99, 999, 9999, 99999)
+FEWEST_SENTINELS, FEWEST_OTHERS = 3, 5  # of a number that stands for missing values; distinct ones
 MOST_FOOTER = 20
 
 
@@ -136,13 +136,30 @@ def _remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:
         remarks.append(f"column {name!r}: percent signs left out, so that 5% is 5")
     if column.currency:
         remarks.append(f"column {name!r}: signs of currency left out")
-    values = column.finite
-    for sentinel in SENTINELS:
-        count = int((values == sentinel).sum())
-        others = values[values != sentinel]
-        if count > 2 and len(others) and not others.min() <= sentinel <= others.max():
-            remarks.append(
-                f"column {name!r}: {count} values are {sentinel}; if these are missing, give "
-                f"--na {sentinel}"
-            )
+    sentinel, count = _sentinel(column.finite)
+    if count:
+        remarks.append(
+            f"column {name!r}: {count} values are {sentinel:g}; if these are missing, give "
+            f"--na {sentinel:g}"
+        )
     return remarks
+
+
+def _sentinel(values: np.ndarray) -> tuple[float, int]:
+    """Return a number that seems to stand for missing values, and how often; 0 times for none.
+
+    It is the smallest or the largest one, whole, of two digits at least, repeated, and apart from
+    all others: by half of what these are spread, or by being the only one below zero.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= FEWEST_OTHERS:
+        return 0.0, 0
+    for place, others in ((0, distinct[1:]), (-1, distinct[:-1])):
+        value, nearest = distinct[place], others[place]
+        with np.errstate(over="ignore"):
+            low, high = np.quantile(others, [0.05, 0.95])
+            is_apart = abs(nearest - value) > (high - low) / 2 or value < 0 <= nearest
+        is_code = value == np.round(value) and 99 <= abs(value) < 1e6
+        if is_code and is_apart and counts[place] >= FEWEST_SENTINELS:
+            return float(value), int(counts[place])
+    return 0.0, 0

@@ -149,6 +149,9 @@ KINDS = {
     "missing code": (
         "t.csv", assign(c=np.where(ROW % 4, ROW**2, -999)), "abc", N,
         ["20 values are -999; if these are missing, give --na -999"]),
+    "missing code of its own": (
+        "t.csv", assign(c=np.where(ROW % 9, ROW**2, -200)), "abc", N,
+        ["9 values are -200; if these are missing, give --na -200"]),
     "true and false": ("t.csv", assign(c=ROW % 3 == 0), "ab", N, []),
     "true, false and missing": (
         "t.csv", assign(c=np.array([True, False, None] * N)[:N]), "ab", N, ["in 'c' (26)"]),
