@@ -3,7 +3,8 @@
     python tests/benchmarks/time_series.py --data DATA [--runs runs/time] [--budget 240]
 
 DATA is the folder with ``power/`` and ``air_quality/``. A model that is in ``--runs`` already is
-not trained again. Writes ``results/time.json`` and ``results/time.md``.
+not trained again. Writes ``results/time.json`` and ``results/time.md``, and keeps what they have of
+other series and models.
 """
 
 from __future__ import annotations
@@ -384,7 +385,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--series", default="power,air_quality")
     options = parser.parse_args(arguments)
     models = options.models.split(";") if options.models else [LAST, VAR, *NETWORKS, IID]
-    results: dict[str, Any] = {"versions": versions(), "budget": options.budget, "series": {}}
+    path = options.out / "time.json"
+    kept = json.loads(path.read_text())["series"] if path.exists() else {}
+    results: dict[str, Any] = {"versions": versions(), "budget": options.budget, "series": kept}
     for name in options.series.split(","):
         data = read(name, options.data, past=options.past)
         counts = " / ".join(f"{data.table.count(part):,}" for part in PARTS)
@@ -398,9 +401,10 @@ def main(arguments: list[str] | None = None) -> None:
             name, data, options.runs, budget=options.budget, epochs=options.epochs, models=models,
             most=options.origins,
         ):  # fmt: skip
-            results["series"][name] = {"about": about, "models": found}
+            before = kept.get(name, {}).get("models", {})
+            results["series"][name] = {"about": about, "models": before | found}
             options.out.mkdir(parents=True, exist_ok=True)
-            write_json(options.out / "time.json", results)
+            write_json(path, results)
             with replaced_when_whole(options.out / "time.md") as file:
                 file.write(page(results))
 
