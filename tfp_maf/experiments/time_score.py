@@ -57,6 +57,7 @@ def score(run: TimeRun, table: TimeTable, output: str) -> int:
         for series, log_prob in score_steps(run.model(), table)
     ]
     frame = pd.concat(frames, ignore_index=True)
+    _some(frame["log_prob"].dropna().to_numpy(), table)
     none = int(frame["log_prob"].isna().sum())
     if none:
         say(f"{none} rows have no score, as a value is missing")
@@ -225,6 +226,14 @@ def plot(run: TimeRun, table: TimeTable) -> int:
     return 0
 
 
+def _tell_starts(model: TimeFlow, table: TimeTable) -> None:
+    """Say that the first rows of a table are scored without all of their past."""
+    say(
+        f"the first {model.past} steps of each series have less past than the model takes, and "
+        f"may score lower: put earlier rows before them"
+    )
+
+
 def _some(log_prob: np.ndarray, table: TimeTable) -> np.ndarray:
     if len(log_prob) == 0:
         raise ValueError(f"{table.source}: no step has all its values: there is nothing to score")
@@ -234,4 +243,4 @@ def _some(log_prob: np.ndarray, table: TimeTable) -> np.ndarray:
 def _time(value: object) -> str:
     if isinstance(value, (np.datetime64, pd.Timestamp)):
         return str(pd.Timestamp(value))
-    return f"{value:g}"
+    return f"{value:.12g}"
