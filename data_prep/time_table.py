@@ -26,6 +26,7 @@ MOST_GAP = 1000  # steps
 PARTS = ("train", "validation", "test")
 SHARES = (0.8, 0.9)  # of the rows, by time: the ends of train and validation
 FEWEST_ROWS = 30
+REPEATED = 0.02  # share of repeated values that get noise though their column is not rounded
 SPARSE = 0.5  # share of missing values above which a column is left out
 
 
@@ -49,6 +50,11 @@ class TimeSeries:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    @property
+    def has_values(self) -> np.ndarray:
+        """Whether a row has any value; there are rows to forecast that have none, ``[T]``."""
+        return self.is_row & np.isfinite(self.x).any(axis=1)
 
 
 @dataclass(frozen=True)
@@ -141,9 +147,11 @@ class TimeTable:
     notes: tuple[str, ...] = ()
 
     def count(self, part: str) -> int:
-        """Return the number of rows of ``"train"``, ``"validation"`` or ``"test"``."""
+        """Return the number of rows with values of ``"train"``, ``"validation"`` or ``"test"``."""
         first, end = self.limits(part)
-        return sum(int(s.is_row[(s.steps >= first) & (s.steps < end)].sum()) for s in self.series)
+        return sum(
+            int((s.has_values & (s.steps >= first) & (s.steps < end)).sum()) for s in self.series
+        )
 
     def limits(self, part: str) -> tuple[float, float]:
         """Return the number of a part's first step, and of the one after its last."""
@@ -178,6 +186,7 @@ def load(
     """
     path = Path(path)
     reading = reading or Reading()
+    time, given = (tuple(dict.fromkeys(names)) for names in (time, given))
     raw = read_table.read(path, reading)
     wanted: dict[str, Any] = {
         "of times": time, "of series": series, "that is given": given, "to drop": drop,
@@ -188,6 +197,8 @@ def load(
     if reading.columns:
         wanted_ones = dict.fromkeys((*reading.columns, *given))
         reading = replace(reading, columns=tuple(c for c in wanted_ones if c not in aside))
+        if not set(reading.columns) - set(given):
+            raise ValueError(f"{path}: --columns names no column to model")
     found = clean_table.candidates(raw, reading, aside=aside)
     found.leave_out(
         {n: "it holds no numbers" for n, c in found.cells.items() if c.kind != "numbers"}
@@ -208,7 +219,8 @@ def load(
         places = [names.index(name) for name in kept]
         parts = [replace(part, x=part.x[:, places]) for part in parts]
         notes += _incomplete(kept, parts, ends[0])
-        columns = _described(time, series, kept, given, axis, parts, ends)
+        columns, more_notes = _described(time, series, kept, given, axis, parts, ends)
+        notes += more_notes
     return TimeTable(columns, tuple(parts), str(path), (*found.notes, *notes, *more))
 
 
@@ -282,7 +294,7 @@ def _codes(frame: pd.DataFrame, series: str | None) -> tuple[np.ndarray, list[st
         row = int(frame.index[none[0]]) + 1
         raise ValueError(
             f"{len(none)} rows have no value of {series!r}, which tells series apart, first row "
-            f"{row}: name their series, or leave them out"
+            f"{row}: name their series (NA is no name), or leave them out"
         )
     codes, names = pd.factorize(frame[series].astype(str).str.strip())
     return codes, [str(name) for name in names]
@@ -353,9 +365,7 @@ def _ends(parts: Sequence[TimeSeries]) -> tuple[int, int]:
     Raises:
         ValueError: If there are too few rows.
     """
-    steps = np.sort(
-        np.concatenate([p.steps[p.is_row & np.isfinite(p.x).any(axis=1)] for p in parts])
-    )
+    steps = np.sort(np.concatenate([part.steps[part.has_values] for part in parts]))
     if len(steps) < FEWEST_ROWS:
         raise ValueError(
             f"{len(steps)} rows are too few to split by time: at least {FEWEST_ROWS} are needed"
@@ -375,7 +385,7 @@ def _incomplete(names: Sequence[str], parts: Sequence[TimeSeries], end: int) -> 
     Raises:
         ValueError: If hardly any does.
     """
-    rows = np.isfinite(np.concatenate([part.x[part.is_row & (part.steps < end)] for part in parts]))
+    rows = np.isfinite(np.concatenate([p.x[p.has_values & (p.steps < end)] for p in parts]))
     whole = int(rows.all(axis=1).sum())
     if whole >= 0.5 * len(rows):
         return []
@@ -416,17 +426,27 @@ def _described(
     axis: Axis,
     parts: Sequence[TimeSeries],
     ends: tuple[int, int],
-) -> TimeColumns:
-    """Return the description of a table's columns, from its training rows."""
+) -> tuple[TimeColumns, list[str]]:
+    """Return the description of a table's columns, from its training rows, and notes."""
     of_train = [(part, part.is_row & (part.steps < ends[0])) for part in parts]
     rows = np.concatenate([part.x[mask] for part, mask in of_train])
     inputs = np.concatenate([part.given[mask] for part, mask in of_train])
     scale = inputs.std(axis=0)
-    resolution = np.array([_resolution(column[np.isfinite(column)]) for column in rows.T])
+    resolution, notes = np.zeros(len(names)), []
+    for place, (name, column) in enumerate(zip(names, rows.T, strict=True)):
+        values = column[np.isfinite(column)]
+        resolution[place] = _resolution(values)
+        if resolution[place] == 0 and _repeats(values):
+            resolution[place] = _fine_step(values)
+            notes.append(
+                f"column {name!r}: values repeat, though it is not rounded: they get noise of "
+                f"{resolution[place]:g}, without which their density has no bound"
+            )
     mean, scale = inputs.mean(axis=0), np.where(scale > 0, scale, 1.0)
-    return TimeColumns(
+    columns = TimeColumns(
         tuple(time), series, tuple(names), tuple(given), axis, resolution, mean, scale, ends
     )
+    return columns, notes
 
 
 def _resolution(values: np.ndarray) -> float:
@@ -436,3 +456,14 @@ def _resolution(values: np.ndarray) -> float:
     if decimals is None or len(distinct) > len(values) / 2:
         return 0.0
     return 10.0**-decimals
+
+
+def _repeats(values: np.ndarray) -> bool:
+    """Return whether a value is frequent, such as 0, or many are that of the row before."""
+    most = max(np.unique(values, return_counts=True)[1].max(), (np.diff(values) == 0).sum())
+    return bool(most >= max(REPEATED * len(values), 5))
+
+
+def _fine_step(values: np.ndarray) -> float:
+    """Return the power of ten below a thousandth of the values' spread."""
+    return float(10.0 ** np.floor(np.log10(values.std() / 1000)))

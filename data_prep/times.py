@@ -19,6 +19,7 @@ OF_NUMBERS = {  # dates that look like numbers; a counter soon leaves the months
     "%Y%m%d": (18_000_101, 21_991_231),
     "%Y%m": (180_001, 219_912),
 }
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")  # can be read in one way only
 UNIX = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 
@@ -55,6 +56,7 @@ def times_of(
     if is_clock:
         texts = _digits(parsed) if text_format in OF_NUMBERS else column
         seconds = date_columns.seconds_of(texts, text_format)
+        seconds = _with_iso(seconds, column, text_format)
         if _has_zone(column) and not text_format:
             notes.append("times with a time zone are put in UTC")
     else:
@@ -100,11 +102,32 @@ def _digits(parsed: Cells) -> pd.Series:
     return pd.Series([f"{n:.0f}" if np.isfinite(n) else "" for n in parsed.numbers])
 
 
+def _with_iso(seconds: np.ndarray, column: pd.Series, text_format: str) -> np.ndarray:
+    """Return times with those added that are ISO dates of another format.
+
+    Midnights may have no time of the day, and summer another offset from UTC.
+    """
+    offset = date_columns.OFFSET.search(text_format)
+    texts = column[~np.isfinite(seconds)].astype(str).str.strip()
+    texts = texts[[bool(ISO.fullmatch(t)) and _offset(t) == (offset is not None) for t in texts]]
+    if not text_format or texts.empty:
+        return seconds
+    found = pd.Series(seconds, column.index)
+    found[texts.index] = date_columns.seconds_of(texts)
+    if offset is not None:
+        zone = pd.Timestamp(f"2000-01-01T00:00{offset.group().strip()}").utcoffset()
+        found[texts.index] += zone.total_seconds()
+    return found.to_numpy()
+
+
+def _offset(text: str) -> bool:
+    return ":" in text and date_columns.OFFSET.search(text) is not None
+
+
 def _has_zone(column: pd.Series) -> bool:
     if pd.api.types.is_datetime64_any_dtype(column):
         return getattr(column.dt, "tz", None) is not None
-    texts = column.head(FORMAT_TEXTS).astype(str).str.strip()
-    return any(":" in text and date_columns.OFFSET.search(text) for text in texts)
+    return any(_offset(text) for text in column.head(FORMAT_TEXTS).astype(str).str.strip())
 
 
 def _unix(numbers: np.ndarray) -> list[str]:

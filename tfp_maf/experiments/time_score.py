@@ -47,6 +47,7 @@ def evaluate(run: TimeRun, table: TimeTable, *, is_own: bool) -> int:
 
 def score(run: TimeRun, table: TimeTable, output: str) -> int:
     """Write the log-likelihood of each row of a table, in time order; empty where it has none."""
+    model = run.model()
     frames = [
         steps_frame(
             table.columns,
@@ -54,8 +55,9 @@ def score(run: TimeRun, table: TimeTable, output: str) -> int:
             series.steps[series.is_row],
             {"log_prob": log_prob[series.is_row]},
         )
-        for series, log_prob in score_steps(run.model(), table)
+        for series, log_prob in score_steps(model, table)
     ]
+    _tell_starts(model)
     frame = pd.concat(frames, ignore_index=True)
     _some(frame["log_prob"].dropna().to_numpy(), table)
     none = int(frame["log_prob"].isna().sum())
@@ -89,6 +91,7 @@ def anomalies(
         f"{thresholds.step:.3f} nats for a step; for a window of {width}, {thresholds.window:.2f} "
         f"times the usual reach"
     )
+    _tell_starts(model)
     frames = []
     for part in parts_of(table, None, past=model.past):
         series, arguments = part.series, (part.stretch.x, part.stretch.known)
@@ -226,8 +229,8 @@ def plot(run: TimeRun, table: TimeTable) -> int:
     return 0
 
 
-def _tell_starts(model: TimeFlow, table: TimeTable) -> None:
-    """Say that the first rows of a table are scored without all of their past."""
+def _tell_starts(model: TimeFlow) -> None:
+    """Say that the first rows of each series are scored without all of their past."""
     say(
         f"the first {model.past} steps of each series have less past than the model takes, and "
         f"may score lower: put earlier rows before them"
