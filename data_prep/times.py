@@ -20,6 +20,7 @@ OF_NUMBERS = {  # dates that look like numbers; a counter soon leaves the months
     "%Y%m": (180_001, 219_912),
 }
 ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")  # can be read in one way only
+ZONE = re.compile(r"(Z|UTC|GMT|[-+]\d\d:?\d\d)$")  # at the end of a format
 UNIX = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 
@@ -107,7 +108,7 @@ def _with_iso(seconds: np.ndarray, column: pd.Series, text_format: str) -> np.nd
 
     Midnights may have no time of the day, and summer another offset from UTC.
     """
-    offset = date_columns.OFFSET.search(text_format)
+    offset = ZONE.search(text_format)
     texts = column[~np.isfinite(seconds)].astype(str).str.strip()
     texts = texts[[bool(ISO.fullmatch(t)) and _offset(t) == (offset is not None) for t in texts]]
     if not text_format or texts.empty:
