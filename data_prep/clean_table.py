@@ -65,7 +65,7 @@ def candidates(table: RawTable, reading: Reading, *, aside: Collection[str] = ()
             result.leave_out({name: "it numbers the rows"})
         else:
             result.cells[name] = column
-            result.notes += _remarks(name, column, frame)
+            result.notes += remarks(name, column, frame)
     return result
 
 
@@ -120,29 +120,30 @@ def is_index(name: str, frame: pd.DataFrame, column: Cells) -> bool:
     return bool((first or numbered) and values[0] in (0, 1) and (steps == 1).all())
 
 
-def _remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:
-    remarks: list[str] = []
+def remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:
+    """Return what is to be said about the cells of a column of numbers."""
+    found: list[str] = []
     if column.kind != "numbers":
-        return remarks
+        return found
     bad = np.flatnonzero(column.bad)
     if len(bad):
         cell, row = frame[name].iloc[bad[0]], int(frame.index[bad[0]]) + 1
         what = "text" if isinstance(cell, str) else "infinite"
         counted = "1 value counts" if len(bad) == 1 else f"{len(bad)} values count"
-        remarks.append(
+        found.append(
             f"column {name!r}: {counted} as missing: {what}, first {str(cell)[:40]!r} in row {row}"
         )
     if column.percent:
-        remarks.append(f"column {name!r}: percent signs left out, so that 5% is 5")
+        found.append(f"column {name!r}: percent signs left out, so that 5% is 5")
     if column.currency:
-        remarks.append(f"column {name!r}: signs of currency left out")
+        found.append(f"column {name!r}: signs of currency left out")
     sentinel, count = _sentinel(column.finite)
     if count:
-        remarks.append(
+        found.append(
             f"column {name!r}: {count} values are {sentinel:g}; if these are missing, give "
             f"--na {sentinel:g}"
         )
-    return remarks
+    return found
 
 
 def _sentinel(values: np.ndarray) -> tuple[float, int]:

@@ -1,25 +1,24 @@
-"""Time axis of a table: times read from its columns, a regular step, a calendar."""
+"""Time axis of a table: a regular step, in seconds, months or numbers, and a calendar."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from tfp_maf.data_prep import cells, date_columns
+from tfp_maf.data_prep import months
 from tfp_maf.data_prep.date_columns import DAY, MONDAY, WEEK
+from tfp_maf.data_prep.months import MONTH
 
-YEAR = 365.2425 * DAY
-PERIODS = {"day": DAY, "week": WEEK, "year": YEAR}
+PERIODS = {"day": DAY, "week": WEEK, "year": 12 * MONTH}
 HARMONICS = {"day": 2, "week": 1, "year": 1}
 TOLERANCE = 0.01  # of a step: how far a time may be off its grid without a word
-IRREGULAR = 0.5  # share of such times above which a table is refused
-FORMAT_TEXTS = 1000
+NEAR = 0.15  # of a step: how far a time may be moved to its grid
+IRREGULAR = 0.5  # share of times farther off above which a table is refused
+MOST_REPEATED = 0.1  # share of rows at the step of another row above which a table is refused
+FEWEST = 10  # distances of times that tell the step of a table to score
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,12 @@ class Axis:
 
     Attributes:
         origin: first time, in seconds after Monday, 5 January 1970, or the first number.
-        step: seconds, or numbers, between neighbouring steps.
+        step: seconds, or numbers, between neighbouring steps; the average one of months.
         is_clock: whether times are dates, or else numbers.
         format: of dates in text, as in :class:`~tfp_maf.data_prep.date_columns.DateColumn`.
         periods: names of the calendar's periods that the steps tell apart.
+        months: number of calendar months of a step, 0 if its seconds are always the same.
+        day: of the month, 31 for its end.
     """
 
     origin: float
@@ -39,6 +40,8 @@ class Axis:
     is_clock: bool
     format: str = ""
     periods: Sequence[str] = ()
+    months: int = 0
+    day: int = 1
 
     @classmethod
     def of(
@@ -50,29 +53,41 @@ class Axis:
             ValueError: If times do not increase, or have no regular step.
         """
         is_clock, text_format = clock
-        order = np.lexsort([seconds, series])
-        steps = np.diff(seconds[order])[np.diff(series[order]) == 0]
-        steps = steps[steps > 0]
+        steps = distances(seconds, series)
         if len(steps) == 0:
             raise ValueError("no two rows of a series have different times")
-        distinct, counts = np.unique(np.round(steps, 6), return_counts=True)
-        step = float(distinct[np.argmax(counts)])
+        middle = float(np.median(steps))
+        distinct, counts = np.unique(np.round(steps / middle, 6), return_counts=True)
+        step = float(distinct[np.argmax(counts)]) * middle
         if counts.max() < (1 - IRREGULAR) * len(steps):
-            step = float(np.median(steps))
+            step = middle
         notes = [] if (np.diff(seconds) >= 0).all() or series.any() else ["rows put in time order"]
         span = float(seconds.max() - seconds.min())
-        periods = [
-            name
-            for name, period in PERIODS.items()
-            if is_clock and step <= period / 4 and span >= 1.5 * period
-        ]
-        axes = [
-            cls(float(seconds.min()), each, is_clock, text_format, tuple(periods))
-            for each in (step, float(steps.sum() / max(np.round(steps / step).sum(), 1)))
-        ]
+
+        def periods(step: float) -> tuple[str, ...]:
+            return tuple(
+                name
+                for name, period in PERIODS.items()
+                if is_clock and step <= 1.001 * period / 4 and span >= 1.5 * period
+            )
+
         # Rounded times hide a step such as 1.0003, which only the whole span tells.
-        axis = min(axes, key=lambda each: (np.abs(each.offset(seconds)) > TOLERANCE).mean())
-        off = np.abs(axis.offset(seconds)) > TOLERANCE
+        mean = float(steps.sum() / max(np.round(steps / step).sum(), 1))
+        axes = [
+            cls(float(seconds.min()), each, is_clock, text_format, periods(each))
+            for each in (step, mean)
+        ]
+        count = round(middle / MONTH)
+        if is_clock and middle >= months.SHORTEST:
+            day, clock_time = months.day_of(seconds), float(seconds.min()) % DAY
+            first = np.array([np.round(months.place_of(seconds - clock_time, day).min())])
+            origin = float(months.seconds_at(first, day)[0]) + clock_time
+            length = count * MONTH
+            axes.insert(
+                1, cls(origin, length, True, text_format, periods(length), months=count, day=day)
+            )
+        axis = min(axes, key=lambda each: each._misfit(seconds))
+        off = np.abs(axis.offset(seconds)) > NEAR
         if off.mean() > IRREGULAR:
             raise ValueError(
                 f"times have no regular step: {off.mean():.0%} of them are not on a grid of "
@@ -83,28 +98,53 @@ class Axis:
     @property
     def step_text(self) -> str:
         """Step in words, such as ``1 min``."""
+        if self.months:
+            count, unit = (
+                (self.months, "month") if self.months % 12 else (self.months // 12, "year")
+            )
+            return f"{count} {unit}{'s' * (count > 1)}"
         if not self.is_clock:
-            return f"{self.step:g}"
+            return f"{self.step:.10g}"
         for unit, size in (("d", DAY), ("h", 3600.0), ("min", 60.0)):
             if self.step >= size and self.step % size == 0:
-                return f"{self.step / size:g} {unit}"
-        return f"{self.step:g} s"
+                return f"{self.step / size:.10g} {unit}"
+        return f"{self.step:.10g} s"
+
+    def place(self, seconds: np.ndarray) -> np.ndarray:
+        """Return times as numbers of steps, whole on the grid."""
+        if not self.months:
+            return (seconds - self.origin) / self.step
+        clock_time = self.origin % DAY
+        found = months.place_of(seconds - clock_time, self.day)
+        return (found - months.month_of(np.array([self.origin]))) / self.months
+
+    def seconds(self, steps: np.ndarray) -> np.ndarray:
+        """Return the times of steps in seconds, or numbers: the inverse of :meth:`place`."""
+        steps = np.asarray(steps)
+        if not self.months:
+            return self.origin + self.step * steps
+        found = months.month_of(np.array([self.origin])) + self.months * steps.astype(np.int64)
+        return months.seconds_at(found, self.day) + self.origin % DAY
 
     def offset(self, seconds: np.ndarray) -> np.ndarray:
         """Return how far times are from their nearest step, in steps."""
-        place = (seconds - self.origin) / self.step
+        place = self.place(seconds)
         return place - np.round(place)
+
+    def _misfit(self, seconds: np.ndarray) -> tuple[float, ...]:
+        off = np.abs(self.offset(seconds))
+        return *((off > least).mean() for least in (NEAR, TOLERANCE)), round(float(off.max()), 4)
 
     def times(self, steps: np.ndarray) -> Any:
         """Return the times of steps: ``datetime64`` or numbers."""
-        seconds = self.origin + self.step * np.asarray(steps)
+        seconds = self.seconds(steps)
         if not self.is_clock:
             return seconds
         return MONDAY + np.round(seconds * 1e6).astype("timedelta64[us]")
 
     def calendar(self, steps: np.ndarray) -> np.ndarray:
         """Return sines and cosines of each period, ``[T, K]``."""
-        seconds = self.origin + self.step * np.asarray(steps, np.float64)
+        seconds = self.seconds(steps).astype(np.float64)
         columns = [
             wave(2 * np.pi * harmonic * seconds / PERIODS[name])
             for name in self.periods
@@ -118,59 +158,25 @@ class Axis:
         return asdict(self) | {"periods": list(self.periods)}
 
 
-def times_of(
-    frame: pd.DataFrame, time: Sequence[str], path: Path, *, axis: Axis | None = None
-) -> tuple[np.ndarray, tuple[bool, str]]:
-    """Return the times of rows ``[N]``, and whether they are dates, of which format.
+def distances(places: np.ndarray, series: np.ndarray) -> np.ndarray:
+    """Return the distances above zero between neighbouring times of the same series."""
+    order = np.lexsort([places, series])
+    found = np.diff(places[order])[np.diff(series[order]) == 0]
+    return found[found > 0]
 
-    Args:
-        frame: rows.
-        time: columns that hold the time, joined by a blank.
-        path: of the table, for messages.
-        axis: whose format the times have; found if None.
+
+def check_step(seconds: np.ndarray, series: np.ndarray, axis: Axis) -> None:
+    """Check that a table to score has the step of the one that its model was trained on.
 
     Raises:
-        ValueError: If a time cannot be read; the message names the row.
+        ValueError: If most neighbouring times are closer or farther apart.
     """
-    column = frame[time[0]]
-    for name in time[1:]:
-        column = column.astype(str).str.strip() + " " + frame[name].astype(str).str.strip()
-    parsed = cells.parse(column)
-    is_clock = (len(time) > 1 or parsed.kind != "numbers") if axis is None else axis.is_clock
-    text_format = ""
-    if is_clock:
-        text_format = _format(column) if axis is None else axis.format
-        seconds = date_columns.seconds_of(column, text_format)
-    else:
-        seconds = np.where(parsed.missing, np.nan, parsed.numbers)
-    bad = np.flatnonzero(~np.isfinite(seconds))
-    if len(bad):
+    found = distances(axis.place(seconds), series)
+    if len(found) >= FEWEST and not 0.75 <= np.median(found) <= 1.5:
         raise ValueError(
-            f"row {int(frame.index[bad[0]]) + 1}: {str(column.iloc[bad[0]])[:40]!r} is not a time"
+            f"most rows are {np.median(found):.3g} steps of {axis.step_text} apart, but the model "
+            f"knows steps of {axis.step_text}: resample the table, or train on it"
         )
-    return seconds, (is_clock, text_format)
-
-
-def _format(column: pd.Series) -> str:
-    """Return the format that all texts have and that makes the times span least, or none.
-
-    Day and month may often be exchanged; read wrongly, a table's days are months apart.
-    """
-    spread = column.iloc[:: max(1, len(column) // FORMAT_TEXTS)]
-    candidates = [date_columns.format_of(spread)]
-    if candidates[0] == "" and not all(isinstance(cell, str) for cell in spread):
-        return ""  # times already
-    for text in spread.iloc[:: max(1, len(spread) // 20)].astype(str).str.strip():
-        for dayfirst in (False, True):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                candidates.append(pd.tseries.api.guess_datetime_format(text, dayfirst=dayfirst))
-    found, least = "", np.inf
-    for candidate in dict.fromkeys(filter(None, candidates)):
-        seconds = date_columns.seconds_of(column, candidate)
-        if np.isfinite(seconds).all() and np.ptp(seconds) < least:
-            found, least = candidate, np.ptp(seconds)
-    return found or str(candidates[0])
 
 
 def on_grid(
@@ -181,15 +187,15 @@ def on_grid(
     Of rows of one series at one step the first is kept.
 
     Raises:
-        ValueError: If most times are not on the grid.
+        ValueError: If most times are not on the grid, or many rows share their step.
     """
     off = np.abs(axis.offset(seconds))
-    if (off > TOLERANCE).mean() > IRREGULAR:
+    if (off > NEAR).mean() > IRREGULAR:
         raise ValueError(
-            f"{(off > TOLERANCE).mean():.0%} of the times are not on the grid of {axis.step_text} "
+            f"{(off > NEAR).mean():.0%} of the times are not on the grid of {axis.step_text} "
             f"from {axis.times(np.zeros(1))[0]} on; resample the table"
         )
-    steps = np.round((seconds - axis.origin) / axis.step).astype(np.int64)
+    steps = np.floor(axis.place(seconds) + 0.5).astype(np.int64)
     notes = []
     if (off > TOLERANCE).any():
         notes.append(
@@ -198,8 +204,16 @@ def on_grid(
         )
     pairs = np.stack([series, steps], axis=1)
     _, first = np.unique(pairs, axis=0, return_index=True)
-    if len(first) < len(steps):
-        notes.append(f"{len(steps) - len(first)} rows left out: their step has a row before them")
     kept = np.zeros(len(steps), bool)
     kept[first] = True
+    repeated = int((~kept).sum())
+    if repeated > MOST_REPEATED * len(steps):
+        time = axis.times(steps[~kept][:1])[0]
+        raise ValueError(
+            f"{repeated} of {len(steps)} rows share their step of {axis.step_text} with another "
+            f"row of the same series, first {time}: name the column that tells series apart with "
+            f"--series, or keep one row per step"
+        )
+    if repeated:
+        notes.append(f"{repeated} rows left out: their step has a row before them")
     return steps, kept, notes

@@ -19,11 +19,14 @@ from tfp_maf.data_prep import cells, clean_table, read_table, row_noise, text_fi
 from tfp_maf.data_prep.infer_columns import decimals_of
 from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.table import require_columns
-from tfp_maf.data_prep.time_axis import Axis, on_grid, times_of
+from tfp_maf.data_prep.time_axis import Axis, check_step, on_grid
+from tfp_maf.data_prep.times import times_of
 
 MOST_GAP = 1000  # steps
 PARTS = ("train", "validation", "test")
 SHARES = (0.8, 0.9)  # of the rows, by time: the ends of train and validation
+FEWEST_ROWS = 30
+REPEATED = 0.02  # share of repeated values that get noise though their column is not rounded
 SPARSE = 0.5  # share of missing values above which a column is left out
 
 
@@ -47,6 +50,11 @@ class TimeSeries:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    @property
+    def has_values(self) -> np.ndarray:
+        """Whether a row has any value; there are rows to forecast that have none, ``[T]``."""
+        return self.is_row & np.isfinite(self.x).any(axis=1)
 
 
 @dataclass(frozen=True)
@@ -139,9 +147,11 @@ class TimeTable:
     notes: tuple[str, ...] = ()
 
     def count(self, part: str) -> int:
-        """Return the number of rows of ``"train"``, ``"validation"`` or ``"test"``."""
+        """Return the number of rows with values of ``"train"``, ``"validation"`` or ``"test"``."""
         first, end = self.limits(part)
-        return sum(int(s.is_row[(s.steps >= first) & (s.steps < end)].sum()) for s in self.series)
+        return sum(
+            int((s.has_values & (s.steps >= first) & (s.steps < end)).sum()) for s in self.series
+        )
 
     def limits(self, part: str) -> tuple[float, float]:
         """Return the number of a part's first step, and of the one after its last."""
@@ -176,6 +186,7 @@ def load(
     """
     path = Path(path)
     reading = reading or Reading()
+    time, given = (tuple(dict.fromkeys(names)) for names in (time, given))
     raw = read_table.read(path, reading)
     wanted: dict[str, Any] = {
         "of times": time, "of series": series, "that is given": given, "to drop": drop,
@@ -184,24 +195,32 @@ def load(
     require_columns(raw.frame.columns, path, wanted)
     aside = {*time, *drop, *([] if series is None else [series])}
     if reading.columns:
-        reading = replace(reading, columns=tuple(c for c in reading.columns if c not in aside))
+        wanted_ones = dict.fromkeys((*reading.columns, *given))
+        reading = replace(reading, columns=tuple(c for c in wanted_ones if c not in aside))
+        if not set(reading.columns) - set(given):
+            raise ValueError(f"{path}: --columns names no column to model")
     found = clean_table.candidates(raw, reading, aside=aside)
     found.leave_out(
         {n: "it holds no numbers" for n, c in found.cells.items() if c.kind != "numbers"}
     )
-    _check_given(found.cells, given, path)
+    _check_given(found.cells, given, aside, path)
     with text_files.named(path):
         names = [name for name in found.cells if name not in given]
-        axis, notes = Axis.of(*_times(found.frame, time, series, path))
+        seconds, clock, notes = times_of(found.frame, time, decimal=raw.decimal)
+        rows = _Rows(seconds, *_codes(found.frame, series))
+        axis, more = Axis.of(seconds, rows.codes, clock)
+        notes += more
         numbers = {
             n: np.where(c.missing | c.bad, np.nan, c.numbers) for n, c in found.cells.items()
         }
-        parts, more = _series(found.frame, numbers, time, series, names, given, axis, path)
+        parts, more = _series(rows, numbers, names, given, axis)
         ends = _ends(parts)
         kept = _modelled(names, parts, ends[0], found)
         places = [names.index(name) for name in kept]
         parts = [replace(part, x=part.x[:, places]) for part in parts]
-        columns = _described(time, series, kept, given, axis, parts, ends)
+        notes += _incomplete(kept, parts, ends[0])
+        columns, more_notes = _described(time, series, kept, given, axis, parts, ends)
+        notes += more_notes
     return TimeTable(columns, tuple(parts), str(path), (*found.notes, *notes, *more))
 
 
@@ -226,16 +245,30 @@ def read_more(
     numbers = {}
     for name in (*columns.modelled, *columns.given):
         found = cells.parse(frame[name], decimal=raw.decimal, na=reading.na)
+        if found.kind != "numbers" and not found.missing.all():
+            raise ValueError(
+                f"{path}: column {name!r} holds no numbers, as it did in training: row "
+                f"{int(frame.index[found.bad][0]) + 1} is {str(frame[name][found.bad].iloc[0])!r}"
+            )
+        notes += clean_table.remarks(name, found, frame)
         numbers[name] = np.where(found.missing | found.bad, np.nan, found.numbers)
     with text_files.named(path):
-        parts, more = _series(
-            frame, numbers, columns.time, columns.series, list(columns.modelled), columns.given,
-            columns.axis, path,
-        )  # fmt: skip
+        seconds, _, more = times_of(frame, columns.time, axis=columns.axis, decimal=raw.decimal)
+        rows = _Rows(seconds, *_codes(frame, columns.series))
+        check_step(seconds, rows.codes, columns.axis)
+        notes += more
+        parts, more = _series(rows, numbers, columns.modelled, columns.given, columns.axis)
     return TimeTable(columns, tuple(parts), str(path), (*notes, *more))
 
 
-def _check_given(found: dict[str, Any], given: Sequence[str], path: Path) -> None:
+def _check_given(
+    found: dict[str, Any], given: Sequence[str], set_aside: Collection[str], path: Path
+) -> None:
+    aside = [name for name in given if name in set_aside]
+    if aside:
+        raise ValueError(
+            f"{path}: column {aside[0]!r} can't be given and be one of --time, --series or --drop"
+        )
     gone = [name for name in given if name not in found]
     if gone:
         raise ValueError(f"{path}: column {gone[0]!r} can't be given: it holds no numbers")
@@ -243,45 +276,53 @@ def _check_given(found: dict[str, Any], given: Sequence[str], path: Path) -> Non
         raise ValueError(f"{path}: no column of numbers is left to model")
 
 
-def _times(
-    frame: pd.DataFrame, time: Sequence[str], series: str | None, path: Path
-) -> tuple[np.ndarray, np.ndarray, tuple[bool, str]]:
-    seconds, clock = times_of(frame, time, path)
-    return seconds, _codes(frame, series)[0], clock
+@dataclass(frozen=True)
+class _Rows:
+    """Times ``[N]`` of rows, the number of each one's series ``[N]``, and the series' names."""
+
+    seconds: np.ndarray
+    codes: np.ndarray
+    names: list[str]
 
 
 def _codes(frame: pd.DataFrame, series: str | None) -> tuple[np.ndarray, list[str]]:
     """Return the number of each row's series ``[N]``, and their names."""
     if series is None:
         return np.zeros(len(frame), np.int64), [""]
+    none = np.flatnonzero(frame[series].isna())
+    if len(none):
+        row = int(frame.index[none[0]]) + 1
+        raise ValueError(
+            f"{len(none)} rows have no value of {series!r}, which tells series apart, first row "
+            f"{row}: name their series (NA is no name), or leave them out"
+        )
     codes, names = pd.factorize(frame[series].astype(str).str.strip())
     return codes, [str(name) for name in names]
 
 
 def _series(
-    frame: pd.DataFrame,
+    rows: _Rows,
     numbers: dict[str, np.ndarray],
-    time: Sequence[str],
-    series: str | None,
     names: Sequence[str],
     given: Sequence[str],
     axis: Axis,
-    path: Path,
 ) -> tuple[list[TimeSeries], list[str]]:
-    """Return regular series, NaN where a step or a value is missing, and notes."""
-    seconds, _ = times_of(frame, time, path, axis=axis)
-    codes, series_names = _codes(frame, series)
-    steps, kept, notes = on_grid(seconds, codes, axis)
+    """Return regular series, NaN where a step or a value is missing, and notes.
+
+    Raises:
+        ValueError: If times are not on the grid, or a given column has no value in a series.
+    """
+    steps, kept, notes = on_grid(rows.seconds, rows.codes, axis)
     values = np.stack([numbers[name] for name in names], axis=1)
-    inputs = np.stack([numbers[n] for n in given], axis=1) if given else np.empty([len(frame), 0])
+    inputs = np.stack([numbers[n] for n in given], axis=1) if given else np.empty([len(steps), 0])
     parts, gaps, longest = [], 0, 0
-    for code, name in enumerate(series_names):
-        rows = np.flatnonzero((codes == code) & kept)
-        rows = rows[np.argsort(steps[rows])]
-        missing = np.diff(steps[rows]) - 1
+    for code, name in enumerate(rows.names):
+        own = np.flatnonzero((rows.codes == code) & kept)
+        own = own[np.argsort(steps[own])]
+        missing = np.diff(steps[own]) - 1
         gaps += int((missing > 0).sum())
         longest = max(longest, int(missing.max(initial=0)))
-        for piece in np.split(rows, np.flatnonzero(missing > MOST_GAP) + 1):
+        for piece in np.split(own, np.flatnonzero(missing > MOST_GAP) + 1):
             parts.append(_filled(name, piece, steps, values, inputs))
     if gaps:
         notes.append(
@@ -291,7 +332,16 @@ def _series(
     empty = [n for n, column in zip(given, inputs.T, strict=True) if np.isnan(column).any()]
     if empty:
         notes.append(f"missing values of {', '.join(map(repr, empty))} taken from the step before")
-    return [part for part in parts if len(part)], notes
+    parts = [part for part in parts if len(part)]
+    for part in parts:
+        none = [n for n, column in zip(given, part.given.T, strict=True) if np.isnan(column).any()]
+        if none:
+            where = f" in the series {part.name!r}" if part.name else ""
+            raise ValueError(
+                f"column {none[0]!r} is given, but has no value at all{where} from "
+                f"{axis.times(part.steps[:1])[0]} on: fill it in, or leave it out with --drop"
+            )
+    return parts, notes
 
 
 def _filled(
@@ -315,11 +365,35 @@ def _ends(parts: Sequence[TimeSeries]) -> tuple[int, int]:
     Raises:
         ValueError: If there are too few rows.
     """
-    steps = np.sort(np.concatenate([part.steps[part.is_row] for part in parts]))
+    steps = np.sort(np.concatenate([part.steps[part.has_values] for part in parts]))
+    if len(steps) < FEWEST_ROWS:
+        raise ValueError(
+            f"{len(steps)} rows are too few to split by time: at least {FEWEST_ROWS} are needed"
+        )
     first, second = (int(steps[int(share * len(steps))]) for share in SHARES)
-    if len(steps) < 30 or not steps[0] < first < second:
-        raise ValueError(f"{len(steps)} rows are too few to split by time: at least 30 are needed")
+    if not steps[0] < first < second:
+        raise ValueError(
+            f"{len(np.unique(steps))} different times are too few to split {len(steps)} rows by "
+            f"time: a tenth of the rows must be later than nine tenths"
+        )
     return first, second
+
+
+def _incomplete(names: Sequence[str], parts: Sequence[TimeSeries], end: int) -> list[str]:
+    """Return a note if few training rows hold all values, without which a row is not learned.
+
+    Raises:
+        ValueError: If hardly any does.
+    """
+    rows = np.isfinite(np.concatenate([p.x[p.has_values & (p.steps < end)] for p in parts]))
+    whole = int(rows.all(axis=1).sum())
+    if whole >= 0.5 * len(rows):
+        return []
+    missing = ", ".join(f"{n!r} {1 - s:.0%}" for n, s in zip(names, rows.mean(axis=0), strict=True))
+    text = f"{whole} of {len(rows)} training rows hold all values; missing are {missing}"
+    if whole < FEWEST_ROWS // 2:
+        raise ValueError(f"{text}: leave columns out with --drop, or resample the table")
+    return [f"{text}; --drop leaves columns out"]
 
 
 def _modelled(names: Sequence[str], parts: Sequence[TimeSeries], end: int, found: Any) -> list[str]:
@@ -352,17 +426,27 @@ def _described(
     axis: Axis,
     parts: Sequence[TimeSeries],
     ends: tuple[int, int],
-) -> TimeColumns:
-    """Return the description of a table's columns, from its training rows."""
+) -> tuple[TimeColumns, list[str]]:
+    """Return the description of a table's columns, from its training rows, and notes."""
     of_train = [(part, part.is_row & (part.steps < ends[0])) for part in parts]
     rows = np.concatenate([part.x[mask] for part, mask in of_train])
     inputs = np.concatenate([part.given[mask] for part, mask in of_train])
     scale = inputs.std(axis=0)
-    resolution = np.array([_resolution(column[np.isfinite(column)]) for column in rows.T])
+    resolution, notes = np.zeros(len(names)), []
+    for place, (name, column) in enumerate(zip(names, rows.T, strict=True)):
+        values = column[np.isfinite(column)]
+        resolution[place] = _resolution(values)
+        if resolution[place] == 0 and _repeats(values):
+            resolution[place] = _fine_step(values)
+            notes.append(
+                f"column {name!r}: values repeat, though it is not rounded: they get noise of "
+                f"{resolution[place]:g}, without which their density has no bound"
+            )
     mean, scale = inputs.mean(axis=0), np.where(scale > 0, scale, 1.0)
-    return TimeColumns(
+    columns = TimeColumns(
         tuple(time), series, tuple(names), tuple(given), axis, resolution, mean, scale, ends
     )
+    return columns, notes
 
 
 def _resolution(values: np.ndarray) -> float:
@@ -372,3 +456,14 @@ def _resolution(values: np.ndarray) -> float:
     if decimals is None or len(distinct) > len(values) / 2:
         return 0.0
     return 10.0**-decimals
+
+
+def _repeats(values: np.ndarray) -> bool:
+    """Return whether a value is frequent, such as 0, or many are that of the row before."""
+    most = max(np.unique(values, return_counts=True)[1].max(), (np.diff(values) == 0).sum())
+    return bool(most >= max(REPEATED * len(values), 5))
+
+
+def _fine_step(values: np.ndarray) -> float:
+    """Return the power of ten below a thousandth of the values' spread."""
+    return float(10.0 ** np.floor(np.log10(values.std() / 1000)))

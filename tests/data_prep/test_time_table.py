@@ -207,3 +207,166 @@ def test_power_and_air_quality(real_data):
     (series,) = air.series
     assert len(series) == 9357 and series.is_row.all()
     assert str(air.columns.axis.times([0])[0]).startswith("2004-03-10T18:00")
+
+
+def of_times(times, path, **more):
+    """Load a table of these times and random values."""
+    frame = pd.DataFrame({"t": list(times), "x": np.random.default_rng(0).normal(size=len(times))})
+    return load(written(frame, path), time=["t"], **more)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.date_range("1990-01-01", periods=60, freq="MS"),
+        pd.date_range("1990-01-31", periods=60, freq="ME"),
+        pd.date_range("1990-01-01", periods=60, freq="MS").strftime("%d/%m/%Y"),
+        pd.date_range("1990-01-01", periods=60, freq="MS").strftime("%Y%m").astype(int),
+        pd.date_range("1990-01-31", periods=60, freq="BME"),
+        pd.date_range("1990-01-01", periods=60, freq="QS"),
+        pd.date_range("1950-01-01", periods=60, freq="YS"),
+    ],
+)
+def test_calendar_months_quarters_and_years(times, tmp_path):
+    found = of_times(times, tmp_path)
+    (series,) = found.series
+    assert len(series) == 60
+    (days,) = {len(times) for times in [times]}
+    written_times = found.columns.axis.times(np.arange(days))
+    wanted = (
+        times
+        if isinstance(times, pd.DatetimeIndex)
+        else pd.date_range("1990", periods=60, freq="MS")
+    )
+    np.testing.assert_array_equal(
+        written_times.astype("datetime64[M]"), wanted.to_numpy().astype("datetime64[M]")
+    )
+    assert found.columns.axis.step_text in ("1 month", "3 months", "1 year")
+
+
+def test_places_of_months_are_inverted():
+    axis = Axis(0.0, 1.0, True, months=1, day=31)
+    steps = np.arange(-30, 50)
+    np.testing.assert_allclose(axis.place(axis.seconds(steps)), steps, atol=1e-9)
+    assert (axis.times(steps).astype("datetime64[D]") + 1).astype(str)[0].endswith("-01")
+
+
+def test_iso_dates_never_have_the_day_first(tmp_path):
+    times = pd.date_range("2020-01-01", periods=40, freq="MS").strftime("%Y-%m-%d")
+    assert of_times(times, tmp_path).columns.axis.format == "%Y-%m-%d"
+
+
+def test_dates_in_whole_numbers(tmp_path):
+    times = pd.date_range("2020-01-01", periods=90, freq="D")
+    found = of_times(times.strftime("%Y%m%d").astype(int), tmp_path)
+    np.testing.assert_array_equal(found.columns.axis.times([0, 89]), times[[0, 89]])
+    assert found.notes == ()
+
+
+def test_summer_and_winter_time_in_offsets(tmp_path):
+    times = pd.date_range("2024-03-20", periods=400, freq="h", tz="Europe/Berlin")
+    texts = [time.isoformat() for time in times]
+    found = of_times(texts, tmp_path)
+    assert len(found.series[0]) == 400
+    assert "times with a time zone are put in UTC" in found.notes
+    winter = of_times(texts[:200], tmp_path)
+    assert winter.columns.axis.format.endswith("+01:00")
+    summer = pd.DataFrame({"t": texts[300:], "x": 1.5})
+    more = read_more(written(summer, tmp_path, "s.csv"), winter.columns)
+    assert more.series[0].steps.tolist() == list(range(300, 400))
+
+
+def test_midnight_without_a_time_of_day(tmp_path):
+    columns = of_times(pd.date_range("2024-01-01", periods=60, freq="h"), tmp_path).columns
+    one = pd.DataFrame({"t": ["2024-01-02"], "x": [1.5]})
+    assert read_more(written(one, tmp_path, "one.csv"), columns).series[0].steps.tolist() == [24]
+
+
+def test_decimal_years_and_tiny_steps(tmp_path):
+    months = np.array([0.042, 0.123, 0.204, 0.288, 0.371, 0.455, 0.538, 0.623, 0.707, 0.79, 0.874])
+    years = (1749 + np.arange(20)[:, None] + np.append(months, 0.958)).ravel()
+    found = of_times(years, tmp_path)
+    assert len(found.series[0]) == 240
+    assert found.columns.axis.step == pytest.approx(1 / 12, rel=1e-3)
+    assert of_times(2.5e-8 * np.arange(60), tmp_path).columns.axis.step == pytest.approx(2.5e-8)
+
+
+def test_seconds_since_1970_are_told(tmp_path):
+    found = of_times(1_700_000_000_000 + 60_000 * np.arange(60), tmp_path)
+    assert "if they are milliseconds since 1970" in found.notes[0]
+
+
+def test_series_that_were_forgotten(tmp_path):
+    frame = pd.concat([table().assign(place="a"), table(seed=1).assign(place="b")])
+    with pytest.raises(ValueError, match="200 of 400 rows share their step of 1 min.*--series"):
+        load(written(frame, tmp_path), time=["when"])
+    nameless = frame.assign(place=frame["place"].replace("b", ""))
+    with pytest.raises(ValueError, match="200 rows have no value of 'place'.*first row 201"):
+        load(written(nameless, tmp_path), time=["when"], series="place")
+    half = frame.assign(
+        when=frame["when"]
+        + np.where(frame["place"] == "b", 30, 0) * 1_000_000 * np.timedelta64(1, "us")
+    )
+    found = load(written(half, tmp_path), time=["when"], series="place")
+    assert [len(series) for series in found.series] == [200, 200]
+
+
+def test_rows_that_hold_not_all_values(tmp_path):
+    frame = table()
+    is_even = np.arange(200) % 2 == 0
+    frame = frame.assign(x=frame["x"].where(is_even), y=frame["x"].where(~is_even))
+    with pytest.raises(ValueError, match="0 of 160 training rows hold all values.*'x' 50%"):
+        load(written(frame, tmp_path), time=["when"])
+    frame = frame.assign(y=np.where(np.arange(200) % 5, np.nan, 1.0))
+    frame["y"] = np.where(np.arange(200) % 5 < 3, np.arange(200) * 0.1, np.nan)
+    found = load(written(frame, tmp_path), time=["when"])
+    assert any("training rows hold all values" in note for note in found.notes)
+
+
+def test_rows_to_forecast_do_not_count(tmp_path):
+    frame = table(260).assign(price=np.arange(260) % 7)
+    frame.loc[200:, ["x", "count"]] = np.nan
+    found = load(written(frame, tmp_path), time=["when"], given=["price", "price"])
+    assert [found.count(part) for part in ("train", "validation", "test")] == [160, 20, 20]
+
+
+def test_given_columns_that_cannot_be(tmp_path):
+    path = written(table().assign(price=1.5, none=np.nan), tmp_path)
+    with pytest.raises(ValueError, match="'none' is given, but has no value at all from"):
+        load(path, time=["when"], given=["none"])
+    with pytest.raises(ValueError, match="'price' can't be given and be one of --time"):
+        load(path, time=["when"], given=["price"], drop=["price"])
+    with pytest.raises(ValueError, match="--columns names no column to model"):
+        load(path, time=["when"], reading=Reading(columns=("when",)))
+
+
+def test_values_that_repeat_without_being_rounded(tmp_path):
+    frame = table()
+    frame.loc[50:90, "x"] = 0.25
+    found = load(written(frame, tmp_path), time=["when"])
+    assert found.columns.resolution[0] == pytest.approx(1e-4)
+    assert "column 'x': values repeat, though it is not rounded" in found.notes[0]
+
+
+def test_tables_to_score_have_the_same_step_and_numbers(tmp_path):
+    path = written(table(), tmp_path)
+    columns = load(path, time=["when"]).columns
+    for step, far in ((30, "0.5"), (300, "5")):
+        other = written(table(step=np.timedelta64(step, "s")), tmp_path, "o.csv")
+        with pytest.raises(ValueError, match=f"{far} steps of 1 min apart, but the model knows"):
+            read_more(other, columns)
+    with pytest.raises(ValueError, match="'x' holds no numbers, as it did in training: row 1"):
+        read_more(written(table().assign(x="abc"), tmp_path, "o.csv"), columns)
+    frame = table().astype({"x": object})
+    frame.loc[3, "x"] = "bad"
+    more = read_more(written(frame, tmp_path, "o.csv"), columns)
+    assert "1 value counts as missing: text, first 'bad' in row 4" in more.notes[0]
+    frame = table().assign(when=table()["when"].dt.strftime("%d.%m.%Y %H:%M"))
+    with pytest.raises(ValueError, match="row 1: .* is not a time of the format %Y-%m-%d %H:%M:%S"):
+        read_more(written(frame, tmp_path, "o.csv"), columns)
+
+
+def test_few_times_of_many_series(tmp_path):
+    parts = [table(5).assign(place=i) for i in range(20)]
+    with pytest.raises(ValueError, match="5 different times are too few to split 100 rows"):
+        load(written(pd.concat(parts), tmp_path), time=["when"], series="place")

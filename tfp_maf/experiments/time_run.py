@@ -141,10 +141,21 @@ class TimeRun:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing: train again")
         try:
-            frame = pd.read_csv(path)
+            names = [] if self.columns.series is None else [self.columns.series]
+            frame = pd.read_csv(
+                path,
+                dtype=dict.fromkeys(names, str),
+                keep_default_na=False,  # a series may be called NA
+                na_values={name: [""] for name in self._numbers_of(path)},
+            )
             return frame.assign(log_prob=frame["log_prob"].astype(float))
         except (ValueError, KeyError) as error:
             raise ValueError(f"{path} is damaged ({error})") from None
+
+    @staticmethod
+    def _numbers_of(path: Path) -> list[str]:
+        header = pd.read_csv(path, nrows=0).columns
+        return [name for name in header if name == "log_prob" or name.startswith(NOISE)]
 
 
 def noise_columns(noise: np.ndarray) -> dict[str, np.ndarray]:

@@ -47,6 +47,7 @@ def evaluate(run: TimeRun, table: TimeTable, *, is_own: bool) -> int:
 
 def score(run: TimeRun, table: TimeTable, output: str) -> int:
     """Write the log-likelihood of each row of a table, in time order; empty where it has none."""
+    model = run.model()
     frames = [
         steps_frame(
             table.columns,
@@ -54,9 +55,11 @@ def score(run: TimeRun, table: TimeTable, output: str) -> int:
             series.steps[series.is_row],
             {"log_prob": log_prob[series.is_row]},
         )
-        for series, log_prob in score_steps(run.model(), table)
+        for series, log_prob in score_steps(model, table)
     ]
+    _tell_starts(model)
     frame = pd.concat(frames, ignore_index=True)
+    _some(frame["log_prob"].dropna().to_numpy(), table)
     none = int(frame["log_prob"].isna().sum())
     if none:
         say(f"{none} rows have no score, as a value is missing")
@@ -88,6 +91,7 @@ def anomalies(
         f"{thresholds.step:.3f} nats for a step; for a window of {width}, {thresholds.window:.2f} "
         f"times the usual reach"
     )
+    _tell_starts(model)
     frames = []
     for part in parts_of(table, None, past=model.past):
         series, arguments = part.series, (part.stretch.x, part.stretch.known)
@@ -225,6 +229,14 @@ def plot(run: TimeRun, table: TimeTable) -> int:
     return 0
 
 
+def _tell_starts(model: TimeFlow) -> None:
+    """Say that the first rows of each series are scored without all of their past."""
+    say(
+        f"the first {model.past} steps of each series have less past than the model takes, and "
+        f"may score lower: put earlier rows before them"
+    )
+
+
 def _some(log_prob: np.ndarray, table: TimeTable) -> np.ndarray:
     if len(log_prob) == 0:
         raise ValueError(f"{table.source}: no step has all its values: there is nothing to score")
@@ -234,4 +246,4 @@ def _some(log_prob: np.ndarray, table: TimeTable) -> np.ndarray:
 def _time(value: object) -> str:
     if isinstance(value, (np.datetime64, pd.Timestamp)):
         return str(pd.Timestamp(value))
-    return f"{value:g}"
+    return f"{value:.12g}"
