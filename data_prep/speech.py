@@ -7,12 +7,15 @@ that its spectrum changes while it lasts, and that it lasts a tenth of a second 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tfp_maf.data_prep import audio
 from tfp_maf.data_prep import audio_features as features
 
 SHORTEST = 0.15  # seconds of a recording
+SHORTER = 0.05  # fraction of a word's recordings that may be shorter than the shortest
 LASTING = 10  # frames that a sound must last, 100 ms
 QUIETEST = -70.0  # level of the loudest 100 ms, in dB of full scale
 ACTIVE = 30 * features.DECIBEL  # a frame is active unless it is that far below the loudest
@@ -24,17 +27,19 @@ AROUND = 300  # frames on each side among which the noise is sought, 3 s
 PAUSE = 25  # frames of silence that separate two sounds
 
 
-def why_no_speech(x: np.ndarray, mel: np.ndarray) -> str:
+def why_no_speech(x: np.ndarray, mel: np.ndarray, *, shortest: int = 0) -> str:
     """Return the reason why a clip holds no speech, or an empty string if it may hold some.
 
     Args:
         x: Samples ``[n]`` at 16 kHz.
         mel: Their log-mel energies from :func:`~tfp_maf.data_prep.audio_features.log_mel`.
+        shortest: Frames that the clip must have without the digital silence at its ends; see
+            :func:`shortest_of`.
 
     Returns:
-        ``"too short"`` for less than 150 ms, or if no sound lasts 100 ms; ``"too quiet"`` if no
-        100 ms are above -70 dB of full scale; ``"only noise"`` if neither spectrum nor loudness
-        change as they do in speech.
+        ``"too short"`` for less than 150 ms or ``shortest``, or if no sound lasts 100 ms; ``"too
+        quiet"`` if no 100 ms are above -70 dB of full scale; ``"only noise"`` if neither spectrum
+        nor loudness change as they do in speech.
     """
     if len(x) < SHORTEST * audio.RATE:
         return "too short"
@@ -44,10 +49,27 @@ def why_no_speech(x: np.ndarray, mel: np.ndarray) -> str:
         return "too quiet"
     energy = np.logaddexp.reduce(mel[:, 4:], axis=1)
     starts, stops = runs(energy > energy.max() - ACTIVE).T
-    if (stops - starts).max() < LASTING:
+    heard = features.trimmed(mel)
+    if (stops - starts).max() < LASTING or len(heard) < shortest:
         return "too short"
-    is_noise = spectral_change(mel) < CHANGE or noise_floor(features.trimmed(mel)) > -RANGE
+    is_noise = spectral_change(mel) < CHANGE or noise_floor(heard) > -RANGE
     return "only noise" if is_noise else ""
+
+
+def shortest_of(mels: Sequence[np.ndarray]) -> int:
+    """Return the number of frames that all but a twentieth of some recordings of a word last.
+
+    A file that is shorter holds the word's beginning at best. The length is between the end points,
+    without their margins, averaged over the choices of end points.
+
+    Args:
+        mels: Log-mel energies of the recordings.
+    """
+    lengths = [
+        np.mean([np.diff(features.end_points(mel, each)) for each in features.THRESHOLDS])
+        for mel in mels
+    ]
+    return int(np.quantile(lengths, SHORTER)) - 2 * features.EDGE
 
 
 def spectral_change(mel: np.ndarray) -> float:

@@ -56,6 +56,19 @@ def test_what_is_too_short_or_too_quiet():
     assert reason(tone) == "only noise"
 
 
+def test_a_file_that_is_shorter_than_the_word_is_too_short():
+    words = [word(16_000, seed=i, seconds=0.3 + 0.01 * i) for i in range(40)]
+    shortest = speech.shortest_of([log_mel(x) for x in words])
+    lengths = [np.diff(features.end_points(log_mel(x), 0.25))[0] - 6 for x in words]
+    assert 15 <= shortest <= np.min(lengths) + 6
+    for x in words:
+        cut = x[8_000 - 1_200 :][:2_400]  # 150 ms
+        assert reason(cut) in ("", "only noise")
+        for heard in (cut, np.pad(cut, 4_000)):
+            assert speech.why_no_speech(heard, log_mel(heard), shortest=shortest) == "too short"
+        assert speech.why_no_speech(x, log_mel(x), shortest=shortest) == ""
+
+
 def test_the_noise_floor_is_that_of_the_noise():
     x, hiss = word(16_000), noise.white(16_000, RNG)
     floors = [
@@ -100,3 +113,22 @@ def test_real_words_are_speech(real_data):
     assert np.mean([reason(x) == "" for x in clips.samples]) == 1
     loud = [noise.add_noise(x, noise.pink(len(x), RNG), decibels=10) for x in clips.samples]
     assert np.mean([reason(x) == "" for x in loud]) >= 0.96
+
+
+def test_real_words_are_as_long_as_they_were_in_training(real_data):
+    from tfp_maf.data_prep import speech_commands
+
+    pytest.importorskip("soundfile")
+    clips = speech_commands.load(real_data / "speech_commands_v0.01", words=["cat"]).samples[:160]
+    shortest = speech.shortest_of([log_mel(x) for x in clips[:80]])
+    assert 18 <= shortest <= 26
+
+    def kept(heard):
+        reasons = [speech.why_no_speech(x, log_mel(x), shortest=shortest) for x in heard]
+        return np.mean([not each for each in reasons])
+
+    assert kept(clips[80:]) == 1
+    assert (
+        kept([noise.add_noise(x, noise.pink(len(x), RNG), decibels=10) for x in clips[80:]]) > 0.9
+    )
+    assert kept([x[6_400:9_200] for x in clips[80:]]) == 0  # 175 ms
