@@ -161,7 +161,7 @@ def train_aligned(
             )
         )
     recipe = "ratio" if others else "aligned"
-    return Listener(word, recipe, detectors, shortest=speech.shortest_of(mels))
+    return Listener(word, recipe, detectors, least=speech.Least.of(clips, mels))
 
 
 def draw_variations(count: int, rng: np.random.Generator) -> list[features.Variation]:
