@@ -16,6 +16,9 @@ LOWEST_RATE, HIGHEST_RATE = 8_000, 48_000
 FORMATS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF")
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 HEADERLESS = (".raw", ".pcm")
+LONGEST = 2**30  # samples of a channel, 6 hours at 48 kHz
+LARGEST = 1e10  # also samples in the units of 32-bit integers are below it
+CANCELLED = 0.01  # least part of the channels' power that their mean must have
 
 
 def read_audio(file: Any, name: str | Path, *, rate: int = RATE) -> np.ndarray:
@@ -28,7 +31,7 @@ def read_audio(file: Any, name: str | Path, *, rate: int = RATE) -> np.ndarray:
 
     Raises:
         ValueError: If the file is not WAV, FLAC, OGG, MP3 or AIFF, is damaged, has no samples or
-            non-finite ones, or has a sample rate below 8 or above 48 kHz.
+            samples that are not finite or above 1e10, or has a sample rate below 8 or above 48 kHz.
     """
     import soundfile  # imported here because only audio needs libsndfile
 
@@ -41,14 +44,33 @@ def read_audio(file: Any, name: str | Path, *, rate: int = RATE) -> np.ndarray:
         with soundfile.SoundFile(file) as sound:
             if sound.format not in FORMATS:
                 raise ValueError(f"{name} is {sound.format}, not one of {', '.join(FORMATS)}")
+            if sound.frames > LONGEST:
+                raise ValueError(
+                    f"{name} does not tell its length, as a sound written to a pipe, or is longer "
+                    f"than 6 hours; convert it: ffmpeg -i {name} converted.wav"
+                )
             found, samples = sound.samplerate, sound.read(dtype="float32", always_2d=True)
+    except MemoryError:
+        raise ValueError(f"{name} is too long for the memory; cut it into pieces") from None
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         raise ValueError(f"{name} is damaged, or not a sound file: {error}") from None
     if len(samples) == 0:
         raise ValueError(f"{name} has no samples")
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{name} has samples that are not finite")
-    return resampled(samples.mean(axis=1), found, name, rate=rate)
+    if not (np.abs(samples) < LARGEST).all():
+        raise ValueError(f"{name} has samples that are not finite, or above {LARGEST:g}")
+    return resampled(one_channel(samples), found, name, rate=rate)
+
+
+def one_channel(samples: np.ndarray) -> np.ndarray:
+    """Return the mean ``[n]`` of channels ``[n, channels]``.
+
+    Where one channel is another one upside down, as from a balanced cable, they would cancel: the
+    loudest channel is returned.
+    """
+    mixed = samples.mean(axis=1)
+    powers = np.mean(np.square(samples, dtype=np.float64), axis=0)
+    cancels = np.mean(np.square(mixed, dtype=np.float64)) < CANCELLED * powers.mean()
+    return samples[:, int(powers.argmax())] if cancels else mixed
 
 
 def read_pcm(content: bytes, name: str, *, found: int, rate: int = RATE) -> np.ndarray:
@@ -87,7 +109,8 @@ def resampled(x: np.ndarray, found: int, name: str | Path, *, rate: int = RATE) 
 
 def sound_files(folder: Path) -> list[Path]:
     """Return the sound files in a folder and its subfolders, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if not path.is_dir())
 
 
 def pad_or_crop(x: np.ndarray, n: int) -> np.ndarray:

@@ -21,6 +21,7 @@ FRAME, HOP = 400, 160  # samples: 25 ms every 10 ms
 MELS, LOWEST, HIGHEST = 40, 60.0, 7_600.0  # number of bands; lowest and highest edge in Hz
 FLOOR = 40 * np.log(10) / 10  # 40 dB of power, in nats
 THRESHOLDS = (0.25, 0.35, 0.45, 0.55)
+EDGE = 3  # frames that are left before and after a word
 DECIBEL = np.log(10) / 10  # of power, in nats
 SILENCE, PARTLY = np.log(1e-8), FRAME // HOP  # log power; frames that overlap a silent one
 DEPTH = 50 * DECIBEL  # energy further below the peak than this counts as silence
@@ -150,7 +151,7 @@ def end_points(mel: np.ndarray, threshold: float) -> tuple[int, int]:
     The :func:`loudness` is compared with ``p10 + threshold (max - p10)``, where p10 is its 10th
     percentile. Starting from the loudest
     21 frames, the word is extended in both directions across gaps of up to 17 quiet frames, as long
-    as the closure of a stop consonant. A margin of 3 frames is added at each end.
+    as the closure of a stop consonant. A margin of 3 frames, EDGE, is added at each end.
     """
     smooth = loudness(mel)
     low = np.percentile(smooth, 10)
@@ -168,7 +169,7 @@ def end_points(mel: np.ndarray, threshold: float) -> tuple[int, int]:
             else:
                 quiet += 1
             place += direction
-    return max(0, start - 3), min(len(mel), stop + 3)
+    return max(0, start - EDGE), min(len(mel), stop + EDGE)
 
 
 @dataclass(frozen=True)

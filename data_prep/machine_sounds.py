@@ -17,6 +17,7 @@ import numpy as np
 from tfp_maf.data_prep import audio
 
 NAME = re.compile(r"(?:(normal|anomaly)_)?(id_\d+)_\d+")
+FAULTY = re.compile(r"(?:.*_)?anomaly(?:_.*)?", re.IGNORECASE)  # also in the names of later years
 PARTS = ("train", "test")
 ONE = "machine"  # name of the only machine of a folder without subfolders
 HELD_OUT = 0.2  # fraction of the normal recordings of training that set the threshold
@@ -60,7 +61,8 @@ def find_recordings(folder: str | Path, *, seed: int = 0) -> list[Recording]:
     Raises:
         OSError: If there is no such folder.
         ValueError: If it has no recordings, or a machine has fewer than two for training; if it
-            holds several types of machine.
+            holds several types of machine, a file of the layout beside others, anomalies that would
+            count as normal, or two subfolders of the same name.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -74,10 +76,33 @@ def find_recordings(folder: str | Path, *, seed: int = 0) -> list[Recording]:
         if len(types) > 1:
             known = ", ".join(path.name for path in types)
             raise ValueError(f"--normal {folder} has several types of machine; give one of {known}")
+        if len(published) < len(paths):
+            other = min(set(paths) - set(published))
+            raise ValueError(f"{other} is not named as the others: train/normal_id_00_00000000.wav")
         found = [_published(path) for path in published]
     else:
+        _refuse_mixed(paths)
         found = [Recording(path, machine_of(path, folder), "train", True) for path in paths]
     return _with_validation(found, seed)
+
+
+def _refuse_mixed(paths: list[Path]) -> None:
+    """Raise ValueError if recordings by folder hold anomalies, or two folders count as one."""
+    parent_of: dict[str, Path] = {}
+    for path in paths:
+        if FAULTY.fullmatch(path.stem):
+            raise ValueError(
+                f"{path} is an anomaly by its name, and everything in --normal would count as "
+                "normal: move anomalies out of the folder, or to test/anomaly_id_00_00000000.wav "
+                "beside train/normal_id_00_00000000.wav"
+            )
+        if not NAME.fullmatch(path.stem):
+            parent = parent_of.setdefault(path.parent.name, path.parent)
+            if parent != path.parent:
+                raise ValueError(
+                    f"{parent} and {path.parent} would count as one machine, as a folder's name is "
+                    "the machine: rename one"
+                )
 
 
 def machine_of(path: Path, folder: Path | None = None) -> str:

@@ -13,6 +13,7 @@ import io
 import tarfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -159,7 +160,14 @@ def _folder(source: Path) -> tuple[list, dict[str, str]]:
     for name, part in LISTS.items():
         if (source / name).is_file():
             lists |= dict.fromkeys((source / name).read_text().split(), part)
-    return [("/".join(path.parts[-2:]), path.read_bytes) for path in paths], lists
+    return [("/".join(path.parts[-2:]), partial(_content, path)) for path in paths], lists
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _archive(source: Path) -> tuple[Iterator, dict[str, str]]:
@@ -187,7 +195,11 @@ def _members(source: Path) -> Iterator:
     with tarfile.open(source) as archive:
         for member in archive:
             path = PurePosixPath(member.name)
-            if member.isfile() and path.suffix in audio.SUFFIXES and NOISE not in path.parts:
+            if (
+                member.isfile()
+                and path.suffix.lower() in audio.SUFFIXES
+                and NOISE not in path.parts
+            ):
                 content = archive.extractfile(member)
                 assert content is not None
                 yield "/".join(path.parts[-2:]), content.read

@@ -23,7 +23,8 @@ from tfp_maf.audio.listener import (
     mels_of,
     noise_floors,
 )
-from tfp_maf.cli import app
+from tfp_maf.cli import needed
+from tfp_maf.data_prep import audio_features as features
 from tfp_maf.data_prep import noise, simulate_words, speech_commands
 from tfp_maf.estimators import anomaly
 from tfp_maf.evaluation.detection import Detection
@@ -160,7 +161,8 @@ def test_three_answers_and_the_files_that_are_none(aligned, words, tmp_path, cap
     soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
     soundfile.write(tmp_path / "short.wav", np.ones(1), 16_000)
     good = next((words / "happy").glob("*.wav"))
-    names = ["x.wav", "x.raw", "silence.wav", "short.wav", "none.wav"]
+    (tmp_path / "folder.wav").mkdir()
+    names = ["x.wav", "x.raw", "silence.wav", "short.wav", "none.wav", "folder.wav"]
     assert tfp_maf_command("listen", aligned, *(tmp_path / n for n in names), good) == 2
     lines = capsys.readouterr().out.splitlines()
     assert "x.wav  not read: " in lines[0]
@@ -168,7 +170,8 @@ def test_three_answers_and_the_files_that_are_none(aligned, words, tmp_path, cap
     assert lines[2].endswith("silence.wav  -  no speech: too quiet")
     assert lines[3].endswith("short.wav  -  no speech: too short")
     assert "no such file" in lines[4]
-    assert lines[5].split("  ")[2] in ("happy", "not")
+    assert "is a folder; name the files in it" in lines[5]
+    assert lines[6].split("  ")[2] in ("happy", "not")
     assert "is not a run of tfp-maf train audio" in fails(capsys, "listen", tmp_path, good)
 
 
@@ -201,6 +204,19 @@ def test_standard_input(aligned, words, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
     assert tfp_maf_command("listen", aligned, "-") == 2
     assert "standard input has no samples" in capsys.readouterr().out
+
+
+def test_a_part_of_the_word_is_too_short(aligned, words):
+    listener = Listener.load(aligned)
+    assert 15 < listener.least.frames < 80
+    assert 0.5 < listener.least.periodicity <= 0.9
+    x = loaded_clips(words, [next((words / "happy").glob("*.wav"))])[0]
+    first = features.end_points(features.log_mel(x), 0.35)[0] * features.HOP
+    whole, part = listener.answer([x, x[first:][:2_600]])
+    assert (whole.no_speech, part.no_speech) == ("", "too short")
+    knock = noise.pink(16_000, np.random.default_rng(0)) * np.exp(-np.arange(16_000) / 800)
+    (answer,) = listener.answer([np.pad(knock, (3_000, 0))])
+    assert answer.no_speech in ("only noise", "too short")
 
 
 def test_zeros_around_a_word_change_nothing(aligned, words):
@@ -369,6 +385,6 @@ def test_errors(words, tmp_path, capsys):
 
 
 def test_without_the_audio_packages(monkeypatch, capsys):
-    monkeypatch.setattr(app, "find_spec", lambda name: None if name == "soundfile" else name)
+    monkeypatch.setattr(needed, "find_spec", lambda name: None if name == "soundfile" else name)
     line = fails(capsys, "train", "audio")
     assert line == "tfp-maf: soundfile is missing: pip install 'tfp_maf[audio]'"

@@ -1,5 +1,6 @@
 """Faults of made-up motors, in the layout of DCASE 2020 task 2."""
 
+import io
 import json
 import shutil
 
@@ -8,6 +9,8 @@ import pytest
 from commands import fails, tfp_maf_command
 
 pytest.importorskip("soundfile", reason="soundfile is not installed")
+
+import soundfile
 
 from tfp_maf.audio import machines
 from tfp_maf.audio.machines import MachineListener, context_rows
@@ -98,6 +101,30 @@ def test_one_machine_and_nothing_to_test_with(motors, tmp_path, capsys):
     assert "nothing to test with" in capsys.readouterr().out
     assert tfp_maf_command("listen", tmp_path / "run", folder / "0.wav") == 0
     assert capsys.readouterr().out.split("  ")[2].strip() in ("normal", "anomalous")
+
+
+def test_a_file_without_a_folder_before_it(run, motors, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bytes(40_001))))
+    assert tfp_maf_command("listen", run, "-") == 2
+    assert "which of id_00, id_01 it is, only a file's name tells" in capsys.readouterr().out
+    (tmp_path / "id_01").mkdir()
+    shutil.copy(next((motors / "test").glob("normal_id_01*")), tmp_path / "id_01" / "x.wav")
+    monkeypatch.chdir(tmp_path / "id_01")
+    assert tfp_maf_command("listen", run, "x.wav") == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gain", "message"),
+    [(0.01, 0.1, "are too short: 1 rows of 150 ms"), (1.0, 0.0, "is digital silence")],
+)
+def test_recordings_with_nothing_to_learn(tmp_path, seconds, gain, message, capsys):
+    for i in range(2):
+        x = gain * np.random.default_rng(i).normal(size=int(16_000 * seconds))
+        soundfile.write(tmp_path / f"{i}.wav", x, 16_000)
+    out = tmp_path / "run"
+    line = fails(capsys, "train", "audio", "--normal", tmp_path, "--out", out)
+    assert message in line
+    assert not out.exists()
 
 
 def test_errors(motors, tmp_path, run, capsys):

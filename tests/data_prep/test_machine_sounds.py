@@ -89,3 +89,20 @@ def test_a_worn_bearing_rings_at_the_housings_resonance():
         return np.mean(np.abs(np.fft.rfft(x))[near] ** 2)
 
     assert power(1.0) > 1.3 * power(0.0)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["anomaly_id_00_00000000.wav", "normal_id_00_00000000.wav"], "is an anomaly by its name"),
+        (["test/section_00_source_test_anomaly_0000.wav"], "is an anomaly by its name"),
+        (["a/left/1.wav", "b/left/1.wav"], "would count as one machine"),
+        (["train/normal_id_00_00000000.wav", "train/x.wav"], "is not named as the others"),
+    ],
+)
+def test_nothing_counts_as_normal_by_mistake(tmp_path, names, message):
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=message):
+        find_recordings(tmp_path)

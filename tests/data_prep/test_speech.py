@@ -39,6 +39,33 @@ def test_noise_alone_is_not_speech(name):
     assert np.mean(refused) >= (0.9 if name == "room tone" else 1)  # some rooms have loud bumps
 
 
+def test_knocks_and_bursts_of_noise_are_not_speech():
+    """Their spectrum and loudness change as in speech, but no voice repeats a wave."""
+    t = np.arange(16_000) / 16_000
+    least = speech.Least(periodicity=0.5)
+    refused = {"knock": [], "burst": []}
+    for i in range(20):
+        rng = np.random.default_rng(i)
+        after = np.clip(t - rng.uniform(0.1, 0.5), 0, None)
+        shapes = {"knock": np.exp(-20 * after) * (after > 0), "burst": (after > 0) & (after < 0.3)}
+        for name, shape in shapes.items():
+            x = noise.resonant(16_000, rng) * shape + 1e-5 * rng.normal(size=16_000)
+            refused[name].append(speech.why_no_speech(x, log_mel(x), least=least) != "")
+    assert np.mean(refused["knock"]) >= 0.7
+    assert np.mean(refused["burst"]) >= 0.7
+
+
+def test_periodicity_is_that_of_voices():
+    hiss = noise.white(16_000, RNG)
+    assert speech.periodicity(hiss) < 0.35
+    for pitch in (90, 140, 380):
+        voice = sum(np.sin(2 * np.pi * k * pitch * np.arange(16_000) / 16_000) for k in (1, 2, 3))
+        assert speech.periodicity(voice) > 0.97
+        mixed = speech.periodicity(noise.add_noise(voice, hiss, decibels=0))
+        assert 0.6 < mixed < 0.9  # white noise has half of its power below 4 kHz
+    assert speech.periodicity(np.zeros(100)) == 0
+
+
 @pytest.mark.parametrize("name", ["white", "pink", "brown", "resonant"])
 def test_noise_between_digital_zeros_is_not_speech(name):
     for _ in range(10):
@@ -54,6 +81,19 @@ def test_what_is_too_short_or_too_quiet():
     assert reason(click) == "too short"
     tone = np.sin(np.arange(16_000) * 0.4)
     assert reason(tone) == "only noise"
+
+
+def test_a_file_that_is_shorter_than_the_word_is_too_short():
+    words = [word(16_000, seed=i, seconds=0.3 + 0.01 * i) for i in range(40)]
+    least = speech.Least.of(words, [log_mel(x) for x in words])
+    lengths = [np.diff(features.end_points(log_mel(x), 0.25))[0] - 6 for x in words]
+    assert 15 <= least.frames <= np.min(lengths) + 6
+    for x in words:
+        cut = x[8_000 - 1_200 :][:2_400]  # 150 ms
+        assert reason(cut) in ("", "only noise")
+        for heard in (cut, np.pad(cut, 4_000)):
+            assert speech.why_no_speech(heard, log_mel(heard), least=least) == "too short"
+        assert speech.why_no_speech(x, log_mel(x), least=least) == ""
 
 
 def test_the_noise_floor_is_that_of_the_noise():
@@ -100,3 +140,21 @@ def test_real_words_are_speech(real_data):
     assert np.mean([reason(x) == "" for x in clips.samples]) == 1
     loud = [noise.add_noise(x, noise.pink(len(x), RNG), decibels=10) for x in clips.samples]
     assert np.mean([reason(x) == "" for x in loud]) >= 0.96
+
+
+def test_real_words_are_as_long_and_voiced_as_they_were_in_training(real_data):
+    from tfp_maf.data_prep import speech_commands
+
+    pytest.importorskip("soundfile")
+    clips = speech_commands.load(real_data / "speech_commands_v0.01", words=["cat"]).samples[:160]
+    least = speech.Least.of(clips[:80], [log_mel(x) for x in clips[:80]])
+    assert 18 <= least.frames <= 26
+    assert 0.3 < least.periodicity < 0.7
+
+    def kept(heard):
+        return np.mean([not speech.why_no_speech(x, log_mel(x), least=least) for x in heard])
+
+    assert kept(clips[80:]) >= 0.97
+    noisy = [noise.add_noise(x, noise.pink(len(x), RNG), decibels=10) for x in clips[80:]]
+    assert kept(noisy) > 0.9
+    assert kept([x[6_400:9_200] for x in clips[80:]]) == 0  # 175 ms

@@ -41,14 +41,24 @@ class Heard:
     is_speech: np.ndarray
 
     @classmethod
-    def of(cls, clips: Sequence[np.ndarray]) -> Heard:
-        """Compute the features of clips at both time scales."""
+    def of(cls, clips: Sequence[np.ndarray], *, least: speech.Least = speech.NOTHING) -> Heard:
+        """Compute the features of clips at both time scales.
+
+        Args:
+            clips: the clips.
+            least: length and voice of the word that is sought.
+        """
         heard = [features.log_mel(x) for x in clips]
         mels = [features.trimmed(mel) for mel in heard]
         return cls(
             [aligned_views(mels, scale) for scale in SCALES],
             noise_floors(mels),
-            np.array([not speech.why_no_speech(x, m) for x, m in zip(clips, heard, strict=True)]),
+            np.array(
+                [
+                    not speech.why_no_speech(x, mel, least=least)
+                    for x, mel in zip(clips, heard, strict=True)
+                ]
+            ),
         )
 
 

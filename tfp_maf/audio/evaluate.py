@@ -22,6 +22,7 @@ from tfp_maf.audio.listener import SCALES, Listener, in_noise, mels_of, views
 from tfp_maf.audio.recipes import draw_variations, varied_rows
 from tfp_maf.audio.report import baselines, parts_of, print_noise, print_table
 from tfp_maf.data_prep import noise as noises
+from tfp_maf.data_prep import speech
 from tfp_maf.data_prep.audio_features import THRESHOLDS
 from tfp_maf.data_prep.speech_commands import Clips
 from tfp_maf.estimators.anomaly import threshold_of
@@ -85,7 +86,9 @@ def evaluate(
         return found
     validation = parts["validation"].samples
     calibration = Heard.of([*validation, *in_noise(validation, own=own, seed=seed)])
-    in_noises = _in_noises(scorers, calibration, test, others, rate=false_alarms, seed=seed)
+    in_noises = _in_noises(
+        scorers, calibration, test, others, least=listener.least, rate=false_alarms, seed=seed
+    )
     alone = accepted_noises(listener, seed=seed)
     print_noise(in_noises, alone)
     found["in_noise"] = {
@@ -109,6 +112,7 @@ def _in_noises(
     test: Clips,
     others: Clips,
     *,
+    least: speech.Least,
     rate: float,
     seed: int,
 ) -> dict[str, dict[str, InNoise]]:
@@ -125,7 +129,7 @@ def _in_noises(
         )
     )
     heard = {
-        name: (Heard.of(a), Heard.of(b))
+        name: (Heard.of(a, least=least), Heard.of(b, least=least))
         for name, (a, b) in conditions(word.samples, rest.samples, seed=seed).items()
     }
     return in_noise_table(scorers, calibration, heard, rest.words, false_alarms=rate)

@@ -53,7 +53,9 @@ def listen(folder: str, files: Sequence[str], *, rate: int = audio.RATE) -> int:
 def _read(name: str, rate: int) -> np.ndarray:
     if name == STANDARD_INPUT:
         return audio.read_pcm(sys.stdin.buffer.read(), "standard input", found=rate)
-    if not Path(name).is_file():
+    if Path(name).is_dir():
+        raise ValueError(f"{name} is a folder; name the files in it")
+    if not Path(name).exists():
         raise ValueError(f"{name}: no such file")
     return audio.read_audio(name, name)
 
@@ -70,7 +72,12 @@ def _lines_of(folder: str) -> Callable[[str, np.ndarray], list[str]]:
 
 
 def _about_machine(listener: MachineListener, name: str, x: np.ndarray) -> str:
-    machine = listener.machines[0] if len(listener.machines) == 1 else machine_of(Path(name))
+    if len(listener.machines) == 1:
+        (machine,) = listener.machines
+    elif name == STANDARD_INPUT:
+        raise ValueError(f"which of {', '.join(listener.machines)} it is, only a file's name tells")
+    else:
+        machine = machine_of(Path(name).absolute())
     (score,) = listener.score([context_rows(x)], [machine])
     margin = score - listener.thresholds[machine]
     return f"{margin:+.2f}  {'normal' if margin >= 0 else 'anomalous'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from tfp_maf.estimators.anomaly import AnomalyDetector, threshold_of
 from tfp_maf.estimators.quantile_curve import QuantileCurve
 
 RECIPES = ("post", "aligned", "ratio")
-LISTENER, FORMAT = "listener.json", 2
+LISTENER, FORMAT = "listener.json", 3
 SCALES = (features.FINE_IN_TIME, features.FINE_IN_FREQUENCY)
 # The threshold is calibrated with clips as they are and in noise, which is this many dB below them.
 NOISY_COPIES, LOUDEST, FAINTEST = 5, 0.0, 40.0
@@ -58,6 +59,7 @@ class Listener:
         detectors: detectors whose scores are averaged, one per time scale; the post's has one.
         threshold: curve of the lowest score of the word, given the clip's noise floor; NaN before
             :meth:`calibrate`.
+        least: length and voice that clips of the word have at least.
     """
 
     def __init__(
@@ -67,9 +69,10 @@ class Listener:
         detectors: Sequence[AnomalyDetector],
         *,
         threshold: QuantileCurve = ONE_LEVEL,
+        least: speech.Least = speech.NOTHING,
     ):
         self.word, self.recipe, self.detectors = word, recipe, list(detectors)
-        self.threshold = threshold
+        self.threshold, self.least = threshold, least
 
     def score(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         """Return the scores ``[N]`` of clips, averaged over time scales and choices of end points.
@@ -112,7 +115,10 @@ class Listener:
     def answer(self, clips: Sequence[np.ndarray]) -> list[Answer]:
         """Tell of each clip whether it is the word, is not, or holds no speech."""
         mels = [features.log_mel(x) for x in clips]
-        reasons = [speech.why_no_speech(x, mel) for x, mel in zip(clips, mels, strict=True)]
+        reasons = [
+            speech.why_no_speech(x, mel, least=self.least)
+            for x, mel in zip(clips, mels, strict=True)
+        ]
         margins = np.full(len(clips), -np.inf)
         heard = [i for i, reason in enumerate(reasons) if not reason]
         if self.recipe == "post":
@@ -166,6 +172,7 @@ class Listener:
             "recipe": self.recipe,
             "scales": len(self.detectors),
             "threshold": self.threshold.to_json() if self.is_calibrated else None,
+            "least": dataclasses.asdict(self.least),
         }
         write_json(folder / LISTENER, described)
 
@@ -196,12 +203,12 @@ class Listener:
             word, recipe, scales = (described[name] for name in ("word", "recipe", "scales"))
             if recipe not in RECIPES or not 1 <= scales <= len(SCALES):
                 raise ValueError(f"unknown recipe {recipe!r}, or number of scales {scales}")
-            curve = described["threshold"]
+            curve, least = described["threshold"], speech.Least(**described["least"])
             threshold = ONE_LEVEL if curve is None else QuantileCurve.from_json(curve)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is damaged ({error})") from None
         detectors = [AnomalyDetector.load(path.parent / f"scale_{i}") for i in range(scales)]
-        return cls(word, recipe, detectors, threshold=threshold)
+        return cls(word, recipe, detectors, threshold=threshold, least=least)
 
 
 def in_noise(

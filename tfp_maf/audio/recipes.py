@@ -14,6 +14,7 @@ import numpy as np
 
 from tfp_maf.audio.listener import SCALES, Listener, aligned_views, mels_of, views
 from tfp_maf.data_prep import audio_features as features
+from tfp_maf.data_prep import speech
 from tfp_maf.data_prep.files import make_folder
 from tfp_maf.estimators.anomaly import AnomalyDetector
 from tfp_maf.estimators.whitening import Whitening
@@ -159,7 +160,8 @@ def train_aligned(
                 **options,
             )
         )
-    return Listener(word, "ratio" if others else "aligned", detectors)
+    recipe = "ratio" if others else "aligned"
+    return Listener(word, recipe, detectors, least=speech.Least.of(clips, mels))
 
 
 def draw_variations(count: int, rng: np.random.Generator) -> list[features.Variation]:

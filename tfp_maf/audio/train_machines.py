@@ -20,6 +20,7 @@ from tfp_maf.utils.console import say, shows
 
 PARTIAL = 0.1  # false-positive rate up to which DCASE 2020 takes its partial AUC
 MIXTURE = 8
+LEAST = 20  # rows of a machine to train on, 0.7 seconds in one recording
 Scorer = Callable[[Sequence[np.ndarray], Sequence[str]], np.ndarray]
 
 
@@ -51,6 +52,7 @@ def train_machines(
         ValueError: there are too few recordings.
     """
     recordings = find_recordings(folder, seed=seed)
+    parts, skipped = _read(recordings, strict=strict)
     settings = {
         "normal": str(Path(folder).resolve()),
         "recordings": len(recordings),
@@ -59,7 +61,6 @@ def train_machines(
     }
     name = out or Path("runs") / f"audio_{Path(folder).resolve().name}"
     run = open_run(name, settings, resume=resume)
-    parts, skipped = _read(recordings, strict=strict)
     machines = sorted({each.machine for each, _ in parts["train"]})
     say(
         f"{len(machines)} machines: {', '.join(machines)}; recordings: "
@@ -116,18 +117,34 @@ def _read(
             if each.part != name:
                 continue
             try:
-                parts[name].append((each, context_rows(each.read())))
+                parts[name].append((each, _rows(each)))
             except ValueError as error:
                 if strict:
                     raise
                 skipped.append(str(error))
     if skipped:
         say(f"{len(skipped)} unreadable files skipped, the first: {skipped[0]}")
-    for machine in {each.machine for each in recordings}:
+    for machine in sorted({each.machine for each in recordings}):
         for name in ("train", "validation"):
             if not any(each.machine == machine for each, _ in parts[name]):
-                raise ValueError(f"machine {machine} has no readable recording for {name}")
+                raise ValueError(
+                    f"machine {machine} has no readable recording for {name}"
+                    + (f"; {skipped[0]}" if skipped else "")
+                )
+        count = sum(len(x) for each, x in parts["train"] if each.machine == machine)
+        if count < LEAST:
+            raise ValueError(
+                f"the recordings of machine {machine} are too short: {count} rows of 150 ms to "
+                f"train on; at least {LEAST} are needed"
+            )
     return parts, skipped
+
+
+def _rows(recording: Recording) -> np.ndarray:
+    x = recording.read()
+    if np.ptp(x) == 0:
+        raise ValueError(f"{recording.path} is digital silence")
+    return context_rows(x)
 
 
 def _mixtures(

@@ -52,13 +52,16 @@ def shows() -> bool:
 def say(text: str, *, always: bool = False) -> None:
     """Print a line; if standard output is closed (as by ``| head``), continue silently.
 
+    Characters that the terminal's encoding lacks, as in a file's name, are written as their number.
+
     Args:
         text: the line.
         always: whether to print it even if printing is switched off.
     """
     if not (_shown or always):
         return
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        print(text, flush=True)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
