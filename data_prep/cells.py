@@ -68,6 +68,11 @@ class Cells:
         return self.numbers[np.isfinite(self.numbers) & ~self.missing]
 
     @property
+    def gaps(self) -> np.ndarray:
+        """Mask ``[N]`` of the cells that count as missing: bad ones, too, unless it holds text."""
+        return self.missing if self.kind == "text" else self.missing | self.bad
+
+    @property
     def bad(self) -> np.ndarray:
         """Mask ``[N]`` of the cells that are neither missing nor finite numbers."""
         return ~self.missing & ~np.isfinite(self.numbers)

@@ -115,7 +115,7 @@ def describe(
             {n: _not_numbers(c.kind) for n, c in found.cells.items() if c.kind != "numbers"}
         )
     _read_dates(found, wanted)
-    empty = {n: c.kind for n, c in found.cells.items() if not (~c.missing & ~_bad(c)).any()}
+    empty = {n: c.kind for n, c in found.cells.items() if c.gaps.all()}
     what = {"numbers": "it has no values", "text": "it has no values", "dates": "it holds no dates"}
     found.leave_out({name: what[kind] for name, kind in empty.items()})
     for name, column in list(found.cells.items()):
@@ -153,10 +153,6 @@ def describe(
         tuple(found.left_out),
         (*found.notes, *(f"column {r.name!r}: {r.describe()}" for r in schema.derived)),
     )
-
-
-def _bad(column: Any) -> np.ndarray:
-    return column.bad if column.kind != "text" else np.zeros(len(column.missing), bool)
 
 
 def _read_dates(found: Candidates, wanted: Wanted) -> None:
@@ -223,7 +219,7 @@ def _schema(
     values: dict[str, np.ndarray] = {}
     gaps: dict[str, np.ndarray] = {}
     for name, column in found.cells.items():
-        gaps[name] = (column.missing | _bad(column))[rows]
+        gaps[name] = column.gaps[rows]
         if column.kind != "text":
             values[name] = np.where(gaps[name], np.nan, column.numbers[rows])
     frame = _blank(frame, found, gaps, rows)

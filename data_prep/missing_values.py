@@ -17,9 +17,7 @@ def gaps(cells: dict[str, Cells]) -> np.ndarray:
     """Return the mask ``[N, D]`` of the cells without a value."""
     if not cells:
         return np.empty([0, 0], bool)
-    return np.stack(
-        [c.missing | c.bad if c.kind == "numbers" else c.missing for c in cells.values()], axis=1
-    )
+    return np.stack([column.gaps for column in cells.values()], axis=1)
 
 
 def way_of(missing: Missing, cells: dict[str, Cells]) -> Missing:

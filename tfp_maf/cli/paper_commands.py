@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from tfp_maf.cli import needed
 from tfp_maf.cli.options import (
     DATASETS,
     MODELS,
@@ -17,6 +16,7 @@ from tfp_maf.cli.options import (
     models_of,
     positive,
 )
+from tfp_maf.utils import console
 
 
 @click.command()
@@ -131,7 +131,7 @@ def reproduce(
         "activation": activation,
         "log_scale_bound": log_scale_bound,
     }
-    needed.training()
+    console.import_tensorflow()
     from tfp_maf.paper.reproduce import reproduce as run
 
     return run(

@@ -8,6 +8,7 @@ import click
 
 from tfp_maf.cli import needed
 from tfp_maf.cli.options import RUN, SEED, quantiles_of, values_of
+from tfp_maf.utils import console
 
 
 @click.command()
@@ -57,7 +58,7 @@ def score(run: str, data: tuple[str, ...], output: str, cluster: str | None) -> 
             )
         needed.need("big", "dask", "distributed", "pyarrow")
         needed.refuse_time(run, "scoring of many files")
-        needed.training()
+        console.import_tensorflow()
         from tfp_maf.experiments.score_many import score_many
 
         return score_many(run, data, output, cluster=cluster)

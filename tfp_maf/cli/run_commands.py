@@ -6,6 +6,7 @@ import click
 
 from tfp_maf.cli import needed
 from tfp_maf.cli.options import RUN
+from tfp_maf.utils import console
 
 
 @click.command()
@@ -31,7 +32,7 @@ def report(run: str, output: str | None) -> int:
     """
     from tfp_maf.experiments.time_run import is_time_run
 
-    needed.training()
+    console.import_tensorflow()
     if is_time_run(run):
         from tfp_maf.experiments.time_page import write_page as write_time_page
 

@@ -346,7 +346,7 @@ def _train_time(
     wanted = TimeOptions(**options)
     with cleared_up(run, is_first=True):
         table = wanted.load(target)
-    needed.training()
+    console.import_tensorflow()
     from tfp_maf.experiments.time_train import train as train_on
 
     conditional = models[0] if models else TIME_MODELS[0]

@@ -40,17 +40,27 @@ def write_page(folder: str, output: str | None) -> int:
         ValueError: the run is damaged.
     """
     run = Run.open(folder)
+    return write(run, output, lambda: render(run, TableModel.load(folder, scaler=run.scaler)))
+
+
+def write(run: Run, output: str | None, make: Callable[[], str]) -> int:
+    """Make the page of a run and write it; see :func:`write_page`.
+
+    Args:
+        run: the run.
+        output: file to write, or None for ``report.html`` in the run's folder.
+        make: returns the page; not called if it could not be written.
+    """
     path = run.folder / PAGE if output is None else Path(output)
-    check_writable(path)
-    model = TableModel.load(folder, scaler=run.scaler)
-    text = render(run, model)
+    _check_writable(path)
+    text = make()
     with replaced_when_whole(path) as file:
         file.write(text)
     say(f"report written to {path}")
     return 0
 
 
-def check_writable(path: Path) -> None:
+def _check_writable(path: Path) -> None:
     """Raise OSError if the page could not be written, before it is made."""
     if path.is_dir():
         raise IsADirectoryError(f"can't write {path}: it is a folder")

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import tfp_maf
-from tfp_maf.data_prep.files import replaced_when_whole
-from tfp_maf.experiments.page import PAGE, check_writable, environment
+from tfp_maf.experiments.page import environment, write
 from tfp_maf.experiments.run import METRICS
 from tfp_maf.experiments.time_run import NOISE, TimeRun
-from tfp_maf.utils.console import say
 
 TEMPLATE = "time_page.html.jinja"
 LEAST = 12
@@ -40,13 +38,7 @@ def write_page(folder: str, output: str | None) -> int:
         ValueError: the run is damaged.
     """
     run = TimeRun.open(folder)
-    path = run.run.folder / PAGE if output is None else Path(output)
-    check_writable(path)
-    text = render(run)
-    with replaced_when_whole(path) as file:
-        file.write(text)
-    say(f"report written to {path}")
-    return 0
+    return write(run.run, output, lambda: render(run))
 
 
 def render(run: TimeRun) -> str:

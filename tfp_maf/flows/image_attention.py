@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from tfp_maf.flows.images import ImageModel
+from tfp_maf.flows.images import ImageModel, build_image_model
 from tfp_maf.flows.parts import Dtype
-from tfp_maf.flows.pixelcnn import _model
 from tfp_maf.networks.attention import local_mask_1d, local_mask_2d
 from tfp_maf.networks.image_attention import ImageTransformer, PixelSnail, checked_block
 from tfp_maf.networks.image_network import Sites
@@ -49,8 +48,7 @@ def build_pixelsnail(
         ValueError: If an argument is out of its range; the message names it.
     """
     arguments = dict(locals())
-    check_equal_units(hidden_units)
-    return _model("build_pixelsnail", arguments, PixelSnail, options=OPTIONS)
+    return build_image_model("build_pixelsnail", arguments, PixelSnail, options=OPTIONS)
 
 
 def build_image_transformer(
@@ -93,7 +91,6 @@ def build_image_transformer(
         ValueError: If an argument is out of its range; the message names it.
     """
     arguments = dict(locals())
-    check_equal_units(hidden_units)
     shape = [*image_shape, 1][:3]
     grid = Sites((shape[0], shape[1], shape[2]), patch).grid
     sizes = arguments["block"] = checked_block(block)
@@ -105,10 +102,4 @@ def build_image_transformer(
     else:
         mask = local_mask_2d(grid, block=sizes, memory=around)
     network = partial(ImageTransformer, mask=mask)
-    return _model("build_image_transformer", arguments, network, options=OPTIONS)
-
-
-def check_equal_units(hidden_units: Sequence[int]) -> None:
-    """Raise ValueError unless there are hidden layers, all of one size."""
-    if not len(hidden_units) or len(set(hidden_units)) > 1:
-        raise ValueError(f"hidden_units must be equal sizes, got {tuple(hidden_units)}")
+    return build_image_model("build_image_transformer", arguments, network, options=OPTIONS)

@@ -6,6 +6,7 @@ Their face is that of every :class:`Flow`, on rows ``[D]`` of levels 0 .. L - 1 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_maf.distributions.images import ImageDistribution
+from tfp_maf.distributions.pixels import pixels_of
 from tfp_maf.flows import contexts
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.flow import Flow, RowChunks
@@ -157,6 +159,42 @@ class ImageModel(Flow):
         return self._graph_data(noise) if contexts.checks_numerics() else self._draws(noise)
 
 
+def build_image_model(
+    builder: str, arguments: dict[str, Any], network: Any, *, options: Sequence[str]
+) -> ImageModel:
+    """Build the model of a network from a builder's arguments.
+
+    Args:
+        builder, arguments: name of the ``build_*`` function, and its arguments.
+        network: class of the network, or a function that makes it.
+        options: names of the arguments that the network takes, besides those that all take.
+
+    Raises:
+        ValueError: If an argument is out of its range; the message names it.
+    """
+    shape, arguments = image_arguments(arguments["image_shape"], arguments)
+    kind = arguments["pixels"] or ("binary" if arguments["levels"] == 2 else "categorical")
+    pixels = pixels_of(
+        kind, levels=arguments["levels"], channels=shape[2], components=arguments["components"]
+    )
+    conditioning = Conditioning(arguments["condition_size"], arguments["num_labels"])
+    made = network(
+        shape,
+        pixels,
+        condition_size=conditioning.size,
+        rng=np.random.default_rng(arguments["seed"]),
+        dtype=arguments["dtype"],
+        **{name: arguments[name] for name in options},
+    )
+    return ImageModel(
+        made,
+        builder=builder,
+        arguments=arguments,
+        conditioning=conditioning,
+        dtype=arguments["dtype"],
+    )
+
+
 def image_arguments(
     image_shape: Any, arguments: dict[str, Any]
 ) -> tuple[tuple[int, int, int], dict[str, Any]]:
@@ -180,7 +218,9 @@ def image_arguments(
         if name in plain:
             check_positive_integer(name, plain[name])
     if "hidden_units" in plain:
-        plain["hidden_units"] = np.asarray(plain["hidden_units"]).tolist()
+        units = plain["hidden_units"] = np.asarray(plain["hidden_units"]).tolist()
+        if len(set(units)) != 1:
+            raise ValueError(f"hidden_units must be equal sizes, got {tuple(units)}")
         for units in plain["hidden_units"]:
             check_positive_integer("hidden_units", units)
     if not 0 <= plain.get("dropout", 0) < 1:

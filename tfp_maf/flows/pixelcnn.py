@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from tfp_maf.distributions.pixels import pixels_of
-from tfp_maf.flows.conditioning import Conditioning
-from tfp_maf.flows.images import ImageModel, image_arguments
+from tfp_maf.flows.images import ImageModel, build_image_model
 from tfp_maf.flows.parts import Dtype
 from tfp_maf.networks.patch_made import PatchMade
 from tfp_maf.networks.pixelcnn import GatedPixelCNN, PixelCNN
@@ -53,7 +48,9 @@ def build_pixelcnn(
     """
     arguments = dict(locals())
     network = GatedPixelCNN if gated else PixelCNN
-    return _model("build_pixelcnn", arguments, network, options=("num_layers", "features"))
+    return build_image_model(
+        "build_pixelcnn", arguments, network, options=("num_layers", "features")
+    )
 
 
 def build_pixelcnn_pp(
@@ -91,7 +88,7 @@ def build_pixelcnn_pp(
     if pixels is None and levels != 2:
         arguments["pixels"] = "logistic"
     options = ("num_layers", "features", "dropout")
-    return _model("build_pixelcnn_pp", arguments, PixelCNNpp, options=options)
+    return build_image_model("build_pixelcnn_pp", arguments, PixelCNNpp, options=options)
 
 
 def build_patch_made(
@@ -128,34 +125,5 @@ def build_patch_made(
         ValueError: If an argument is out of its range; the message names it.
     """
     arguments = dict(locals())
-    if not len(hidden_units) or len(set(hidden_units)) > 1:
-        raise ValueError(f"hidden_units must be equal sizes, got {tuple(hidden_units)}")
     options = ("patch", "num_layers", "features", "hidden_units", "dropout")
-    return _model("build_patch_made", arguments, PatchMade, options=options)
-
-
-def _model(
-    builder: str, arguments: dict[str, Any], network: Any, *, options: Sequence[str]
-) -> ImageModel:
-    """Return the model of a network that takes these of the builder's arguments."""
-    shape, arguments = image_arguments(arguments["image_shape"], arguments)
-    kind = arguments["pixels"] or ("binary" if arguments["levels"] == 2 else "categorical")
-    pixels = pixels_of(
-        kind, levels=arguments["levels"], channels=shape[2], components=arguments["components"]
-    )
-    conditioning = Conditioning(arguments["condition_size"], arguments["num_labels"])
-    made = network(
-        shape,
-        pixels,
-        condition_size=conditioning.size,
-        rng=np.random.default_rng(arguments["seed"]),
-        dtype=arguments["dtype"],
-        **{name: arguments[name] for name in options},
-    )
-    return ImageModel(
-        made,
-        builder=builder,
-        arguments=arguments,
-        conditioning=conditioning,
-        dtype=arguments["dtype"],
-    )
+    return build_image_model("build_patch_made", arguments, PatchMade, options=options)
