@@ -21,6 +21,12 @@ def test_the_readmes_main_command_is_complete():
     assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
 
 
+def test_no_two_test_files_share_a_name():
+    """pytest imports a test file by its bare name, and refuses a second one."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
 def test_help_does_not_import_tensorflow(arguments):
     code = (
