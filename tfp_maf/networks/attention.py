@@ -125,16 +125,23 @@ def _check_memory(memory: int) -> None:
 
 
 def attend(
-    queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, mask: np.ndarray | tf.Tensor
+    queries: tf.Tensor,
+    keys: tf.Tensor,
+    values: tf.Tensor,
+    mask: np.ndarray | tf.Tensor,
+    *,
+    bias: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Return ``softmax(Q K^T / sqrt(d) + log mask) V``, ``[..., Q, d]``.
+    """Return ``softmax(Q K^T / sqrt(d) + bias + log mask) V``, ``[..., Q, d]``.
 
     Args:
         queries: ``[..., Q, d]``.
         keys, values: ``[..., K, d]``.
-        mask: booleans ``[Q, K]``. A query that may see nothing gets zeros.
+        mask: booleans ``[..., Q, K]``. A query that may see nothing gets zeros.
+        bias: of the scores, ``[..., Q, K]``, such as one for each distance.
     """
     scores = tf.matmul(queries, keys, transpose_b=True) / np.sqrt(queries.shape[-1])
+    scores = scores if bias is None else scores + bias
     weights = tf.nn.softmax(tf.where(mask, scores, tf.constant(MASKED, scores.dtype)))
     if not (isinstance(mask, np.ndarray) and mask.any(axis=-1).all()):
         weights = tf.where(mask, weights, tf.zeros([], weights.dtype))

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_maf.networks.attention import attend
 from tfp_maf.networks.past import PastEncoder
-
-NEVER = -1e9  # logit of a step that is not seen
 
 
 class CausalAttention(PastEncoder):
@@ -55,13 +54,14 @@ class CausalAttention(PastEncoder):
         self.add(rng, size)
 
     def _projected(self, h: tf.Tensor, weights: Sequence[Any]) -> list[tf.Tensor]:
-        """Return queries, keys and values ``[B, T, H, C/H]`` of steps ``[B, T, C]``."""
+        """Return queries, keys and values ``[B, H, T, C/H]`` of steps ``[B, T, C]``."""
         each = [*h.shape[:2], self.heads, self.size // self.heads]
-        return [tf.reshape(part, each) for part in tf.split(h @ weights[2], 3, axis=-1)]
+        parts = tf.split(h @ weights[2], 3, axis=-1)
+        return [tf.transpose(tf.reshape(part, each), [0, 2, 1, 3]) for part in parts]
 
     def _finished(self, h: tf.Tensor, seen: tf.Tensor, weights: Sequence[Any]) -> tf.Tensor:
-        """Return contexts for steps and what they attend to, both ``[B, T, C]``."""
-        h += tf.reshape(seen, h.shape) @ weights[4]
+        """Return contexts for steps ``[B, T, C]`` and what they attend to ``[B, H, T, C/H]``."""
+        h += tf.reshape(tf.transpose(seen, [0, 2, 1, 3]), h.shape) @ weights[4]
         hidden = tf.nn.relu(h @ weights[5] + weights[6])
         return tf.tanh(h + hidden @ weights[7] + weights[8])
 
@@ -74,32 +74,23 @@ class CausalAttention(PastEncoder):
         one_hot = np.eye(self.past)[np.where(is_seen, lags, 0)].reshape(-1, self.past)
         bias = tf.constant(one_hot, self.dtype) @ weights[3]
         bias = tf.transpose(tf.reshape(bias, [count, count, self.heads]), [2, 0, 1])
-        bias += tf.constant(np.where(is_seen, 0.0, NEVER), self.dtype)
         h = inputs @ weights[0] + weights[1]
-        q, k, v = self._projected(h, weights)
-        logits = tf.einsum("bqhc,bkhc->bhqk", q, k) * self._scale + bias
-        seen = tf.einsum("bhqk,bkhc->bqhc", tf.nn.softmax(logits), v)
+        seen = attend(*self._projected(h, weights), is_seen, bias=bias)
         return self._finished(h, seen, weights)
-
-    @property
-    def _scale(self) -> float:
-        return float((self.size // self.heads) ** -0.5)
 
     def empty(self, n: int) -> list[tf.Tensor]:
         """See :class:`PastEncoder`: keys and values of the past, and which of them there are."""
-        each = [n, self.past, self.heads, self.size // self.heads]
-        return [*tf.zeros([2, *each], self.dtype), tf.fill([n, self.past], NEVER)]
+        each = [n, self.heads, self.past, self.size // self.heads]
+        return [*tf.zeros([2, *each], self.dtype), tf.zeros([n, self.past], tf.bool)]
 
     def step(self, cache: list[tf.Tensor], inputs: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """See :class:`PastEncoder`."""
         h = (inputs @ self.weights[0] + self.weights[1])[:, None]
-        q, k, v = self._projected(h, self.weights)
+        queries, *new = self._projected(h, self.weights)
         keys, values = (
-            tf.concat([old[:, 1:], new], axis=1) for old, new in zip(cache, (k, v), strict=False)
+            tf.concat([old[:, :, 1:], one], axis=2) for old, one in zip(cache[:2], new, strict=True)
         )
-        absent = tf.pad(cache[2][:, 1:], [[0, 0], [0, 1]])
+        is_there = tf.concat([cache[2][:, 1:], tf.ones_like(cache[2][:, :1])], axis=1)
         bias = tf.transpose(tf.reverse(tf.convert_to_tensor(self.weights[3]), [0]))
-        logits = tf.einsum("bqhc,bkhc->bhqk", q, keys) * self._scale + bias[:, None]
-        logits += tf.cast(absent, self.dtype)[:, None, None]
-        seen = tf.einsum("bhqk,bkhc->bqhc", tf.nn.softmax(logits), values)
-        return self._finished(h, seen, self.weights)[:, 0], [keys, values, absent]
+        seen = attend(queries, keys, values, is_there[:, None, None], bias=bias[:, None])
+        return self._finished(h, seen, self.weights)[:, 0], [keys, values, is_there]
