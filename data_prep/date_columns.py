@@ -220,7 +220,10 @@ def format_of(column: pd.Series) -> str:
         for text in texts.head(20):
             for found in _formats(text):
                 if found not in tried and _is_format(texts, found, comes_back=comes_back):
-                    return _swapped(found) if _is_rather_swapped(texts, found) else found
+                    read = _both_ways(texts, found)
+                    if read and not _are_monthly(read[0]) and _are_monthly(read[1]):
+                        return _swapped(found)
+                    return found
                 tried.add(found)
     return ""
 
@@ -228,17 +231,21 @@ def format_of(column: pd.Series) -> str:
 def is_ambiguous(column: pd.Series, text_format: str) -> bool:
     """Return whether texts are dates also if days are months, and other ones.
 
-    After a year, the month always comes before the day, and dates that are all at one day of
-    their months are so on purpose.
+    Dates that are all at one day of their months are so on purpose.
     """
-    signs = re.findall("%-?([dmY])", text_format)
-    if not {"d", "m"} <= set(signs) or signs[0] == "Y":
-        return False
     texts = column.astype(str).str.strip().drop_duplicates()
+    read = _both_ways(texts, text_format)
+    return read is not None and _are_monthly(read[0]) == _are_monthly(read[1])
+
+
+def _both_ways(texts: pd.Series, text_format: str) -> tuple[pd.Series, pd.Series] | None:
+    """Return the dates in a format, and with day and month swapped; None if it must be the one."""
+    signs = re.findall("%-?([dmY])", text_format)
+    if not {"d", "m"} <= set(signs) or signs[0] == "Y":  # after a year comes the month
+        return None
     times = _of_format(texts, text_format).dropna()
     others = _of_format(texts[times.index], _swapped(text_format))
-    both = bool(others.notna().all() and (others != times).any())
-    return both and _has_one_day(times) == _has_one_day(others)
+    return None if others.isna().any() or (others == times).all() else (times, others)
 
 
 def _swapped(text_format: str) -> str:
@@ -246,20 +253,11 @@ def _swapped(text_format: str) -> str:
     return re.sub("%(-?)([dm])", lambda m: f"%{m[1]}{'dm'[m[2] == 'd']}", text_format)
 
 
-def _is_rather_swapped(texts: pd.Series, text_format: str) -> bool:
-    """Return whether only the other order of day and month gives dates of one day."""
-    other = _swapped(text_format)
-    if other == text_format:
-        return False
-    times = _of_format(texts, text_format).dropna()
-    others = _of_format(texts[times.index], other)
-    return bool(others.notna().all()) and _has_one_day(others) and not _has_one_day(times)
-
-
-def _has_one_day(times: pd.Series) -> bool:
-    """Return whether times of several months are all at one day of them."""
+def _are_monthly(times: pd.Series) -> bool:
+    """Return whether dates of several years are all at one day of their months."""
     days = times.dt.day
-    return bool((days == days.max()).all() and times.dt.month.nunique() > 2)
+    is_one = bool((days == days.iloc[0]).all() and (times.dt.normalize() == times).all())
+    return is_one and times.dt.month.nunique() > 2 and times.dt.year.nunique() > 1
 
 
 def _formats(text: str) -> Iterator[str]:

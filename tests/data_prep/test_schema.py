@@ -310,6 +310,19 @@ def test_monthly_dates_may_be_missing_or_described_as_any_others(load):
     assert load(frame, schema={"when": {"kind": "date"}}).schema.columns[0].kind == "date"
 
 
+def test_the_first_days_of_a_year_are_no_months(load):
+    """A thousand times are looked at, and these are all in January."""
+    times = pd.date_range("2021-01-01", periods=3000, freq="10min")
+    frame = pd.DataFrame({"when": times.strftime("%Y-%m-%dT%H:%M:%SZ"), "x": np.arange(3000) ** 2})
+    splits = load(frame)
+    assert splits.notes == ()
+    (column,) = (c for c in splits.schema.columns if c.name == "when")
+    assert column.high == date_columns.seconds_of(pd.Series(times[-1:]))[0]
+    days = pd.date_range("2021-01-01", periods=12).strftime("%m/%d/%Y")
+    (column, _) = load(pd.DataFrame({"when": days, "x": np.arange(12) ** 2})).schema.columns
+    assert column.format == "%m/%d/%Y"
+
+
 def test_dates_with_zeros_in_front_in_some_rows_are_read_alike(load):
     days = pd.date_range("2021-01-01", periods=300, freq="D")
     texts = [f"{d.month:02}/{d.day:02}/{d.year}" for d in days[:150]]
