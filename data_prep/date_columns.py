@@ -257,7 +257,8 @@ def _are_monthly(times: pd.Series) -> bool:
     """Return whether dates of several years are all at one day of their months."""
     days = times.dt.day
     is_one = bool((days == days.iloc[0]).all() and (times.dt.normalize() == times).all())
-    return is_one and times.dt.month.nunique() > 2 and times.dt.year.nunique() > 1
+    years = times.dt.year
+    return is_one and times.dt.month.nunique() > 2 and bool((years != years.iloc[0]).any())
 
 
 def _formats(text: str) -> Iterator[str]:
