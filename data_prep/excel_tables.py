@@ -61,7 +61,7 @@ def _below_header(
     """Return the rows below the header, with its names, and notes."""
     rows = [[_text(cell) for cell in row] for row in cells.head(text_layout.LINES).to_numpy()]
     # Empty cells at the end of a row, beside a title, are no fields.
-    short = [(_without_end(row), n) for n, row in enumerate(rows, 1)]
+    short = [(text_layout.without_end(row), n) for n, row in enumerate(rows, 1)]
     first = text_layout.first_record(short, text_layout.width_of(short))
     full = [(row if fields else [], n) for row, (fields, n) in zip(rows, short, strict=True)]
     names, start, notes = text_layout.names_and_start(
@@ -74,10 +74,3 @@ def _below_header(
 
 def _text(cell: Any) -> str:
     return "" if cell is None or pd.isna(cell) else str(cell)
-
-
-def _without_end(row: list[str]) -> list[str]:
-    """Return a row's cells without empty ones at its end."""
-    while row and not row[-1].strip():
-        row = row[:-1]
-    return row

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tfp_maf.data_prep import cells
 
+FEWEST_UNITS = 2  # columns of numbers with text in their first row
 FIRST_YEAR, LAST_YEAR = 1500, 2200  # that a table may have a column of
 
 
@@ -36,6 +37,26 @@ def is_header(
         return True
     rows = [[cells.number(row[n], decimal) for n in numeric if n < len(row)] for row in body]
     return _are_years(named) and not any(_are_years(row) for row in rows)
+
+
+def count_rows_without_data(body: list[list[str]], decimal: str) -> int:
+    """Return how many rows below the header have text in all columns of numbers, such as units.
+
+    A second one, as in Orange's tables, may have nothing in some of them.
+    """
+    width = max(map(len, body), default=0)
+    columns = [[row[n] for row in body[2:] if n < len(row)] for n in range(width)]
+    numeric = [n for n, column in enumerate(columns) if _holds_numbers(column, decimal)]
+    if len(numeric) < FEWEST_UNITS:
+        return 0
+    count = 0
+    for row in body[:2]:
+        fields = [row[n] if n < len(row) else "" for n in numeric]
+        empty = any(field.strip().lower() in cells.MISSING for field in fields)
+        if (empty and not count) or any(cells.number(f, decimal) is not None for f in fields):
+            break
+        count += 1
+    return count
 
 
 def _holds_numbers(column: list[str], decimal: str) -> bool:

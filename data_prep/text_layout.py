@@ -68,7 +68,7 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
     if not any(fields for fields, _ in found):
         raise ValueError("holds nothing but blank lines")
     width = width_of(found)
-    first = first_record(found, width, spaced=separator == " ")
+    first = _first_in_text(found, width, separator)
     head, body = found[first][0], [fields for fields, _ in found[first + 1 :] if fields]
     decimal = reading.decimal or cells.decimal_of(
         (f for fields in [head, *body] for f in fields), unclear="," if separator == ";" else "."
@@ -113,7 +113,13 @@ def names_and_start(
     if header is None:
         header = table_header.is_header(head, body, decimal, expected)
     if header:
-        return table_header.names_of(head, width, body), found[first][1], notes
+        count = table_header.count_rows_without_data(body, decimal)
+        ends = [end for fields, end in found[first:] if fields]
+        if count:
+            rows = "1 row" if count == 1 else f"{count} rows"
+            shown = ", ".join(field for field in body[0] if field.strip())[:40]
+            notes.append(f"{rows} below the header left out: no numbers, but {shown!r}")
+        return table_header.names_of(head, width, body[count:]), ends[count], notes
     names = [f"x{n}" for n in range(1, width + 1)]
     if reading.header is None:
         called = names[0] if width == 1 else f"{names[0]} to {names[-1]}"
@@ -147,6 +153,21 @@ def records(text: str, separator: str, *, whole: bool = True, most: int = LINES)
     except csv.Error:  # a NUL, or a field of 128 KiB behind a quote left open
         return result
     return result if whole or len(result) < 2 else result[:-1]
+
+
+def _first_in_text(found: Records, width: int, separator: str) -> int:
+    top = next(fields for fields, _ in found if fields)
+    if separator == " " or width < 3 or sum(map(bool, map(str.strip, top))) > 1:
+        return first_record(found, width, spaced=separator == " ")
+    short = [(without_end(fields), end) for fields, end in found]  # a title, as of a spreadsheet
+    return first_record(short, width_of(short))
+
+
+def without_end(fields: list[str]) -> list[str]:
+    """Return fields without empty ones at their end."""
+    while fields and not fields[-1].strip():
+        fields = fields[:-1]
+    return fields
 
 
 def first_record(found: Records, width: int, *, spaced: bool = False) -> int:

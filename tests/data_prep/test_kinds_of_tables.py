@@ -111,6 +111,14 @@ KINDS = {
     "names twice": ("t.csv", "a,a\n" + text(header=False), ["a", "a.1"], N, []),
     "lines before the header": (
         "t.csv", "Measurements of 2020\n\n" + text(), "ab", N, ["1 line before the header"]),
+    "a spreadsheet's title": (
+        "t.csv", ",,\nMeasured,,\n" + assign(c=ROW**2), "abc", N, ["2 lines before the header"]),
+    "units": (
+        "t.csv", text().replace("\n", "\n(cm),hPa\n", 1), "ab", N,
+        ["1 row below the header left out: no numbers, but '(cm), hPa'"]),
+    "Orange's header": (
+        "t.tab", assign(c="x").replace("\n", "\nc,continuous,d\n,,class\n", 1).replace(",", "\t"),
+        "ab", N, ["2 rows below the header left out", "separator", "constant"]),
     "comments": (
         "t.csv", "# made by hand, twice\n# last of all\n" + text(), "ab", N,
         ["2 lines before the header left out"]),
