@@ -60,12 +60,10 @@ def _below_header(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows below the header, with its names, and notes."""
     rows = [[_text(cell) for cell in row] for row in cells.head(text_layout.LINES).to_numpy()]
-    # Empty cells at the end of a row, beside a title, are no fields.
-    short = [(text_layout.without_end(row), n) for n, row in enumerate(rows, 1)]
-    first = text_layout.first_record(short, text_layout.width_of(short))
-    full = [(row if fields else [], n) for row, (fields, n) in zip(rows, short, strict=True)]
+    found = [(row if any(row) else [], n) for n, row in enumerate(rows, 1)]
+    first = text_layout.first_record(found, cells.shape[1])
     names, start, notes = text_layout.names_and_start(
-        full, first, cells.shape[1], ".", reading, expected
+        found, first, cells.shape[1], ".", reading, expected
     )
     frame = cells.iloc[start:].reset_index(drop=True)
     frame.columns = pd.Index(names)

@@ -68,7 +68,7 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
     if not any(fields for fields, _ in found):
         raise ValueError("holds nothing but blank lines")
     width = width_of(found)
-    first = _first_in_text(found, width, separator)
+    first = first_record(found, width, spaced=separator == " ")
     head, body = found[first][0], [fields for fields, _ in found[first + 1 :] if fields]
     decimal = reading.decimal or cells.decimal_of(
         (f for fields in [head, *body] for f in fields), unclear="," if separator == ";" else "."
@@ -155,21 +155,6 @@ def records(text: str, separator: str, *, whole: bool = True, most: int = LINES)
     return result if whole or len(result) < 2 else result[:-1]
 
 
-def _first_in_text(found: Records, width: int, separator: str) -> int:
-    top = next(fields for fields, _ in found if fields)
-    if separator == " " or width < 3 or sum(map(bool, map(str.strip, top))) > 1:
-        return first_record(found, width, spaced=separator == " ")
-    short = [(without_end(fields), end) for fields, end in found]  # a title, as of a spreadsheet
-    return first_record(short, width_of(short))
-
-
-def without_end(fields: list[str]) -> list[str]:
-    """Return fields without empty ones at their end."""
-    while fields and not fields[-1].strip():
-        fields = fields[:-1]
-    return fields
-
-
 def first_record(found: Records, width: int, *, spaced: bool = False) -> int:
     """Return the place of the first record of the table itself, its header or a row.
 
@@ -180,6 +165,8 @@ def first_record(found: Records, width: int, *, spaced: bool = False) -> int:
     """
     widths = [len(fields) for fields, _ in found]
     top = next(n for n, count in enumerate(widths) if count)
+    if width > 1 and _is_title(found[top][0]):  # empty cells beside a title are no fields
+        widths = [min(1, len(f)) if _is_title(f) else len(f) for f, _ in found]
     while _is_comment(found, top):
         top += 1
     for n, count in enumerate(widths[:BEFORE]):
@@ -191,6 +178,12 @@ def first_record(found: Records, width: int, *, spaced: bool = False) -> int:
             numbers = sum(cells.number(field, ".") is not None for field in before)
             return n if numbers <= MOST_NUMBERS * len(before) else top
     return top
+
+
+def _is_title(fields: list[str]) -> bool:
+    """Return whether at most one field is not empty, and it is not the last one."""
+    used = [bool(field.strip()) for field in fields]
+    return sum(used) < 2 and not any(used[-1:])
 
 
 def _is_comment(found: Records, n: int) -> bool:

@@ -351,6 +351,16 @@ def test_lines_before_excels_header_and_other_sheets_are_left_out_and_said(workb
     np.testing.assert_allclose(splits.schema.encode(frame, decimal=decimal).numbers[:, :2], X)
 
 
+def test_excels_header_is_found_above_sparse_rows(workbook):
+    rows = [[a, b, *(["x"] if n > 40 else [])] for n, (a, b) in enumerate(X.tolist())]
+    table_of = [["a", "b", "c", "d"], *rows]
+    for sheet in (table_of, [["Title"], [None, None], *table_of]):
+        assert table.load(workbook(data=sheet)).scaler.columns == ("a", "b")
+    pair = [["", "a"], *([f"row {n}", a] for n, (a, _) in enumerate(X.tolist()))]
+    for sheet in (pair, [["Title"], *pair]):
+        assert table.load(workbook(data=sheet)).scaler.columns == ("a",)
+
+
 def test_excel_without_a_header_or_without_rows(workbook):
     path = workbook(data=X.tolist())
     for header in (None, False):
