@@ -1,4 +1,4 @@
-"""Tables in JSON, Parquet, Feather, Excel's and NumPy's formats, without executing anything."""
+"""Tables in Parquet, Feather and NumPy's formats, without executing anything."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-
-def _json(data: bytes, path: Path) -> pd.DataFrame:
-    failure: Exception | None = None
-    for lines in (False, True):
-        try:
-            return pd.read_json(io.BytesIO(data), lines=lines, precise_float=True)
-        except Exception as error:  # of many types, by the JSON's structure
-            failure = failure or error
-    raise ValueError(f"{path} is not a table in JSON: {failure}")
 
 
 def _parquet(data: bytes, path: Path) -> pd.DataFrame:
@@ -49,17 +39,6 @@ def _decodable(frame: pd.DataFrame) -> pd.DataFrame:
             except Exception:  # of several types, by the version of pyarrow
                 frame[name] = [[]] * len(frame)  # no numbers, texts or dates: it is left out
     return frame
-
-
-def _excel(data: bytes, path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_excel(io.BytesIO(data), engine="openpyxl")
-    except ImportError:
-        raise ValueError(
-            f"reading {path} needs openpyxl: pip install 'tfp_maf[excel]', or save it as .csv"
-        ) from None
-    except Exception as error:  # of several types, by what is damaged
-        raise ValueError(f"{path} is not a valid .xlsx file: {error}") from None
 
 
 def _npy(data: bytes, path: Path) -> pd.DataFrame:
@@ -104,14 +83,10 @@ def _frame(array: np.ndarray, path: Path) -> pd.DataFrame:
 
 
 READERS: dict[str, Callable[[bytes, Path], pd.DataFrame]] = {
-    ".json": _json,
-    ".jsonl": _json,
-    ".ndjson": _json,
     ".parquet": _parquet,
     ".pq": _parquet,
     ".feather": _feather,
     ".arrow": _feather,
-    ".xlsx": _excel,
     ".npy": _npy,
     ".npz": _npz,
 }

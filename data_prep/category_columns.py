@@ -78,9 +78,8 @@ class CategoryColumn:
         """Return what the column is, in words."""
         shown = ", ".join(str(value)[:20] for value in self.categories[:4])
         more = ", ..." if len(self.categories) > 4 else ""
-        return f"{len(self.categories)} categories ({shown}{more})" + (
-            ", or missing" * self.has_missing
-        )
+        count = "1 category" if len(self.categories) == 1 else f"{len(self.categories)} categories"
+        return f"{count} ({shown}{more})" + (", or missing" * self.has_missing)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -14,7 +14,12 @@ from tfp_maf.data_prep.cells import Cells
 from tfp_maf.data_prep.read_table import RawTable
 from tfp_maf.data_prep.reading import Reading
 
-INDEX_NAME = re.compile(r"unnamed: 0(_level_0)?|rownames|row[ _.]?names?|index|__index_level_0__")
+INDEX_NAME = re.compile(
+    r"unnamed: 0(\.\d+)?(_level_0)?|rownames|row[ _.]?names?|index|__index_level_0__"
+)
+NUMBER_NAME = re.compile(r"(no|nr|num|number|#|row|row ?(id|number)|obs|observation|case|uid)\.?")
+IDENTIFIER = re.compile(r"(.*[ _.-])?(?i:id)|.*[a-z]I[dD]")  # id, user_id, UserID; not grid
+FEWEST_IDENTIFIED = 20  # rows
 SUMMARY = re.compile(r"\s*(total|sum|source|note|notes|quelle|\*)\b.*", re.IGNORECASE | re.DOTALL)
 FEWEST_SENTINELS, FEWEST_OTHERS = 3, 5  # of a number that stands for missing values; distinct ones
 MOST_FOOTER = 20
@@ -61,8 +66,11 @@ def candidates(table: RawTable, reading: Reading, *, aside: Collection[str] = ()
         is_list = any(isinstance(cell, (list, np.ndarray, dict)) for cell in frame[name].head(20))
         if is_list or column.unreadable:
             result.leave_out({name: "its cells are no numbers, texts or dates"})
-        elif not reading.columns and is_index(name, frame, column):
-            result.leave_out({name: "it numbers the rows"})
+            continue
+        is_first = name == frame.columns[0] and frame.shape[1] > 1
+        reason = "" if reading.columns else why_index(name, column, is_first=is_first)
+        if reason:
+            result.leave_out({name: reason})
         else:
             result.cells[name] = column
             result.notes += remarks(name, column, frame)
@@ -105,19 +113,30 @@ def _is_footer(frame: pd.DataFrame, row: int) -> bool:
     return alone or bool(SUMMARY.fullmatch(first))
 
 
-def is_index(name: str, frame: pd.DataFrame, column: Cells) -> bool:
-    """Return whether a column only numbers the rows."""
+def why_index(name: str, column: Cells, *, is_first: bool) -> str:
+    """Return why a column only tells the rows apart; an empty text if it does more than that.
+
+    Args:
+        name: Name of the column.
+        column: Its cells.
+        is_first: Whether it is the first one of several columns.
+    """
     values = column.numbers[~column.missing]
     named = INDEX_NAME.fullmatch(name.lower()) is not None
-    if len(frame) < 2 or len(values) < (cells.MOSTLY if named else 1) * len(frame):
-        return False
+    least = (cells.MOSTLY if named else 1) * len(column.numbers)
+    if len(values) < max(2, least) or not (values == np.round(values)).all():
+        return ""
     with np.errstate(over="ignore", invalid="ignore"):  # of huge and infinite numbers
-        steps = np.diff(values)
-    if named:
-        return bool((steps > 0).all() and (values == np.round(values)).all())
-    first = name == frame.columns[0] and frame.shape[1] > 1
-    numbered = re.fullmatch(r"id|no\.?|nr\.?|#|row|row ?(id|number)|obs", name.lower())
-    return bool((first or numbered) and values[0] in (0, 1) and (steps == 1).all())
+        counts = bool(values[0] in (0, 1) and (np.diff(values) == 1).all())
+    identifies = IDENTIFIER.fullmatch(name) is not None
+    differ = len(np.unique(values)) == len(values)
+    if (counts and (is_first or identifies or NUMBER_NAME.fullmatch(name.lower()))) or (
+        named and differ
+    ):
+        return "it numbers the rows"
+    if identifies and differ and len(values) >= FEWEST_IDENTIFIED:
+        return "it identifies the rows by numbers that differ in all of them"
+    return ""
 
 
 def remarks(name: str, column: Cells, frame: pd.DataFrame) -> list[str]:

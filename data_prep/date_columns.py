@@ -139,20 +139,27 @@ class DateColumn:
         seconds = np.clip(seconds, self.low, self.high)
         if self.has_missing:
             seconds = np.where(codes[:, -1] == 1, np.nan, seconds)
-        times = pd.Series(_times(seconds))
-        if self.format == DURATION:
-            return times - MONDAY
-        return _written(times, self.format) if self.format else times
+        return self._cells(seconds)
 
     def describe(self) -> str:
         """Return what the column is, in words."""
         parts = ["week"] * self.has_weekday or ["day"] * self.has_time or ["time"]
         parts += ["weekday"] * self.has_weekday + ["time of day"] * self.has_time
+        return f"{', '.join(parts)} of {self._range()}"
+
+    def _cells(self, seconds: np.ndarray) -> pd.Series:
+        """Return times ``[N]`` as the table has them; NaN is a missing cell."""
+        times = pd.Series(_times(seconds))
+        if self.format == DURATION:
+            return times - MONDAY
+        return _written(times, self.format) if self.format else times
+
+    def _range(self) -> str:
+        """Return what times there are, in words."""
         what = "durations" if self.format == DURATION else "dates"
         times = _times(np.array([self.low, self.high]))
         ends = pd.Series(times - MONDAY if self.format == DURATION else times).astype(str)
-        words = f"{', '.join(parts)} of {what} from {ends[0]} to {ends[1]}"
-        return words + (", or missing" * self.has_missing)
+        return f"{what} from {ends[0]} to {ends[1]}" + (", or missing" * self.has_missing)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -213,20 +220,45 @@ def format_of(column: pd.Series) -> str:
         for text in texts.head(20):
             for found in _formats(text):
                 if found not in tried and _is_format(texts, found, comes_back=comes_back):
+                    read = _both_ways(texts, found)
+                    if read and not _are_monthly(read[0]) and _are_monthly(read[1]):
+                        return _swapped(found)
                     return found
                 tried.add(found)
     return ""
 
 
 def is_ambiguous(column: pd.Series, text_format: str) -> bool:
-    """Return whether texts are dates also if days are months, and other ones."""
-    swapped = re.sub("%(-?)([dm])", lambda m: f"%{m[1]}{'dm'[m[2] == 'd']}", text_format)
-    if not {"d", "m"} <= set(re.findall("%-?([dm])", text_format)):
-        return False
+    """Return whether texts are dates also if days are months, and other ones.
+
+    Dates that are all at one day of their months are so on purpose.
+    """
     texts = column.astype(str).str.strip().drop_duplicates()
+    read = _both_ways(texts, text_format)
+    return read is not None and _are_monthly(read[0]) == _are_monthly(read[1])
+
+
+def _both_ways(texts: pd.Series, text_format: str) -> tuple[pd.Series, pd.Series] | None:
+    """Return the dates in a format, and with day and month swapped; None if it must be the one."""
+    signs = re.findall("%-?([dmY])", text_format)
+    if not {"d", "m"} <= set(signs) or signs[0] == "Y":  # after a year comes the month
+        return None
     times = _of_format(texts, text_format).dropna()
-    others = _of_format(texts[times.index], swapped)
-    return bool(others.notna().all() and (others != times).any())
+    others = _of_format(texts[times.index], _swapped(text_format))
+    return None if others.isna().any() or (others == times).all() else (times, others)
+
+
+def _swapped(text_format: str) -> str:
+    """Return a format whose days are months, and the other way round."""
+    return re.sub("%(-?)([dm])", lambda m: f"%{m[1]}{'dm'[m[2] == 'd']}", text_format)
+
+
+def _are_monthly(times: pd.Series) -> bool:
+    """Return whether dates of several years are all at one day of their months."""
+    days = times.dt.day
+    is_one = bool((days == days.iloc[0]).all() and (times.dt.normalize() == times).all())
+    years = times.dt.year
+    return is_one and times.dt.month.nunique() > 2 and bool((years != years.iloc[0]).any())
 
 
 def _formats(text: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ REPEAT = 1e-6
 # Columns count as linearly dependent if a combination of them has a smaller variance than this, in
 # standard units; rounding to float32 alone gives 1e-15.
 LINEAR = 1e-10
-SHOWN = 0.05  # smallest coefficient, in standard units, of a column that is named
+ROUNDING = 1e-14
 MOST_NAMES = 6
 
 
@@ -57,11 +57,27 @@ def _linear(x: np.ndarray) -> dict[int, list[int]]:
             residual = residual - before @ (before.T @ residual)
         size = float(residual @ residual)
         if size < LINEAR:
-            weights = np.linalg.lstsq(triangle[:, kept], column, rcond=None)[0]
-            found[place] = [
-                other for other, weight in zip(kept, weights, strict=True) if abs(weight) > SHOWN
-            ]
+            found[place] = _sources(triangle[:, kept], column, kept, 4 * size)
         else:
             basis[:, len(kept)] = residual / np.sqrt(size)
             kept.append(place)
     return found
+
+
+def _sources(x: np.ndarray, column: np.ndarray, names: list[int], most: float) -> list[int]:
+    """Return the fewest columns that a column is linear in, those with the largest weights.
+
+    Args:
+        x: Columns ``[D, M]`` of the triangle.
+        column: The one that is linear in them, ``[D]``.
+        names: Their places in the table, ``[M]``.
+        most: Largest variance that may be left, unless rounding leaves more.
+    """
+    weights = np.abs(np.linalg.lstsq(x, column, rcond=None)[0])
+    for least in (0.05, 1e-3, 1e-5):
+        places = np.flatnonzero(weights > least)
+        part = x[:, places]
+        rest = column - part @ np.linalg.lstsq(part, column, rcond=None)[0]
+        if rest @ rest <= max(most, ROUNDING):
+            break
+    return [names[place] for place in places]

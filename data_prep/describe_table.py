@@ -18,6 +18,7 @@ from tfp_maf.data_prep import (
     derived_columns,
     infer_columns,
     missing_values,
+    month_columns,
 )
 from tfp_maf.data_prep.category_columns import CategoryColumn
 from tfp_maf.data_prep.clean_table import Candidates
@@ -29,6 +30,7 @@ from tfp_maf.data_prep.schema import EncodedTable, Schema
 from tfp_maf.data_prep.splits import Scaler, Splits, first_not_finite, last_tenths
 
 PARTS = ("train", "validation", "test")
+FEWEST_ROWS = 11
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def describe(
     Raises:
         ValueError: If no column can be modelled, or there are too few rows.
     """
+    if len(found.frame) < FEWEST_ROWS:
+        raise ValueError(_too_few(len(found.frame)))
     if wanted.continuous:
         found.leave_out(
             {n: _not_numbers(c.kind) for n, c in found.cells.items() if c.kind != "numbers"}
@@ -130,10 +134,9 @@ def describe(
     if not found.cells:
         raise ValueError(f"no column is left to model{_because(found.notes)}")
     frame = found.frame.iloc[kept]
-    if len(frame) < 11:
+    if len(frame) < FEWEST_ROWS:
         gaps = [note for note in found.notes if "rows left out" in note]
-        few = f"{len(frame)} rows are too few to split: at least 11 are needed"
-        raise ValueError("; ".join([few, *gaps]))
+        raise ValueError("; ".join([_too_few(len(frame)), *gaps]))
     order = np.random.default_rng(seed).permutation(len(frame))
     frame = frame.iloc[order]
     schema = _schema(found, frame, kept[order], wanted, way)
@@ -189,6 +192,11 @@ def _asked(wanted: Wanted, name: str) -> Mapping[str, Any]:
 
 def _not_numbers(kind: str) -> str:
     return "it holds dates or times" if kind == "dates" else "it holds no numbers"
+
+
+def _too_few(count: int) -> str:
+    rows = "1 row is" if count == 1 else f"{count} rows are"
+    return f"{rows} too few to split: at least {FEWEST_ROWS} are needed"
 
 
 def _because(notes: Sequence[str]) -> str:
@@ -279,9 +287,11 @@ def _column(
             return _all_categories(name, frame[name][present], has_missing)
         return infer_columns.texts(name, frame[name][present], has_missing=has_missing)
     if kind == "dates":
-        return date_columns.infer(
-            name, values[name][present], found.cells[name].format, has_missing=has_missing
-        )
+        times, text_format = values[name][present], found.cells[name].format
+        monthly = month_columns.infer(name, times, text_format, has_missing=has_missing)
+        if monthly is not None and asked != "date":
+            return monthly
+        return date_columns.infer(name, times, text_format, has_missing=has_missing)
     train, validation = (part[present[part]] for part in parts)
     rest = np.flatnonzero(present)
     described = infer_columns.numbers(
@@ -377,12 +387,13 @@ def _dependents(
     x = x[np.isfinite(x).all(axis=1)]
     with np.errstate(over="ignore", invalid="ignore"):  # of huge numbers
         spread = x.std(axis=0) if len(x) > 1 else np.zeros(len(names))
-    usable = [place for place in range(len(names)) if 0 < spread[place] < np.inf]
-    x, names = x[:, usable], [names[place] for place in usable]
-    if len(x) < 11 or not names:
+    if len(x) < FEWEST_ROWS:
         return []
-    scale = np.abs(x).max(axis=0)
-    z = (x / scale - (x / scale).mean(axis=0)) / (x / scale).std(axis=0)
+    usable = np.flatnonzero((spread > 0) & (spread < np.inf) & (x != x[0]).any(axis=0))
+    x, names = x[:, usable], [names[place] for place in usable]
+    if not names:
+        return []
+    z = (x - x.mean(axis=0)) / spread[usable]
     rules = []
     for place, (_, sources) in sorted(dependent_columns.find(z, names).items()):
         rules.append(

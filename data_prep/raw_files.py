@@ -10,7 +10,7 @@ import lzma
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +20,13 @@ from tfp_maf.data_prep.archives import ALWAYS_FINE, MOST_TIMES
 STDIN = "-"
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 MAGIC = {b"PAR1": ".parquet", b"\x93NUMPY": ".npy", b"ARROW1": ".feather", b"FEA1": ".feather"}
-PACKED = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz", b"PK\x03\x04": ".zip"}
+PACKED = {
+    b"\x1f\x8b": ".gz",
+    b"\xfd7zXZ\x00": ".xz",
+    b"PK\x03\x04": ".zip",
+    **{b"BZh%d1AY&SY" % size: ".bz2" for size in range(1, 10)},
+}
+ZIP_INSIDE = (".xlsx", ".npz")
 # Byte order marks, the longest first, because that of UTF-16 begins the one of UTF-32.
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -49,17 +55,19 @@ def contents(path: Path) -> tuple[bytes, str]:
         text_files.require_file(path)
         data, name = path.read_bytes(), path.name.lower()
     suffix = Path(name).suffix
-    if suffix in COMPRESSED or not suffix:
-        packed = next((kind for magic, kind in PACKED.items() if data.startswith(magic)), "")
-        if suffix in COMPRESSED:
-            name = name.removesuffix(suffix)
+    if suffix in COMPRESSED:
+        name = name.removesuffix(suffix)
+    if suffix not in ZIP_INSIDE:
+        packed = _kind_of(data, PACKED)
         if packed or suffix in COMPRESSED:
             data, inner = _unpacked(data, packed or suffix, path)
             name = inner.lower() or name
-        suffix = Path(name).suffix
-    if not suffix:
-        suffix = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
-    return data, suffix
+    return data, _kind_of(data, MAGIC) or Path(name).suffix
+
+
+def _kind_of(data: bytes, magic: Mapping[bytes, str]) -> str:
+    """Return the kind that the first bytes tell, whatever the file is called, or an empty text."""
+    return next((kind for start, kind in magic.items() if data.startswith(start)), "")
 
 
 def _unpacked(data: bytes, kind: str, path: Path) -> tuple[bytes, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tfp_maf.data_prep import binary_tables, raw_files, text_tables
+from tfp_maf.data_prep import binary_tables, excel_tables, json_tables, raw_files, text_tables
 from tfp_maf.data_prep.reading import Reading
 
 LONGEST_NAME = 200
@@ -51,6 +51,12 @@ def read(path: Path, reading: Reading, *, expected: Sequence[str] = ()) -> RawTa
     if suffix in text_tables.ENDINGS:
         frame, decimal, notes = text_tables.read(data, path, suffix, reading, expected)
         table = RawTable(frame, decimal, tuple(notes))
+    elif suffix in json_tables.ENDINGS:
+        frame, notes = json_tables.read(data, path, reading)
+        table = RawTable(frame, reading.decimal, tuple(notes))
+    elif suffix == ".xlsx":
+        frame, notes = excel_tables.read(data, path, reading, expected)
+        table = RawTable(frame, reading.decimal, tuple(notes))
     elif suffix in binary_tables.READERS:
         frame = binary_tables.READERS[suffix](data, path)
         table = RawTable(frame, reading.decimal, (), named)

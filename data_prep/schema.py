@@ -13,12 +13,14 @@ from tfp_maf.data_prep import cells, date_columns, row_noise, text_files
 from tfp_maf.data_prep.category_columns import CategoryColumn
 from tfp_maf.data_prep.date_columns import DateColumn
 from tfp_maf.data_prep.derived_columns import DerivedColumn
+from tfp_maf.data_prep.month_columns import MonthColumn
 from tfp_maf.data_prep.number_columns import Encoded, NumberColumn
 from tfp_maf.data_prep.splits import Rows, Scaler
 
 Column: TypeAlias = NumberColumn | CategoryColumn | DateColumn
 KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (NumberColumn, CategoryColumn, DateColumn, DerivedColumn)
+    kind.kind: kind
+    for kind in (NumberColumn, CategoryColumn, DateColumn, MonthColumn, DerivedColumn)
 }
 
 
@@ -160,13 +162,14 @@ class Schema:
         stacked = [*values.values(), *(e.codes[:, 0].astype(float) for e in codes.values())]
         keys = row_noise.keys(np.stack(stacked, axis=1) if stacked else np.empty([count, 0]))
         parts: list[Encoded] = []
+        stream = 0
         for column in self.columns:
             name = column.name
             if isinstance(column, CategoryColumn):
                 parts.append(codes[name])
                 continue
-            stream = sum(part.numbers.shape[1] for part in parts)
             parts.append(column.encode(values[name], missing[name], keys, stream=stream))
+            stream += parts[-1].numbers.shape[1]
             _tell(parts[-1].reasons, name, frame[name], missing[name])
         return EncodedTable(
             numbers=np.concatenate([np.empty([count, 0]), *(p.numbers for p in parts)], axis=1),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 
 from tfp_maf.data_prep import cells
+
+FEWEST_UNITS = 2  # columns of numbers with text in their first row
+FIRST_YEAR, LAST_YEAR = 1500, 2200  # that a table may have a column of
 
 
 def is_value(field: str, decimal: str) -> bool:
@@ -21,10 +25,7 @@ def is_header(
         return True
     above = [cells.number(field, decimal) for field in head]
     columns = [[row[n] for row in body if n < len(row)] for n in range(len(head))]
-    numeric = [
-        n for n, column in enumerate(columns)
-        if column and sum(is_value(f, decimal) for f in column) >= cells.MOSTLY * len(column)
-    ]  # fmt: skip
+    numeric = [n for n, column in enumerate(columns) if _holds_numbers(column, decimal)]
     if not body or not numeric:
         return any(value is None for value in above)
     if any(above[n] is None and head[n].strip().lower() not in cells.MISSING for n in numeric):
@@ -32,7 +33,44 @@ def is_header(
     named = [value for n, value in enumerate(above) if n in numeric and value is not None]
     steps = {b - a for a, b in zip(named, named[1:], strict=False)}
     counted = steps == {1.0} and len(named) > 2 and named[0] == 0  # as pandas names columns
-    return counted or (steps == {1.0} and any(decimal in f for row in body for f in row))
+    if counted or (steps == {1.0} and any(decimal in f for row in body for f in row)):
+        return True
+    rows = [[cells.number(row[n], decimal) for n in numeric if n < len(row)] for row in body]
+    return _are_years(named) and not any(_are_years(row) for row in rows)
+
+
+def count_rows_without_data(body: list[list[str]], decimal: str) -> int:
+    """Return how many rows below the header have text in all columns of numbers, such as units.
+
+    A second one, as in Orange's tables, may have nothing in some of them.
+    """
+    width = max(map(len, body), default=0)
+    columns = [[row[n] for row in body[2:] if n < len(row)] for n in range(width)]
+    numeric = [n for n, column in enumerate(columns) if _holds_numbers(column, decimal)]
+    if len(numeric) < FEWEST_UNITS:
+        return 0
+    count = 0
+    for row in body[:2]:
+        fields = [row[n] if n < len(row) else "" for n in numeric]
+        empty = any(field.strip().lower() in cells.MISSING for field in fields)
+        if (empty and not count) or any(cells.number(f, decimal) is not None for f in fields):
+            break
+        count += 1
+    return count
+
+
+def _holds_numbers(column: list[str], decimal: str) -> bool:
+    """Return whether a column is one of numbers, of which some may be missing."""
+    present = [field for field in column if field.strip().lower() not in cells.MISSING]
+    numbers = sum(cells.number(field, decimal) is not None for field in present)
+    return bool(present) and numbers >= cells.MOSTLY * len(present)
+
+
+def _are_years(values: Sequence[float | None]) -> bool:
+    """Return whether numbers are years in order, at least three."""
+    years = [value for value in values if value is not None]
+    are = all(value.is_integer() and FIRST_YEAR <= value <= LAST_YEAR for value in years)
+    return are and len(years) > 2 and all(a < b for a, b in itertools.pairwise(years))
 
 
 def names_of(head: list[str], width: int, body: list[list[str]]) -> list[str]:

@@ -96,6 +96,8 @@ def read(
         notes.append(f"the lines from row {uneven[0][0]} on left out: they are a footer")
         end = start + len(body[:footer].encode("utf-8", "replace"))
         return _parsed(raw[:end], start, path, layout, reading), layout.decimal, notes
+    if layout.separator == " ":
+        notes += _short(raw[start:].decode("utf-8", "replace"), len(layout.names))
     if not whole:
         _require_whole(frame, raw[-text_files.TAIL :], path, layout.separator)
     return frame, layout.decimal, notes
@@ -133,6 +135,18 @@ def _uneven(body: str, layout: text_layout.Layout) -> tuple[list[tuple[int, int]
     if any(cells.number(fields[0], layout.decimal) is not None for fields in tail):
         return uneven, None
     return uneven, records[uneven[0][0] - 2][1] if uneven[0][0] > 1 else 0
+
+
+def _short(body: str, width: int) -> list[str]:
+    """Return a note of rows whose empty cells white space does not show."""
+    count = sum(0 < len(line.split()) < width for line in body.splitlines())
+    if not count:
+        return []
+    rows = "1 row has" if count == 1 else f"{count} rows have"
+    return [
+        f"{rows} fewer fields than there are columns: those at the end count as missing, so that "
+        f"others are in the wrong column if an earlier cell is empty"
+    ]
 
 
 def _require_whole(frame: pd.DataFrame, raw: bytes, path: Path, separator: str) -> None:

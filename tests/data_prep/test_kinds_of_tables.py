@@ -1,8 +1,10 @@
 """Tables as people have them: each kind ends in rows to train on, with notes, or in one message."""
 
 import bz2
+import datetime
 import gzip
 import io
+import json
 import lzma
 import sys
 import zipfile
@@ -108,7 +110,15 @@ KINDS = {
     "long names": ("t.csv", text(FRAME.rename(columns={"a": LONG})), [LONG.strip(), "b"], N, []),
     "names twice": ("t.csv", "a,a\n" + text(header=False), ["a", "a.1"], N, []),
     "lines before the header": (
-        "t.csv", "Measurements of 2020\n\n" + text(), "ab", N, ["1 lines before the header"]),
+        "t.csv", "Measurements of 2020\n\n" + text(), "ab", N, ["1 line before the header"]),
+    "a spreadsheet's title": (
+        "t.csv", ",,\nMeasured,,\n" + assign(c=ROW**2), "abc", N, ["2 lines before the header"]),
+    "units": (
+        "t.csv", text().replace("\n", "\n(cm),hPa\n", 1), "ab", N,
+        ["1 row below the header left out: no numbers, but '(cm), hPa'"]),
+    "Orange's header": (
+        "t.tab", assign(c="x").replace("\n", "\nc,continuous,d\n,,class\n", 1).replace(",", "\t"),
+        "ab", N, ["2 rows below the header left out", "separator", "constant"]),
     "comments": (
         "t.csv", "# made by hand, twice\n# last of all\n" + text(), "ab", N,
         ["2 lines before the header left out"]),
@@ -170,6 +180,43 @@ KINDS = {
     "JSON by columns": ("t.json", FRAME.to_json(), "ab", N, []),
     "JSON lines": ("t.jsonl", FRAME.to_json(orient="records", lines=True), "ab", N, []),
     "JSON lines in .json": ("t.json", FRAME.to_json(orient="records", lines=True), "ab", N, []),
+    "JSON under a key": (
+        "t.json", json.dumps({"status": "ok", "data": FRAME.to_dict(orient="records")}), "ab", N,
+        ["the records under 'data' are the table"]),
+    "GeoJSON": (
+        "t.json", json.dumps({"type": "FeatureCollection", "features": [
+            {"type": "Feature", "geometry": {"coordinates": [1, 2]}, "properties": row}
+            for row in FRAME.to_dict(orient="records")]}),
+        ["properties.a", "properties.b"], N,
+        ["'features' are the table", "'geometry.coordinates' left out", "'type': constant"]),
+    "JSON in lists": ("t.json", json.dumps([["a", "b"], *X.tolist()]), "ab", N, []),
+    "JSON by names of rows": (
+        "t.json", json.dumps({f"row {n}": {"a": row[0], "b": row[1]} for n, row in enumerate(X)}),
+        "ab", N, ["'index' left out: it has 80 different texts"]),
+    "JSON in UTF-16": ("t.json", FRAME.to_json(orient="records").encode("utf-16"), "ab", N, []),
+    "JSON of pandas": (
+        "t.json", FRAME.to_json(orient="table"), "ab", N,
+        ["under 'data'", "'index' left out: it numbers the rows"]),
+    "JSON split": ("t.json", FRAME.to_json(orient="split"), "ab", N, []),
+    "years as header": (
+        "t.csv", text(FRAME.assign(c=ROW % 40, d=ROW % 7)
+                      .set_axis(["1950", "1955", "1960", "1970"], axis=1)),
+        ["1950", "1955", "1960", "1970"], N, []),
+    "no header, remarks in a few rows": (
+        "t.csv", FRAME.assign(c=["a remark", *[None] * (N - 2), "another"])
+        .to_csv(index=False, header=False, na_rep="NA"), ["x1", "x2"], N,
+        ["no header found", "in 'x3' (78)"]),
+    "identifiers": (
+        "t.csv", assign(user_id=ROW**2 + 1000, siteID=(ROW * 37) % N), "ab", N,
+        ["'user_id' left out: it identifies the rows", "'siteID' left out: it identifies"]),
+    "names of sorted rows": (
+        "t.csv", FRAME.set_axis((ROW * 37) % N).to_csv(index_label="rownames"), "ab", N,
+        ["'rownames' left out: it numbers the rows"]),
+    "a case number": (
+        "t.csv", assign(case=ROW + 1), "ab", N, ["'case' left out: it numbers the rows"]),
+    "short rows between white space": (
+        "t.txt", assign(c=ROW**2).replace(",", " ").replace(" 4\n", "\n"), "abc", N - 1,
+        ["1 row has fewer fields than there are columns", "missing in 'c' (1)"]),
     "Feather": ("t.feather", binary(FRAME.to_feather), "ab", N, []),
     "Parquet": ("t.PARQUET", binary(FRAME.to_parquet), "ab", N, []),
     "Parquet with dates": (
@@ -225,6 +272,13 @@ BAD = {
     "nothing but text": ("t.csv", b"a\nx\ny\n", "2 rows are too few to split"),
     "too few whole rows": (
         "t.csv", b"a,b\n" + b"1,2\nNA,NA\n5,3\n" * 5, "10 rows are too few to split"),
+    "JSON that is no table": (
+        "t.json", b'{"name": "x", "version": 3}', "should be a list of objects with equal keys"),
+    "JSON of unequal columns": ("t.json", b'{"a": [1, 2], "b": [1]}', "is no table in JSON"),
+    "deep JSON": ("t.json", b"[" * 100_000, "is not a table in JSON"),
+    "words": (
+        "t.txt", b"".join(b"0.5 " * (3, 2, 3, 4, 3, 5, 6)[n % 7] + b"\n" for n in range(70)),
+        "seems to be words: only 30 of its first 70 lines have 3 fields"),
     "uneven rows": (
         "t.csv", text().replace("\n", ",1\n", 9).replace(",1", "", 1).encode(),
         "row 1 has 3, row 2 has 3.*instead of 2"),
@@ -264,6 +318,55 @@ def test_excel(tmp_path):
     pytest.importorskip("openpyxl")
     FRAME.to_excel(tmp_path / "t.xlsx", index=False)
     assert table.load(tmp_path / "t.xlsx").scaler.columns == ("a", "b")
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+
+    def write(**sheets):
+        book = openpyxl.Workbook()
+        book.remove(book.active)
+        for name, rows in sheets.items():
+            sheet = book.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+        book.save(tmp_path / "t.xlsx")
+        return tmp_path / "t.xlsx"
+
+    return write
+
+
+def test_lines_before_excels_header_and_other_sheets_are_left_out_and_said(workbook):
+    rows = [["a", 2019, "when"], *([*row, datetime.date(2000 + n, 1, 1)] for n, row in
+            enumerate(X.tolist()))]  # fmt: skip
+    path = workbook(about=[["Made by hand"]], data=[["Measurements"], [], *rows, ["Source: us"]])
+    splits = table.load(path)
+    assert [column.name for column in splits.schema.columns] == ["a", "2019", "when"]
+    assert splits.schema.columns[-1].kind == "month"
+    said = "\n".join(splits.notes)
+    for note in ("of 2 sheets, 'data' is read", "1 line before the header", "a footer, 'Source:"):
+        assert note in said
+    frame, decimal, _ = table.read_frame(path, splits.schema)
+    np.testing.assert_allclose(splits.schema.encode(frame, decimal=decimal).numbers[:, :2], X)
+
+
+def test_excels_header_is_found_above_sparse_rows(workbook):
+    rows = [[a, b, *(["x"] if n > 40 else [])] for n, (a, b) in enumerate(X.tolist())]
+    table_of = [["a", "b", "c", "d"], *rows]
+    for sheet in (table_of, [["Title"], [None, None], *table_of]):
+        assert table.load(workbook(data=sheet)).scaler.columns == ("a", "b")
+    pair = [["", "a"], *([f"row {n}", a] for n, (a, _) in enumerate(X.tolist()))]
+    for sheet in (pair, [["Title"], *pair]):
+        assert table.load(workbook(data=sheet)).scaler.columns == ("a",)
+
+
+def test_excel_without_a_header_or_without_rows(workbook):
+    path = workbook(data=X.tolist())
+    for header in (None, False):
+        assert table.load(path, header=header).scaler.columns == ("x1", "x2")
+    with pytest.raises(ValueError, match="no sheet of a header and rows"):
+        table.load(workbook(data=[["a", "b"]], other=[]))
 
 
 def test_standard_input(monkeypatch):

@@ -262,6 +262,67 @@ def test_days_and_months_that_cannot_be_told_apart_are_said(load):
     assert "told apart" not in "\n".join(load(frame).notes)
 
 
+@pytest.mark.parametrize(
+    ("freq", "text_format", "has_month", "words"),
+    [
+        ("MS", "%Y-%m-%d", True, "year, month of dates from 1990-01-01"),
+        ("ME", "%d.%m.%Y", True, "year, month of dates from 1990-01-31"),
+        ("MS", "%d/%m/%Y", True, "year, month of dates from 1990-01-01"),
+        ("MS", "%m/%d/%Y", True, "year, month of dates from 1990-01-01"),
+        ("QS", "%Y-%m-%d", True, "year, month of dates from 1990-01-01"),
+        ("YS", "%Y-%m-%d", False, "year of dates from 1990-01-01"),
+        ("MS", None, True, "year, month of dates from 1990-01-01"),
+    ],
+)
+def test_monthly_dates_stay_at_their_day(load, freq, text_format, has_month, words):
+    days = pd.Series(pd.date_range("1990-01-01", periods=72, freq=freq))
+    when = days if text_format is None else days.dt.strftime(text_format)
+    name = "t.parquet" if text_format is None else "t.csv"
+    splits = load(pd.DataFrame({"when": when, "x": np.arange(72) ** 2}), name=name)
+    assert splits.notes == ()  # no doubt about days and months
+    schema = Schema.from_json(json.loads(json.dumps(splits.schema.to_json())))
+    column = schema.columns[0]
+    assert column.has_month == has_month
+    assert words in column.describe()
+    encoded = schema.encode(pd.DataFrame({"when": when, "x": np.arange(72) ** 2}))
+    back = schema.decode(encoded.numbers, encoded.codes)
+    assert (back["when"].to_numpy() == when.to_numpy()).all()
+    rng = np.random.default_rng(0)  # as a model draws them
+    numbers = np.stack([rng.uniform(-99, 99, 500), np.zeros(500)], axis=1)
+    codes = rng.integers(0, 12, [500, encoded.codes.shape[1]])
+    drawn = date_columns.parsed(schema.decode(numbers, codes)["when"], column.format)
+    assert drawn.between(days.iloc[0], days.iloc[-1]).all()
+    ends = drawn.dt.is_month_end if freq == "ME" else drawn.dt.is_month_start
+    assert ends.all()
+
+
+def test_monthly_dates_may_be_missing_or_described_as_any_others(load):
+    days = pd.date_range("1990-01-01", periods=72, freq="MS").strftime("%Y-%m-%d").to_series()
+    frame = pd.DataFrame({"when": days.where(np.arange(72) % 5 > 0), "x": np.arange(72) ** 2})
+    schema = load(frame).schema
+    encoded = schema.encode(frame)
+    assert (encoded.reasons == "").all()
+    back = schema.decode(encoded.numbers, encoded.codes)
+    assert list(back["when"].fillna("")) == list(frame["when"].fillna(""))
+    assert schema.columns[0].describe().endswith(", or missing")
+    bad = schema.encode(frame.assign(when="never"))
+    assert set(bad.codes[:, -1]) == {1}
+    assert load(frame, schema={"when": {"kind": "date"}}).schema.columns[0].kind == "date"
+
+
+def test_the_first_days_of_a_year_are_no_months(load):
+    """A thousand times are looked at, and these are all in January."""
+    times = pd.date_range("2021-01-01", periods=3000, freq="10min")
+    frame = pd.DataFrame({"when": times.strftime("%Y-%m-%dT%H:%M:%SZ"), "x": np.arange(3000) ** 2})
+    splits = load(frame)
+    assert splits.notes == ()
+    (column,) = (c for c in splits.schema.columns if c.name == "when")
+    assert column.high == date_columns.seconds_of(pd.Series(times[-1:]))[0]
+    days = pd.date_range("2021-01-01", periods=12).strftime("%m/%d/%Y")
+    (column, _) = load(pd.DataFrame({"when": days, "x": np.arange(12) ** 2})).schema.columns
+    assert column.format == "%m/%d/%Y"
+
+
 def test_dates_with_zeros_in_front_in_some_rows_are_read_alike(load):
     days = pd.date_range("2021-01-01", periods=300, freq="D")
     texts = [f"{d.month:02}/{d.day:02}/{d.year}" for d in days[:150]]

@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -153,11 +155,11 @@ def test_missing_file_and_folder(tmp_path):
         (b"\n\n", "t.csv", "holds nothing but blank lines"),
         (b"a,b\n", "t.csv", "has a header but no rows"),
         (b"\xff\xfe\x00" * 9, "t.csv", "is not a text file"),
-        (b"a,b\n1,\xff\n", "t.csv", "1 rows are too few to split"),
+        (b"a,b\n1,\xff\n", "t.csv", "1 row is too few to split"),
         (b"1.5,2\n3,4\n", "t.csv", "2 rows are too few to split"),
         (b"a\nx\ny\n", "t.csv", "2 rows are too few to split"),
         (b"a,b\n1,2\n", "t.doc", "can't read .doc; use .csv, .tsv, .txt, .*.npz, also within .gz"),
-        (b"a,b\n1,2\n", "t", "1 rows are too few to split"),
+        (b"a,b\n1,2\n", "t", "1 row is too few to split"),
         (b"not parquet", "t.parquet", "is not a valid Parquet file"),
         (b"not numpy", "t.npy", "is not a valid .npy file"),
     ],
@@ -291,11 +293,16 @@ def test_pickled_npy(tmp_path):
         table.load(tmp_path / "t.npy")
 
 
-def test_npz_named_npy(tmp_path):
-    np.savez(tmp_path / "t.npz", np.ones([30, 2]))
+def test_the_content_of_a_file_goes_before_its_ending(frame, tmp_path):
+    x = frame.to_numpy()
+    np.savez(tmp_path / "t.npz", x)
     (tmp_path / "t.npz").rename(tmp_path / "t.npy")
-    with pytest.raises(ValueError, match=r"is not a \.npy file"):
-        table.load(tmp_path / "t.npy")
+    np.save(tmp_path / "u.npy", x)
+    (tmp_path / "u.npy").rename(tmp_path / "u.csv")
+    (tmp_path / "v.csv").write_bytes(gzip.compress(frame.to_csv(index=False).encode()))
+    sets = [table.load(tmp_path / name).test for name in ("t.npy", "u.csv", "v.csv")]
+    for found in sets:
+        np.testing.assert_allclose(found, sets[0], rtol=1e-5)
 
 
 def test_columns_without_a_density(frame, write):
@@ -326,10 +333,13 @@ def test_a_column_constant_in_training_is_no_number_of_the_model(frame, write):
     assert splits.scaler.columns == tuple(NUMBERS)
 
 
-@pytest.mark.parametrize("rows", [1, 10])
-def test_too_few_rows(frame, write, rows):
-    with pytest.raises(ValueError, match=rf"t\.csv: {rows} rows are too few"):
+@pytest.mark.parametrize(("rows", "words"), [(1, "1 row is"), (10, "10 rows are")])
+def test_too_few_rows(frame, write, rows, words):
+    with pytest.raises(ValueError, match=rf"t\.csv: {words} too few"):
         table.load(write(frame[:rows]))
+    texts = pd.DataFrame({"name": [f"text{chr(97 + n)}" for n in range(rows)]})
+    with pytest.raises(ValueError, match=rf"t\.csv: {words} too few"):
+        table.load(write(texts))
 
 
 def test_an_empty_column_is_left_out(frame, write):

@@ -11,6 +11,7 @@ from tfp_maf.estimators import conditionals, fill_missing
 from tfp_maf.estimators.candidates import AUTO, CANDIDATES, batch_size_for, names_for
 from tfp_maf.estimators.fit_table import fit_table, stacked
 from tfp_maf.estimators.table_model import TableModel
+from tfp_maf.training.history import History
 
 N = 900
 SMALL = {"hidden_units": (16,), "components": 4}
@@ -208,6 +209,21 @@ def test_categories_alone_and_numbers_alone(tmp_path, columns):
     assert np.isfinite(model.log_prob(splits.rows("test"))).all()
     assert list(model.sample(5, seed=0).columns) == columns
     assert model.noise(splits.rows("test")).shape[1] == len(splits.scaler.columns)
+
+
+@pytest.mark.parametrize(("columns", "runs"), [(["group"], 1), (["group", "x"], 2)])
+def test_the_budget_is_shared_with_the_categories(tmp_path, columns, runs):
+    mixed(400)[columns].to_csv(tmp_path / "t.csv", index=False)
+    limits = []
+
+    def trainer(flow, *rows, max_seconds=None, **options):
+        limits.append(max_seconds)
+        return History(untrained=0.0)
+
+    candidate = CANDIDATES["made_mog"].replaced(SMALL, {})
+    fit_table(table.load(tmp_path / "t.csv"), [candidate], budget=1000, trainer=trainer)
+    assert len(limits) == runs
+    assert limits[0] == pytest.approx(1000 / runs, rel=0.05)
 
 
 def test_weights_of_an_average_are_the_likeliest():

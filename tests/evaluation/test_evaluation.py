@@ -3,7 +3,10 @@ import pytest
 
 import tfp_maf
 from tfp_maf.evaluation import baselines, likelihood
+from tfp_maf.evaluation.likelihood import Evaluation
+from tfp_maf.experiments.report import report
 from tfp_maf.flows.gaussian_mixture import fit_gaussian_mixture
+from tfp_maf.utils import console
 
 
 def test_mean_and_two_standard_errors(trained):
@@ -83,3 +86,12 @@ def test_columns_that_are_linear_in_others_have_no_gaussian():
     x = np.random.default_rng(0).integers(0, 9, [50, 2]).astype(float)
     with pytest.raises(ValueError, match="linear combinations"):
         baselines.gaussian(np.column_stack([x, x[:, 0]]), np.zeros([5, 3]))
+
+
+def test_a_single_row_is_reported_without_an_error_of_its_mean(capsys):
+    console.show(True)
+    report("model", Evaluation.of(np.array([-1.5])))
+    report("model", Evaluation.of(np.array([-1.5, -2.5])))
+    one, two = capsys.readouterr().out.splitlines()
+    assert "-1.500 of 1 row, median" in one
+    assert "-2.000 ± 1.000, median" in two

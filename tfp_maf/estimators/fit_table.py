@@ -76,7 +76,8 @@ def fit_table(
         splits: the table, as :func:`tfp_maf.data_prep.table.load` returns it.
         candidates: densities of its numbers; all are trained.
         seed: of weights and shuffles.
-        budget: seconds for all candidates together; None leaves it to their patience.
+        budget: seconds for the categories and all candidates together, in equal shares; None
+            leaves it to their patience.
         checkpoints: folder in which each training run keeps its state, and resumes from.
         fitted: flows that need no training, by the candidate's name.
         progress: whether progress bars are shown.
@@ -119,22 +120,32 @@ def fit_table(
             **given,
         )
 
+    began = time.perf_counter()
+
+    def share(count: int) -> dict[str, float]:
+        """Return the limit of one of ``count`` training runs that are left."""
+        if budget is None:
+            return {}
+        left = budget - (time.perf_counter() - began)
+        return {"max_seconds": max(left / count, 1.0)}
+
     categories = None
     sizes = np.array(list(schema.category_sizes.values()), int)[~bare.given_codes]
+    x, v = bare.numbers(train), bare.numbers(validation)
+    wanted = candidates if x.shape[1] else ()
     if len(sizes):
         c, vc = bare.category_condition(train), bare.category_condition(validation)
         categories = build_categories(
             sizes, condition_size=0 if c is None else c.shape[1], seed=seed
         )
         _begin_with_frequencies(categories, bare.codes(train))
-        run(CATEGORIES, categories, bare.codes(train), bare.codes(validation), c, vc, TRAINING)
-    x, v = bare.numbers(train), bare.numbers(validation)
+        training = TRAINING | share(1 + len(wanted))
+        run(CATEGORIES, categories, bare.codes(train), bare.codes(validation), c, vc, training)
     c, vc = bare.number_condition(train), bare.number_condition(validation)
     members: list[Member] = []
     scores: list[np.ndarray] = []
     noises: dict[str, float] = {}
-    began = time.perf_counter()
-    for index, candidate in enumerate(candidates if x.shape[1] else ()):
+    for index, candidate in enumerate(wanted):
         if result.stopped == "interrupted" and members:
             break
         order = tuple(range(x.shape[1]))[::-1] if candidate.is_reversed else ()
@@ -144,9 +155,7 @@ def fit_table(
             best = max(result.validation, key=lambda name: result.validation[name])
             training.setdefault("input_noise", noises.get(best, 0.0))
         noises[candidate.name] = training.get("input_noise", 0.0)
-        if budget is not None:
-            left = budget - (time.perf_counter() - began)
-            training["max_seconds"] = max(left / (len(candidates) - index), 1.0)
+        training |= share(len(wanted) - index)
         try:
             if candidate.name == MIXTURE:
                 flow = (fitted or {}).get(MIXTURE) or fit_gaussian_mixture(x, v, seed=seed)

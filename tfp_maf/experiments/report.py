@@ -15,8 +15,15 @@ UNITS = "nats per event, columns standardised"
 def report(name: str, evaluation: Evaluation) -> dict[str, Any]:
     """Print an evaluation, and return it as a dictionary of JSON values (None for NaN)."""
     say(
-        f"  {name:35} {evaluation.mean:10.3f} ± {evaluation.two_standard_errors:.3f}, median "
+        f"  {name:35} {evaluation.mean:10.3f}{_error(evaluation)}, median "
         f"{evaluation.median:.3f}, lowest {evaluation.lowest:.3f}"
     )
     values = dataclasses.asdict(evaluation)
     return {k: v if math.isfinite(v) else None for k, v in values.items()}
+
+
+def _error(evaluation: Evaluation) -> str:
+    """Return two standard errors in words, which a single row has not."""
+    if evaluation.rows < 2:
+        return " of 1 row"
+    return f" ± {evaluation.two_standard_errors:.3f}"
