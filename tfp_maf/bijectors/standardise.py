@@ -6,9 +6,13 @@ Networks and splines act near zero. The bijector stands between the data and a f
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from tfp_maf.utils.variables import Fixed, FromVariables
 
 
 class Standardise(tfp.bijectors.Bijector):
@@ -27,6 +31,9 @@ class Standardise(tfp.bijectors.Bijector):
         with tf.name_scope(name):
             self.loc = tf.Variable(np.zeros(size), trainable=False, name="loc")
             self.scale = tf.Variable(np.ones(size), trainable=False, name="scale")
+        self._arrays: FromVariables | Fixed = FromVariables(
+            [self.loc, self.scale], lambda both: [v.numpy() for v in both]
+        )
         super().__init__(
             forward_min_event_ndims=0, dtype=tf.as_dtype(dtype), parameters=parameters, name=name
         )
@@ -45,16 +52,34 @@ class Standardise(tfp.bijectors.Bijector):
         self.loc.assign(loc)
         self.scale.assign(np.where(constant, 1.0, scale))
 
+    def frozen(self) -> Standardise:
+        """Return the bijector with loc and scale as they are now, for arrays only."""
+        copied = copy.copy(self)
+        copied._arrays = Fixed(self._arrays.value)
+        return copied
+
     @property
     def is_identity(self) -> bool:
         """True if rows pass unchanged."""
-        return not self.loc.numpy().any() and bool((self.scale.numpy() == 1).all())
+        loc, scale = self._arrays.value
+        return not loc.any() and bool((scale == 1).all())
 
     def to_standard(self, x: np.ndarray) -> np.ndarray:
         """Return rows ``z [N, size]`` of the flow's dtype for rows ``x``, computed in float64."""
         with np.errstate(over="ignore"):
-            z = (np.asarray(x, np.float64) - self.loc.numpy()) / self.scale.numpy()
+            loc, scale = self._arrays.value
+            z = (np.asarray(x, np.float64) - loc) / scale
             return z.astype(self.dtype.as_numpy_dtype)
+
+    def to_data(self, z: np.ndarray) -> np.ndarray:
+        """Return rows in the data's units for rows ``z [N, size]``, as :meth:`forward` does."""
+        loc, scale = self._arrays.value
+        return z * scale.astype(z.dtype) + loc.astype(z.dtype)
+
+    @property
+    def log_det_array(self) -> np.float64:
+        """:attr:`log_det` in float64."""
+        return -np.log(self._arrays.value[1]).sum()
 
     @property
     def log_det(self) -> tf.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,6 @@ def fit_table(
     seed: int = 0,
     budget: float | None = None,
     checkpoints: str | Path | None = None,
-    fitted: Mapping[str, Flow] | None = None,
     progress: bool = False,
     on_begin: Callable[[str, Flow], Any] | None = None,
     trainer: Callable[..., History] = fit,
@@ -79,7 +78,6 @@ def fit_table(
         budget: seconds for the categories and all candidates together, in equal shares; None
             leaves it to their patience.
         checkpoints: folder in which each training run keeps its state, and resumes from.
-        fitted: flows that need no training, by the candidate's name.
         progress: whether progress bars are shown.
         on_begin: called with the name and flow before each training run; what it returns is passed
             to :func:`tfp_maf.fit` as ``on_epoch``.
@@ -158,7 +156,7 @@ def fit_table(
         training |= share(len(wanted) - index)
         try:
             if candidate.name == MIXTURE:
-                flow = (fitted or {}).get(MIXTURE) or fit_gaussian_mixture(x, v, seed=seed)
+                flow = fit_gaussian_mixture(x, v, seed=seed)
             else:
                 flow = candidate.build(
                     x.shape[1], condition_size=bare.number_condition_size, seed=seed

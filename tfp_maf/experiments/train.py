@@ -80,11 +80,10 @@ def _train_in(
     bare = TableModel.untrained(splits)
     candidates = _candidates(experiment, bare)
     metrics: dict[str, Any] = {}
-    fitted: dict[str, Flow] = {}
     if workers.index > 0:
         say(f"worker {workers.index} of {workers.count}: the first one writes {run.folder}")
     else:
-        metrics, fitted = _begin(run, bare, splits, experiment, candidates, options, seed)
+        metrics = _begin(run, bare, splits, experiment, candidates, options, seed)
 
     def watch(name: str, flow: Flow) -> Any:
         if workers.index > 0:
@@ -104,7 +103,6 @@ def _train_in(
             seed=seed,
             budget=budget,
             checkpoints=run.checkpoints,
-            fitted=fitted,
             progress=shows() and workers.index == 0,
             on_begin=watch,
             trainer=_as_the_post if experiment.recipe == "post" else fit,
@@ -160,12 +158,8 @@ def _begin(
     candidates: Sequence[Candidate],
     options: TableOptions,
     seed: int,
-) -> tuple[dict[str, Any], dict[str, Flow]]:
-    """Write the run's configuration, print the baselines, and return them.
-
-    Returns:
-        The metrics so far, and the mixture that was fitted.
-    """
+) -> dict[str, Any]:
+    """Write the run's configuration, print the baselines that take no time, and return metrics."""
     columns = [] if splits.schema is None else splits.schema.describe()
     for lines in (splits.notes, columns):
         for line in lines[:MOST_LINES]:
@@ -182,9 +176,9 @@ def _begin(
     )
     say(f"log-likelihoods in {UNITS}:")
     metrics = {"experiment": experiment.name, "data": config["data"], "units": UNITS}
-    metrics["baselines"], fitted = _baselines(experiment, bare, splits, seed)
+    metrics["baselines"] = _baselines(bare, splits)
     run.checkpoints.mkdir(exist_ok=True)
-    return metrics, fitted
+    return metrics
 
 
 def _check_same(run: Run, config: dict[str, Any]) -> None:
@@ -234,6 +228,7 @@ def _finish(
     model.save(run.folder)
     history = runs.joined({name: each.frame for name, each in result.histories.items()})
     run.write_history(history)
+    metrics["baselines"] |= _mixture_baseline(experiment, splits, result, seed)
     metrics["models"] = _members(result)
     scores = {part: model.log_prob(splits.rows(part)) for part in ("validation", "test")}
     for part, values in scores.items():
@@ -312,22 +307,19 @@ def _config(
     }
 
 
-def _baselines(
-    experiment: Experiment, bare: TableModel, splits: Splits, seed: int
-) -> tuple[dict[str, Any], dict[str, Flow]]:
+def _baselines(bare: TableModel, splits: Splits) -> dict[str, Any]:
     """Print and return the baselines of the numbers, and of the categories, each on its own."""
-    train, validation, test = (splits.rows(n) for n in ("train", "validation", "test"))
+    train, test = splits.rows("train"), splits.rows("test")
     result: dict[str, Any] = {}
-    fitted: dict[str, Flow] = {}
     codes = [bare.codes(rows) for rows in (train, test)]
     sizes = np.array(list(bare.schema.category_sizes.values()), int)[~bare.given_codes]
     if len(sizes):
         independent = baselines.independent_categories(*codes, sizes=sizes)
         result["categories"] = report("categories, independent, test", independent)
-    z, v, t = (bare.numbers(rows) for rows in (train, validation, test))
+    z, t = bare.numbers(train), bare.numbers(test)
     if not z.shape[1]:
-        return result, fitted
-    of = " of the numbers" if len(sizes) else ""
+        return result
+    of = _of_numbers(bare)
     for name, rows, part in (("_train", z, train), ("", t, test)):
         value = baselines.standard_normal(rows, log_det=part.log_det)
         result[f"standard_normal{name}"] = report(f"base{of}, {name[1:] or 'test'}", value)
@@ -337,21 +329,41 @@ def _baselines(
     except ValueError:
         say("no Gaussian baseline: there are too few rows for a covariance")
         result["gaussian"] = None
+    return result
+
+
+def _of_numbers(bare: TableModel) -> str:
+    """Return what a baseline's title adds where a table has categories, too."""
+    return "" if bare.given_codes.all() else " of the numbers"
+
+
+def _mixture_baseline(
+    experiment: Experiment, splits: Splits, result: FittedTable, seed: int
+) -> dict[str, Any]:
+    """Print and return the Gaussian mixture's score, as a baseline, or None if there is none.
+
+    It takes as long as some training runs, so it comes after them, unless it is one of the models.
+    """
+    bare = TableModel.untrained(splits)
+    train, validation, test = (splits.rows(n) for n in ("train", "validation", "test"))
+    z, v, t = (bare.numbers(rows) for rows in (train, validation, test))
+    if not z.shape[1]:
+        return {}
+    member = next((each for each in result.candidates if each.name == MIXTURE), None)
     try:
-        is_table = experiment.name == "table"
-        counts = COMPONENTS if is_table else (experiment.mixture_components,)
-        mixture = fit_gaussian_mixture(z, v, components=counts, seed=seed)
-        bare_mixture = Member(MIXTURE, mixture)
-        value = Evaluation.of(bare_mixture.log_prob(t, None) + test.log_det)
-        components = mixture.arguments["components"]
-        result[MIXTURE] = report(f"mixture of {components} Gaussians{of}, test", value) | {
-            "components": components
-        }
-        fitted[MIXTURE] = mixture
-    except ValueError as error:
-        say(f"no Gaussian mixture: {error}")
-        result[MIXTURE] = None
-    return result, fitted
+        if member is None and result.stopped == "interrupted":
+            raise KeyboardInterrupt
+        if member is None:
+            is_table = experiment.name == "table"
+            counts = COMPONENTS if is_table else (experiment.mixture_components,)
+            member = Member(MIXTURE, fit_gaussian_mixture(z, v, components=counts, seed=seed))
+        value = Evaluation.of(member.log_prob(t, None) + test.log_det)
+        components = member.flow.arguments["components"]
+        title = f"mixture of {components} Gaussians{_of_numbers(bare)}, test"
+        return {MIXTURE: report(title, value) | {"components": components}}
+    except (ValueError, KeyboardInterrupt) as error:
+        say(f"no Gaussian mixture: {error or 'interrupted'}")
+        return {MIXTURE: None}
 
 
 def _training_metrics(result: FittedTable, seed: int) -> dict[str, Any]:

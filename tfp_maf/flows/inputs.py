@@ -15,11 +15,15 @@ import tensorflow as tf
 from tfp_maf.utils.checks import check_rows
 
 
+def is_tensor(value: Any) -> bool:
+    """Return ``tf.is_tensor(value)``, at once for an array, for which it takes as long as a row."""
+    return not (value is None or isinstance(value, np.ndarray)) and tf.is_tensor(value)
+
+
 def is_symbolic(*values: Any) -> bool:
     """Return whether any value is a tensor of a graph that is being traced."""
     return any(
-        tf.is_tensor(value) and not isinstance(value, tf.__internal__.EagerTensor)
-        for value in values
+        is_tensor(value) and not isinstance(value, tf.__internal__.EagerTensor) for value in values
     )
 
 

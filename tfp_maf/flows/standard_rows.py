@@ -6,12 +6,14 @@ a one, a vector is standardised. Inside a flow, both stand side by side in rows 
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 from tfp_maf.bijectors.standardise import Standardise
 from tfp_maf.bijectors.support import InSupport, Support
@@ -77,6 +79,14 @@ class StandardRows(tf.Module):
             per_row = weights if vectors.ndim > 1 else None
             self.condition_standardisation.set(vectors.reshape(-1, size), weights=per_row)
 
+    def frozen(self) -> StandardRows:
+        """Return the same conversion of arrays, with the standardisation as it is now."""
+        copied = copy.copy(self)
+        copied.standardisation = self.standardisation.frozen()
+        if self.condition_standardisation is not None:
+            copied.condition_standardisation = self.condition_standardisation.frozen()
+        return copied
+
     @property
     def is_standardised(self) -> bool:
         """True once the standardising bijectors have been set."""
@@ -109,13 +119,13 @@ class StandardRows(tf.Module):
     def arrays(
         self, x: Any, condition: Any, *, name: str = "x", first_row: int = 0
     ) -> tuple[np.ndarray, tuple[int, ...], Any]:
-        """Return rows ``[N, D + C]``, their batch shape, and log-determinants of that shape."""
+        """Return rows ``[N, D + C]``, their batch shape, and log-determinants, one or ``[N]``."""
         label = "condition" if name == "x" else f"{name}_condition"
         self.conditioning.check_presence(condition, name=label)
         events = checked_events(
             x, self.event_size, columns=self.columns, name=name, first_row=first_row
         )
-        log_det: Any = -np.log(self.standardisation.scale.numpy()).sum()
+        log_det: Any = self.standardisation.log_det_array
         on_line = events
         if self.support is not None:
             on_line, of_support = self.support.to_line(
@@ -133,7 +143,7 @@ class StandardRows(tf.Module):
             )
         batch = events.shape[:-1]
         if not self.conditioning.size:
-            return z.reshape(-1, self.event_size), batch, log_det
+            return z.reshape(-1, self.event_size), batch, _flat(log_det, batch)
         given = self.conditioning.array(condition, name=label, first_row=first_row)
         of_condition = self.conditioning.batch_shape(given)
         try:
@@ -145,7 +155,7 @@ class StandardRows(tf.Module):
             ) from None
         conditions = self.condition_arrays(given, batch, checked=True)
         z = np.broadcast_to(z, [*batch, self.event_size]).reshape(-1, self.event_size)
-        return np.concatenate([z, conditions], axis=1), batch, log_det
+        return np.concatenate([z, conditions], axis=1), batch, _flat(log_det, batch)
 
     def condition_arrays(
         self, condition: Any, batch: tuple[int, ...], *, checked: bool = False
@@ -222,5 +232,15 @@ class StandardRows(tf.Module):
 
     def to_data(self, z: tf.Tensor) -> tf.Tensor:
         """Return events in the data's units for standardised ones."""
-        x = self.standardisation.forward(z)
+        is_plain = isinstance(z, tf.__internal__.EagerTensor) and tf.executing_eagerly()
+        if is_plain and not record.could_possibly_record():
+            # A bijector looks for z in its cache, which takes as long as a hundred samples.
+            x = tf.constant(self.standardisation.to_data(np.asarray(z)))
+        else:
+            x = self.standardisation.forward(z)
         return x if self.support is None else self.support.forward(x)
+
+
+def _flat(log_det: Any, batch: tuple[int, ...]) -> Any:
+    """Return a number as it is, and log-determinants of events as those of rows ``[N]``."""
+    return np.broadcast_to(log_det, batch).reshape(-1) if np.ndim(log_det) else log_det

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfp_maf.flows.flow import Flow
 from tfp_maf.networks.past import PastEncoder
 from tfp_maf.time_series.windows import Layout
+from tfp_maf.utils.variables import FromVariables
 from tfp_maf.xla.row_chunks import RowChunks
 
 
@@ -112,6 +113,7 @@ class CompiledWindows:
     def __init__(self, program: WindowProgram):
         self.program, self.packing = program, WindowPacking(program)
         self._shared: dict[Hashable, Any] = {}
+        self._packed = FromVariables(self.packing.trained, self.packing.pack)
 
     def shared(self, what: Hashable, make: Callable[[], Any]) -> Any:
         """Return a function that is made once."""
@@ -122,4 +124,4 @@ class CompiledWindows:
     def step_log_prob(self, rows: Any) -> tf.Tensor:
         """Return log-likelihoods ``[N, length]`` of the scored steps of rows."""
         function = self.shared("steps", lambda: RowChunks(self.program.step_log_prob))
-        return function(rows, self.packing.pack(self.packing.trained))
+        return function(rows, self._packed.value)

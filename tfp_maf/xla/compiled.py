@@ -6,22 +6,26 @@ is compiled once for each architecture and number of rows, however many flows us
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfp_maf.utils.variables import Fixed, FromVariables
 from tfp_maf.xla.packing import Packing
-from tfp_maf.xla.program import FlowProgram, Variables, read_program
-from tfp_maf.xla.row_chunks import RowChunks
+from tfp_maf.xla.program import FlowProgram, Parts, Variables, read_program
+from tfp_maf.xla.row_chunks import SMALL, RowChunks
 from tfp_maf.xla.sampling import noise_to_data
 
-# Calls before packing is traced, which takes as long as a hundred of them.
-EAGER_CALLS = 20
 # Number of programs kept; the least recently used one is dropped first.
 MOST_SHARED = 128
+
+# Weights and statistics.
+Packed = tuple[list[tf.Tensor], list[tf.Tensor]]
 
 _shared: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.Lock()
@@ -53,38 +57,51 @@ class CompiledFlow:
     def __init__(self, program: FlowProgram, variables: Sequence[Variables], *, dtype: str):
         self.program, self.variables, self.dtype = program, list(variables), dtype
         self.packing = Packing(program, variables)
-        self._graph: Any = None
-        self._calls = 0
+        self._signature = program.signature
+        both = [*self.packing.trained, *self.packing.statistics]
+        self._packed: FromVariables[Packed] | Fixed[Packed] = FromVariables(both, self._pack)
 
     @property
-    def packed(self) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    def packed(self) -> Packed:
         """Current weights and statistics, packed."""
-        self._calls += 1
-        if self._graph is None and self._calls <= EAGER_CALLS:
-            return self._packed()
-        if self._graph is None:
-            # In a graph, reading a hundred variables and stacking them is one call.
-            self._graph = tf.function(self._packed).get_concrete_function()
-        return self._graph()
+        return self._packed.value
 
-    def _packed(self) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        packing = self.packing
-        return packing.pack(packing.trained), packing.pack_statistics(packing.statistics)
+    def frozen(self) -> CompiledFlow:
+        """Return the functions with weights and statistics as they are now."""
+        copied = copy.copy(self)
+        copied._packed = Fixed(self.packed)
+        return copied
+
+    def _pack(self, values: Sequence[tf.Tensor]) -> Packed:
+        count = len(self.packing.trained)
+        return self.packing.pack(values[:count]), self.packing.pack_statistics(values[count:])
 
     def shared(self, what: Hashable, make: Callable[[], Any]) -> Any:
         """Return a function that flows of this architecture and dtype share."""
-        return shared((what, self.program.signature, self.dtype), make)
+        return shared((what, self._signature, self.dtype), make)
 
-    def log_prob(self, rows: Any) -> tf.Tensor:
-        """Return ``log p(x)`` ``[N]`` of joined rows ``[N, D + C]``."""
+    def log_prob(self, rows: Any, log_det: Any = 0.0) -> tf.Tensor:
+        """Return ``log p(x)`` ``[N]`` of joined rows ``[N, D + C]``, with ``log_det`` added.
+
+        Args:
+            rows: an array or tensor.
+            log_det: of what came before the rows: a number, or ``[N]``.
+        """
         program = self.program
-        function = self.shared("log_prob", lambda: RowChunks(program.log_prob))
-        return function(rows, *self.packed)
+
+        def log_prob(rows: tf.Tensor, weights: Parts, statistics: Parts) -> tf.Tensor:
+            return program.log_prob(rows[:, :-1], weights, statistics) + rows[:, -1]
+
+        function = self.shared("log_prob", lambda: RowChunks(log_prob, small=SMALL))
+        # One array: each that TensorFlow takes over costs half as much as a row.
+        joined = np.empty([rows.shape[0], rows.shape[1] + 1], self.dtype)
+        joined[:, :-1], joined[:, -1] = rows, log_det
+        return function(joined, *self.packed)
 
     def data(self, rows: Any) -> tf.Tensor:
         """Return data ``[N, D]`` for noise and conditions, side by side, ``[N, k D + C]``."""
         program = self.program
-        function = self.shared("data", lambda: RowChunks(noise_to_data(program)))
+        function = self.shared("data", lambda: RowChunks(noise_to_data(program), small=SMALL))
         return function(rows, *self.packed)
 
     def inverse(self, i: int, rows: Any) -> tf.Tensor:
