@@ -24,12 +24,17 @@ from tfp_maf.utils.console import say
 SHOWN = 10
 
 
-def score_steps(model: TimeFlow, table: TimeTable) -> list[tuple[TimeSeries, np.ndarray]]:
-    """Return each series of a table with the log-likelihood of its steps ``[T]``, NaN for none."""
-    return [
-        (part.series, model.step_log_prob(part.stretch.x, part.stretch.known))
-        for part in parts_of(table, None, past=model.past)
-    ]
+def score_steps(model: TimeFlow, table: TimeTable) -> list[tuple[TimeSeries, Scored]]:
+    """Return each series of a table with likelihood and noise of its steps, NaN where none."""
+    found = []
+    for part in parts_of(table, None, past=model.past):
+        stretch, steps = part.stretch, len(part.series)
+        log_prob, noise = np.full(steps, np.nan), np.full([steps, model.event_size], np.nan)
+        arguments = (stretch.x, stretch.known)
+        log_prob[part.places] = model.step_log_prob(*arguments, first=stretch.first)
+        noise[part.places] = model.step_noise(*arguments, first=stretch.first)
+        found.append((part.series, Scored(log_prob, noise)))
+    return found
 
 
 def evaluate(run: TimeRun, table: TimeTable, *, is_own: bool) -> int:
@@ -39,7 +44,7 @@ def evaluate(run: TimeRun, table: TimeTable, *, is_own: bool) -> int:
         steps = scored(model, table, {n: parts_of(table, n, past=model.past) for n in PARTS})
         found = {name: each["log_prob"].to_numpy() for name, each in steps.groupby("part")}
     else:
-        found = {table.source: np.concatenate([x for _, x in score_steps(model, table)])}
+        found = {table.source: np.concatenate([x.log_prob for _, x in score_steps(model, table)])}
     for name, log_prob in found.items():
         report(str(name), Evaluation.of(_some(log_prob[np.isfinite(log_prob)], table)))
     return 0
@@ -53,15 +58,15 @@ def score(run: TimeRun, table: TimeTable, output: str) -> int:
             table.columns,
             series.name,
             series.steps[series.is_row],
-            {"log_prob": log_prob[series.is_row]},
+            {"log_prob": found.log_prob[series.is_row]},
         )
-        for series, log_prob in score_steps(model, table)
+        for series, found in score_steps(model, table)
     ]
     _tell_starts(model)
     frame = pd.concat(frames, ignore_index=True)
     _some(frame["log_prob"].dropna().to_numpy(), table)
-    none = int(frame["log_prob"].isna().sum())
-    if none:
+    none = int(frame["log_prob"].isna().sum()) - len(frames)
+    if none > 0:
         say(f"{none} rows have no score, as a value is missing")
     write_table(Path(output), frame)
     say(f"{len(frame)} rows written to {output}")
@@ -93,9 +98,7 @@ def anomalies(
     )
     _tell_starts(model)
     frames = []
-    for part in parts_of(table, None, past=model.past):
-        series, arguments = part.series, (part.stretch.x, part.stretch.known)
-        scored_steps = Scored(model.step_log_prob(*arguments), model.step_noise(*arguments))
+    for series, scored_steps in score_steps(model, table):
         is_step, is_window = thresholds.flags(scored_steps)
         _tell(table, series, scored_steps.log_prob, is_step, is_window, thresholds)
         rows = series.is_row
@@ -232,8 +235,8 @@ def plot(run: TimeRun, table: TimeTable) -> int:
 def _tell_starts(model: TimeFlow) -> None:
     """Say that the first rows of each series are scored without all of their past."""
     say(
-        f"the first {model.past} steps of each series have less past than the model takes, and "
-        f"may score lower: put earlier rows before them"
+        f"the first step of each series has no past, and no score; the next {model.past - 1} have "
+        f"less past than the model takes, and may score lower: put earlier rows before them"
     )
 
 
