@@ -68,11 +68,7 @@ class Axis:
         span = float(seconds.max() - seconds.min())
 
         def periods(step: float) -> tuple[str, ...]:
-            return tuple(
-                name
-                for name, period in PERIODS.items()
-                if is_clock and step <= 1.001 * period / 4 and span >= 1.5 * period
-            )
+            return periods_of(step, span) if is_clock else ()
 
         # Rounded times hide a step such as 1.0003, which only the whole span tells.
         mean = float(steps.sum() / max(np.round(steps / step).sum(), 1))
@@ -102,6 +98,11 @@ class Axis:
                 f"{axis.step_text}; resample the table, or leave --time out"
             )
         return axis, notes
+
+    @classmethod
+    def regular(cls, origin: float, step: float, *, steps: int) -> Axis:
+        """Return the axis of dates without gaps, with the calendar of so many steps."""
+        return cls(origin, step, True, periods=periods_of(step, step * (steps - 1)))
 
     @property
     def step_text(self) -> str:
@@ -185,6 +186,15 @@ class Axis:
         return asdict(self) | {
             "periods": list(self.periods), "weekdays": list(self.weekdays)
         }  # fmt: skip
+
+
+def periods_of(step: float, span: float) -> tuple[str, ...]:
+    """Return the periods that a step in seconds tells apart, and that a span holds."""
+    return tuple(
+        name
+        for name, period in PERIODS.items()
+        if step <= 1.001 * period / 4 and span >= 1.5 * period
+    )
 
 
 def distances(places: np.ndarray, series: np.ndarray) -> np.ndarray:

@@ -231,7 +231,7 @@ def load(
             n: np.where(c.missing | c.bad, np.nan, c.numbers) for n, c in found.cells.items()
         }
         parts, more = _series(rows, numbers, names, given, axis)
-        ends = _ends(parts)
+        ends = _ends(parts, SHARES)
         kept = _modelled(names, parts, ends[0], found)
         parts = [part.of_columns([names.index(name) for name in kept]) for part in parts]
         dependent = _dependent(kept, parts, ends[0])
@@ -242,6 +242,35 @@ def load(
         columns, more_notes = _described(time, series, kept, given, axis, parts, ends)
         notes += more_notes
     return TimeTable(columns, tuple(parts), str(path), (*found.notes, *notes, *more))
+
+
+def of_rows(
+    x: np.ndarray,
+    names: Sequence[str],
+    *,
+    axis: Axis,
+    shares: tuple[float, float] = SHARES,
+    source: str,
+) -> TimeTable:
+    """Return a table of one series without gaps.
+
+    Args:
+        x: finite values ``[T, D]`` in time order.
+        names: of the columns.
+        axis: of the times.
+        shares: of the rows, by time: the ends of training and validation.
+        source: path of the table.
+
+    Raises:
+        ValueError: If there are too few rows, or a column does not vary in training.
+    """
+    series = TimeSeries("", np.arange(len(x)), x, np.empty([len(x), 0]), np.ones(len(x), bool))
+    ends = _ends([series], shares)
+    constant = np.flatnonzero((x[: ends[0]] == x[0]).all(axis=0))
+    if len(constant):
+        raise ValueError(f"column {names[constant[0]]!r} has one value only in training")
+    columns, notes = _described((), None, names, (), axis, [series], ends)
+    return TimeTable(columns, (series,), source, tuple(notes))
 
 
 def read_more(
@@ -382,7 +411,7 @@ def _filled(
     return TimeSeries(name, grid, x, pd.DataFrame(inputs).ffill().bfill().to_numpy(), is_row)
 
 
-def _ends(parts: Sequence[TimeSeries]) -> tuple[int, int]:
+def _ends(parts: Sequence[TimeSeries], shares: tuple[float, float]) -> tuple[int, int]:
     """Return the steps at which training and validation end, by the rows' times.
 
     Raises:
@@ -393,11 +422,11 @@ def _ends(parts: Sequence[TimeSeries]) -> tuple[int, int]:
         raise ValueError(
             f"{len(steps)} rows are too few to split by time: at least {FEWEST_ROWS} are needed"
         )
-    first, second = (int(steps[int(share * len(steps))]) for share in SHARES)
+    first, second = (int(steps[int(share * len(steps))]) for share in shares)
     if not steps[0] < first < second:
         raise ValueError(
             f"{len(np.unique(steps))} different times are too few to split {len(steps)} rows by "
-            f"time: a tenth of the rows must be later than nine tenths"
+            f"time: the last rows must be later than those before"
         )
     return first, second
 

@@ -1,6 +1,7 @@
 """Time-conditional flows: causality, densities, sampling, files, and a density that is known."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,6 +187,15 @@ def test_sampling_is_reproducible_and_takes_many_pasts():
     again = sample_paths(model, pasts, steps=3, paths=7, known=inputs, seed=3)
     np.testing.assert_array_equal(drawn, again)
     assert len(np.unique(drawn[0, :, 0, 0])) == 7
+
+
+def test_draws_beyond_what_was_trained_on_are_moved(tmp_path):
+    model = small()
+    x, _ = steps(9)
+    model.innovations = replace(model.innovations, farthest=np.array([0.05, 100.0]))
+    with pytest.warns(UserWarning, match="of 84 values drawn were farther out than 2 times"):
+        drawn = sample_paths(model, x[None, :5], steps=6, paths=7, known=np.zeros([1, 11, 1]))
+    assert np.abs(drawn[..., 0]).max() <= 0.1 < np.abs(drawn[..., 1]).max()
 
 
 def test_a_saved_model_is_the_same(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -157,23 +160,68 @@ def forecast(
         ValueError: given columns are not known for so many steps.
     """
     model = run.model()
-    frames = []
-    for name in dict.fromkeys(series.name for series in table.series):
-        series = [each for each in table.series if each.name == name][-1]
-        end, known = _known_ahead(table, series, steps)
-        begin = max(end - model.past, 0)
-        past = table.columns.dequantised(series)[begin:end]
-        drawn = sample_paths(
-            model, past[None], steps=steps, paths=paths, known=known[None, begin:], seed=seed
-        )[0]
-        drawn = table.columns.rounded(drawn)
-        ahead = series.steps[0] + end + np.arange(steps)
-        frames.append(_written(table, name, ahead, drawn, quantiles))
+    starts = [_Start.of(table, name, steps=steps, past=model.past) for name in _names(table)]
+    drawn: dict[str, np.ndarray] = {}
+    with _said(table.source):
+        for length in dict.fromkeys(len(start.past) for start in starts):
+            same = [start for start in starts if len(start.past) == length]
+            found = sample_paths(
+                model,
+                np.stack([start.past for start in same]),
+                steps=steps,
+                paths=paths,
+                known=np.stack([start.known for start in same]),
+                seed=seed,
+            )
+            drawn |= dict(zip([start.name for start in same], found, strict=True))
+    frames = [
+        _written(table, each.name, each.ahead, table.columns.rounded(drawn[each.name]), quantiles)
+        for each in starts
+    ]
     frame = pd.concat(frames, ignore_index=True)
     write_table(Path(output), frame)
-    first, last = (_time(frame["time"].iloc[i]) for i in (0, -1))
+    first, last = (_time(each) for each in (frame["time"].min(), frame["time"].max()))
     say(f"{steps} steps from {first} to {last}, {paths} paths, written to {output}")
     return 0
+
+
+@contextmanager
+def _said(source: str) -> Iterator[None]:
+    """Print the library's warnings once each, as lines about a table."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in dict.fromkeys(str(each.message) for each in caught):
+        say(f"{source}: {text}")
+
+
+def _names(table: TimeTable) -> list[str]:
+    return list(dict.fromkeys(series.name for series in table.series))
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where the forecast of a series begins.
+
+    Attributes:
+        name: of the series.
+        past: values ``[T, D]``, noise added to rounded ones.
+        known: inputs of the past and of the steps to forecast, ``[T + steps, K]``.
+        ahead: numbers of the steps to forecast.
+    """
+
+    name: str
+    past: np.ndarray
+    known: np.ndarray
+    ahead: np.ndarray
+
+    @classmethod
+    def of(cls, table: TimeTable, name: str, *, steps: int, past: int) -> _Start:
+        series = [each for each in table.series if each.name == name][-1]
+        end, known = _known_ahead(table, series, steps)
+        begin = max(end - past, 0)
+        x = table.columns.dequantised(series)[begin:end]
+        return cls(name, x, known[begin:], series.steps[0] + end + np.arange(steps))
 
 
 def _known_ahead(table: TimeTable, series: TimeSeries, steps: int) -> tuple[int, np.ndarray]:

@@ -196,8 +196,7 @@ class TimeFlow:
             ValueError: If no step is complete, or as for :func:`tfp_maf.fit`.
         """
         if standardise:
-            past = [stretch.x[stretch.first :] for stretch in train]
-            self.innovations = Innovations.fit(past, linear=linear)
+            self.innovations = Innovations.fit([s.x for s in train], linear=linear)
         # Nothing precedes a series' first step: its innovation is the value itself, far out.
         if standardise and linear:
             train = [replace(s, first=max(s.first, 1)) for s in train if len(s.x) > 1]

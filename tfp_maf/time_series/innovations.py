@@ -9,7 +9,7 @@ log-determinant is a constant.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Innovations:
     Attributes:
         mean, scale: standardisation of the columns, float64 ``[D]``.
         matrix, offset, spread: A ``[D, D]``, b ``[D]`` and s ``[D]``.
+        farthest: largest ``|e|`` of each column that was fitted to, ``[D]``.
     """
 
     mean: np.ndarray
@@ -34,12 +35,14 @@ class Innovations:
     matrix: np.ndarray
     offset: np.ndarray
     spread: np.ndarray
+    farthest: np.ndarray
 
     @classmethod
     def identity(cls, event_size: int) -> Innovations:
         """Return the map that leaves values as they are."""
         zeros, ones = np.zeros(event_size), np.ones(event_size)
-        return cls(zeros, ones, np.zeros([event_size, event_size]), zeros, ones)
+        matrix = np.zeros([event_size, event_size])
+        return cls(zeros, ones, matrix, zeros, ones, np.full(event_size, np.inf))
 
     @classmethod
     def fit(cls, series: Sequence[np.ndarray], *, linear: bool = True) -> Innovations:
@@ -64,27 +67,30 @@ class Innovations:
             np.array([column.std() for column in present]),
             constant=np.array([(column == column[0]).all() for column in present]),
         )
-        found = cls(
-            scaler.mean,
-            scaler.scale,
-            *(getattr(cls.identity(len(names)), n) for n in ("matrix", "offset", "spread")),
-        )
-        if not linear:
-            return found
+        found = replace(cls.identity(len(names)), mean=scaler.mean, scale=scaler.scale)
+        if linear:
+            found = found._with_prediction(series)
+        steps = np.concatenate([found.apply(x)[0][1:] for x in series])
+        steps = steps[np.isfinite(steps).all(axis=1)]
+        return replace(found, farthest=np.abs(steps).max(axis=0)) if len(steps) else found
+
+    def _with_prediction(self, series: Sequence[np.ndarray]) -> Innovations:
+        """Return the map with a linear prediction, where there are rows enough."""
+        size = len(self.mean)
         before, now = [], []
         for x in series:
-            z = found.standardised(x)
+            z = self.standardised(x)
             whole = np.isfinite(z[1:]).all(axis=1) & np.isfinite(z[:-1]).all(axis=1)
             before.append(z[:-1][whole])
             now.append(z[1:][whole])
         given, wanted = np.concatenate(before), np.concatenate(now)
-        if len(given) <= len(names) + 1:
-            return found
+        if len(given) <= size + 1:
+            return self
         ones = np.concatenate([given, np.ones([len(given), 1])], axis=1)
         products = ones.T @ ones + RIDGE * len(ones) * np.eye(ones.shape[1])
         weights = np.linalg.solve(products, ones.T @ wanted)
         spread = np.maximum((wanted - ones @ weights).std(axis=0), SMALLEST)
-        return cls(found.mean, found.scale, weights[:-1], weights[-1], spread)
+        return replace(self, matrix=weights[:-1], offset=weights[-1], spread=spread)
 
     @property
     def log_det(self) -> float:

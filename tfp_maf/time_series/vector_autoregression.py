@@ -42,7 +42,7 @@ class VectorAutoregression:
         Raises:
             ValueError: If there are too few complete steps.
         """
-        scaling = Innovations.fit([s.x[s.first :] for s in train], linear=False)
+        scaling = Innovations.fit([s.x for s in train], linear=False)
         products, crossed, rows = 0.0, 0.0, 0
         kept = []
         for stretch in train:
@@ -69,8 +69,21 @@ class VectorAutoregression:
         *,
         orders: Sequence[int] = ORDERS,
     ) -> VectorAutoregression:
-        """Return the model of the order with the best validation log-likelihood."""
-        models = [cls.fit(train, order=order) for order in orders]
+        """Return the model of the order with the best validation log-likelihood.
+
+        Orders that are too long for the series are not tried.
+
+        Raises:
+            ValueError: If all of them are.
+        """
+        models, failures = [], []
+        for order in orders:
+            try:
+                models.append(cls.fit(train, order=order))
+            except ValueError as error:
+                failures.append(error)
+        if not models:
+            raise failures[0]
 
         def score(model: VectorAutoregression) -> float:
             return float(np.nanmean(np.concatenate([model.step_log_prob(s) for s in validation])))
