@@ -239,8 +239,8 @@ def detected(data: Data, model: Model) -> dict[str, Any]:
             scored = model.scored(broken(data, test, kind, int(at)))
             flags.append(bool(thresholds.flags(scored)[1][-1]))
         found[kind] = {"found": int(sum(flags)), "of": len(flags)}
-    far = thresholds.distances(model.scored(test))
-    alarms = far[np.isfinite(far)] > thresholds.window
+    clean = model.scored(test)
+    alarms = thresholds.flags(clean)[1][np.isfinite(thresholds.distances(clean))]
     return found | {"alarms_without": float(alarms.mean())}
 
 

@@ -189,6 +189,15 @@ def test_sampling_is_reproducible_and_takes_many_pasts():
     assert len(np.unique(drawn[0, :, 0, 0])) == 7
 
 
+@pytest.mark.parametrize("conditional", sorted(CONDITIONALS))
+def test_a_flow_starts_near_the_innovations_own_density(conditional):
+    model = TimeFlow(4, past=PAST, known_size=2, conditional=conditional)
+    rng = np.random.default_rng(0)
+    x, known = rng.normal(size=[300, 4]), rng.normal(size=[300, 2])
+    found = model.step_log_prob(x, known).mean()
+    assert found == pytest.approx(norm.logpdf(x).sum(axis=1).mean(), abs=0.5)
+
+
 def test_draws_beyond_what_was_trained_on_are_moved(tmp_path):
     model = small()
     x, _ = steps(9)

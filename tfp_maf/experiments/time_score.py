@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +16,11 @@ from tfp_maf.experiments.report import report
 from tfp_maf.experiments.time_plots import write_plots
 from tfp_maf.experiments.time_run import NOISE, TimeRun, steps_frame
 from tfp_maf.experiments.time_train import scored
-from tfp_maf.time_series.detection import Scored, Thresholds, runs_of
+from tfp_maf.time_series.detection import Scored, Thresholds, alarm_rates, runs_of
 from tfp_maf.time_series.flow import TimeFlow
 from tfp_maf.time_series.parts import parts_of
 from tfp_maf.time_series.sampling import sample_paths
-from tfp_maf.utils.console import say
+from tfp_maf.utils.console import say, warnings_said
 
 SHOWN = 10
 
@@ -81,24 +79,23 @@ def anomalies(
 ) -> int:
     """Print the steps of a table that are unlikely given their past, and untypical windows.
 
-    The thresholds are set on the run's held-out time: a share of ``false_alarms`` of its steps, and
-    of its windows, is flagged.
+    A score is compared to those before it, at first to the run's held-out time, and flagged if it
+    is among the ``false_alarms`` most unusual of them.
     """
     model = run.model()
     width = model.past if width is None else width
-    held_out = run.held_out()
-    keys = ["part"] + ([] if table.columns.series is None else [table.columns.series])
-    noise = [name for name in held_out if name.startswith(NOISE)]
-    stretches = [
-        Scored(each["log_prob"].to_numpy(), each[noise].to_numpy(float))
-        for _, each in held_out.groupby(keys, sort=False)
-    ]
-    thresholds = Thresholds.of(stretches, width=width, false_alarms=false_alarms)
-    say(
-        f"thresholds of {len(held_out)} held-out steps, false-alarm rate {false_alarms:.2%}: "
-        f"{thresholds.step:.3f} nats for a step; for a window of {width}, {thresholds.window:.2f} "
-        f"times the usual reach"
+    held_out = _held_out(run)
+    thresholds = Thresholds.of(
+        [each for parts in held_out.values() for each in parts],
+        width=width,
+        false_alarms=false_alarms,
     )
+    say(
+        f"compared to the {len(thresholds.steps)} scores before it, held-out time at first, "
+        f"a step is an anomaly beyond a share of {false_alarms:.2%}: below {thresholds.step:.3f} "
+        f"nats at first; a window of {width} beyond {thresholds.window:.2f} times the usual reach"
+    )
+    say(_expected(held_out, width=width, false_alarms=false_alarms))
     _tell_starts(model)
     frames = []
     for series, scored_steps in score_steps(model, table):
@@ -116,6 +113,34 @@ def anomalies(
         write_table(Path(output), pd.concat(frames, ignore_index=True))
         say(f"written to {output}")
     return 0
+
+
+def _held_out(run: TimeRun) -> dict[str, list[Scored]]:
+    """Return the scored steps of validation and test, a series each."""
+    frame = run.held_out()
+    keys = [] if run.columns.series is None else [run.columns.series]
+    noise = [name for name in frame if name.startswith(NOISE)]
+    found: dict[str, list[Scored]] = {"validation": [], "test": []}
+    for (part, *_), each in frame.groupby(["part", *keys], sort=False):
+        scored_steps = Scored(each["log_prob"].to_numpy(), each[noise].to_numpy(float))
+        found[str(part)].append(scored_steps)
+    return found
+
+
+def _expected(held_out: dict[str, list[Scored]], *, width: int, false_alarms: float) -> str:
+    """Return how often there are false alarms on later time, in words."""
+    count = sum(np.isfinite(each.log_prob).sum() for each in held_out["validation"])
+    try:
+        step, window = alarm_rates(
+            held_out["validation"], held_out["test"], width=width, false_alarms=false_alarms
+        )
+    except ValueError as error:
+        return f"how many false alarms to expect is unknown: {error}"
+    return (
+        f"expect false alarms as on the test part after the validation part alone: {step:.2%} of "
+        f"the steps and {window:.2%} of the windows were flagged. The validation part holds no "
+        f"more than {int(count // width)} windows that do not overlap, and time drifts"
+    )
 
 
 def _tell(
@@ -162,7 +187,7 @@ def forecast(
     model = run.model()
     starts = [_Start.of(table, name, steps=steps, past=model.past) for name in _names(table)]
     drawn: dict[str, np.ndarray] = {}
-    with _said(table.source):
+    with warnings_said(table.source):
         for length in dict.fromkeys(len(start.past) for start in starts):
             same = [start for start in starts if len(start.past) == length]
             found = sample_paths(
@@ -183,16 +208,6 @@ def forecast(
     first, last = (_time(each) for each in (frame["time"].min(), frame["time"].max()))
     say(f"{steps} steps from {first} to {last}, {paths} paths, written to {output}")
     return 0
-
-
-@contextmanager
-def _said(source: str) -> Iterator[None]:
-    """Print the library's warnings once each, as lines about a table."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for text in dict.fromkeys(str(each.message) for each in caught):
-        say(f"{source}: {text}")
 
 
 def _names(table: TimeTable) -> list[str]:
