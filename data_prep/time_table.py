@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells, clean_table, read_table, row_noise, text_files
+from tfp_maf.data_prep import (
+    cells,
+    clean_table,
+    dependent_columns,
+    read_table,
+    row_noise,
+    text_files,
+)
 from tfp_maf.data_prep.infer_columns import decimals_of
 from tfp_maf.data_prep.reading import Reading
 from tfp_maf.data_prep.table import require_columns
@@ -24,9 +31,10 @@ from tfp_maf.data_prep.times import times_of
 
 MOST_GAP = 1000  # steps
 PARTS = ("train", "validation", "test")
+ORDER = "order"  # in place of a column of times: the rows are in time order
 SHARES = (0.8, 0.9)  # of the rows, by time: the ends of train and validation
 FEWEST_ROWS = 30
-REPEATED = 0.02  # share of repeated values that get noise though their column is not rounded
+REPEATED = 0.02  # share of repeated values from which on their column gets noise
 SPARSE = 0.5  # share of missing values above which a column is left out
 
 
@@ -51,6 +59,10 @@ class TimeSeries:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def of_columns(self, places: Sequence[int]) -> TimeSeries:
+        """Return the series with some of its columns only."""
+        return replace(self, x=self.x[:, list(places)])
+
     @property
     def has_values(self) -> np.ndarray:
         """Whether a row has any value; there are rows to forecast that have none, ``[T]``."""
@@ -62,7 +74,8 @@ class TimeColumns:
     """What a model knows of a table in time order, and must find in others.
 
     Attributes:
-        time: names of the columns that hold the time, joined by a blank.
+        time: names of the columns that hold the time, joined by a blank; none if rows in order are
+            one step apart.
         series: name of the column that tells series apart, or None.
         modelled: names of the columns that are modelled, D of them.
         given: names of the columns known beforehand, G of them.
@@ -173,7 +186,8 @@ def load(
 
     Args:
         path: of the table; see :func:`tfp_maf.data_prep.table.load`.
-        time: columns that hold the time: one, or a date and a time of day.
+        time: columns that hold the time: one, or a date and a time of day; :data:`ORDER`, unless a
+            column is called so, if none does and rows are in time order, one step apart.
         series: column that tells several series apart.
         given: columns of numbers known beforehand, such as prices or weather forecasts.
         drop: columns to leave out.
@@ -188,6 +202,8 @@ def load(
     reading = reading or Reading()
     time, given = (tuple(dict.fromkeys(names)) for names in (time, given))
     raw = read_table.read(path, reading)
+    if time == (ORDER,) and ORDER not in raw.frame.columns:
+        time = ()
     wanted: dict[str, Any] = {
         "of times": time, "of series": series, "that is given": given, "to drop": drop,
         "to use": reading.columns,
@@ -206,22 +222,55 @@ def load(
     _check_given(found.cells, given, aside, path)
     with text_files.named(path):
         names = [name for name in found.cells if name not in given]
-        seconds, clock, notes = times_of(found.frame, time, decimal=raw.decimal)
-        rows = _Rows(seconds, *_codes(found.frame, series))
+        codes, series_names = _codes(found.frame, series)
+        seconds, clock, notes = times_of(found.frame, time, codes, decimal=raw.decimal)
+        rows = _Rows(seconds, codes, series_names)
         axis, more = Axis.of(seconds, rows.codes, clock)
         notes += more
         numbers = {
             n: np.where(c.missing | c.bad, np.nan, c.numbers) for n, c in found.cells.items()
         }
         parts, more = _series(rows, numbers, names, given, axis)
-        ends = _ends(parts)
+        ends = _ends(parts, SHARES)
         kept = _modelled(names, parts, ends[0], found)
-        places = [names.index(name) for name in kept]
-        parts = [replace(part, x=part.x[:, places]) for part in parts]
+        parts = [part.of_columns([names.index(name) for name in kept]) for part in parts]
+        dependent = _dependent(kept, parts, ends[0])
+        found.leave_out(dependent)
+        left = [place for place, name in enumerate(kept) if name not in dependent]
+        kept, parts = [kept[place] for place in left], [part.of_columns(left) for part in parts]
         notes += _incomplete(kept, parts, ends[0])
         columns, more_notes = _described(time, series, kept, given, axis, parts, ends)
         notes += more_notes
     return TimeTable(columns, tuple(parts), str(path), (*found.notes, *notes, *more))
+
+
+def of_rows(
+    x: np.ndarray,
+    names: Sequence[str],
+    *,
+    axis: Axis,
+    shares: tuple[float, float] = SHARES,
+    source: str,
+) -> TimeTable:
+    """Return a table of one series without gaps.
+
+    Args:
+        x: finite values ``[T, D]`` in time order.
+        names: of the columns.
+        axis: of the times.
+        shares: of the rows, by time: the ends of training and validation.
+        source: path of the table.
+
+    Raises:
+        ValueError: If there are too few rows, or a column does not vary in training.
+    """
+    series = TimeSeries("", np.arange(len(x)), x, np.empty([len(x), 0]), np.ones(len(x), bool))
+    ends = _ends([series], shares)
+    constant = np.flatnonzero((x[: ends[0]] == x[0]).all(axis=0))
+    if len(constant):
+        raise ValueError(f"column {names[constant[0]]!r} has one value only in training")
+    columns, notes = _described((), None, names, (), axis, [series], ends)
+    return TimeTable(columns, (series,), source, tuple(notes))
 
 
 def read_more(
@@ -253,8 +302,11 @@ def read_more(
         notes += clean_table.remarks(name, found, frame)
         numbers[name] = np.where(found.missing | found.bad, np.nan, found.numbers)
     with text_files.named(path):
-        seconds, _, more = times_of(frame, columns.time, axis=columns.axis, decimal=raw.decimal)
-        rows = _Rows(seconds, *_codes(frame, columns.series))
+        codes, series_names = _codes(frame, columns.series)
+        seconds, _, more = times_of(
+            frame, columns.time, codes, axis=columns.axis, decimal=raw.decimal
+        )
+        rows = _Rows(seconds, codes, series_names)
         check_step(seconds, rows.codes, columns.axis)
         notes += more
         parts, more = _series(rows, numbers, columns.modelled, columns.given, columns.axis)
@@ -359,7 +411,7 @@ def _filled(
     return TimeSeries(name, grid, x, pd.DataFrame(inputs).ffill().bfill().to_numpy(), is_row)
 
 
-def _ends(parts: Sequence[TimeSeries]) -> tuple[int, int]:
+def _ends(parts: Sequence[TimeSeries], shares: tuple[float, float]) -> tuple[int, int]:
     """Return the steps at which training and validation end, by the rows' times.
 
     Raises:
@@ -370,25 +422,26 @@ def _ends(parts: Sequence[TimeSeries]) -> tuple[int, int]:
         raise ValueError(
             f"{len(steps)} rows are too few to split by time: at least {FEWEST_ROWS} are needed"
         )
-    first, second = (int(steps[int(share * len(steps))]) for share in SHARES)
+    first, second = (int(steps[int(share * len(steps))]) for share in shares)
     if not steps[0] < first < second:
         raise ValueError(
             f"{len(np.unique(steps))} different times are too few to split {len(steps)} rows by "
-            f"time: a tenth of the rows must be later than nine tenths"
+            f"time: the last rows must be later than those before"
         )
     return first, second
 
 
 def _incomplete(names: Sequence[str], parts: Sequence[TimeSeries], end: int) -> list[str]:
-    """Return a note if few training rows hold all values, without which a row is not learned.
+    """Return a note if training rows do not hold all values, without which none is learned.
 
     Raises:
         ValueError: If hardly any does.
     """
-    rows = np.isfinite(np.concatenate([p.x[p.has_values & (p.steps < end)] for p in parts]))
+    rows = np.isfinite(np.concatenate([p.x[p.is_row & (p.steps < end)] for p in parts]))
     whole = int(rows.all(axis=1).sum())
     if whole >= 0.5 * len(rows):
-        return []
+        few = f"{len(rows) - whole} of {len(rows)} training rows lack a value: they are not learned"
+        return [few] * (whole < len(rows))
     missing = ", ".join(f"{n!r} {1 - s:.0%}" for n, s in zip(names, rows.mean(axis=0), strict=True))
     text = f"{whole} of {len(rows)} training rows hold all values; missing are {missing}"
     if whole < FEWEST_ROWS // 2:
@@ -418,6 +471,29 @@ def _modelled(names: Sequence[str], parts: Sequence[TimeSeries], end: int, found
     return kept
 
 
+def _dependent(names: Sequence[str], parts: Sequence[TimeSeries], end: int) -> dict[str, str]:
+    """Return the columns that are linear in others, such as sums, each with the reason.
+
+    Beside the others they have no density. Changes from step to step tell: levels with a trend are
+    all nearly linear in each other. Rounded columns get noise, and so a density.
+    """
+    rows = [part.x[part.is_row & (part.steps < end)] for part in parts]
+    columns = np.concatenate(rows).T
+    exact = [place for place, x in enumerate(columns) if _resolution(_present(x))[0] == 0]
+    changes = np.concatenate([np.diff(x[:, exact], axis=0) for x in rows])
+    changes = changes[np.isfinite(changes).all(axis=1)]
+    if len(changes) < FEWEST_ROWS or (changes == changes[0]).all(axis=0).any():
+        return {}
+    own = [names[place] for place in exact]
+    z = (changes - changes.mean(axis=0)) / changes.std(axis=0)
+    found = dependent_columns.find(z, own)
+    return {own[place]: reason for place, (reason, _) in found.items()}
+
+
+def _present(column: np.ndarray) -> np.ndarray:
+    return column[np.isfinite(column)]
+
+
 def _described(
     time: Sequence[str],
     series: str | None,
@@ -435,9 +511,8 @@ def _described(
     resolution, notes = np.zeros(len(names)), []
     for place, (name, column) in enumerate(zip(names, rows.T, strict=True)):
         values = column[np.isfinite(column)]
-        resolution[place] = _resolution(values)
-        if resolution[place] == 0 and _repeats(values):
-            resolution[place] = _fine_step(values)
+        resolution[place], is_rounded = _resolution(values)
+        if resolution[place] > 0 and not is_rounded:
             notes.append(
                 f"column {name!r}: values repeat, though it is not rounded: they get noise of "
                 f"{resolution[place]:g}, without which their density has no bound"
@@ -449,13 +524,22 @@ def _described(
     return columns, notes
 
 
-def _resolution(values: np.ndarray) -> float:
-    """Return the recording step of a rounded column; 0 where most values are different."""
+def _resolution(values: np.ndarray) -> tuple[float, bool]:
+    """Return the distance of noise for a column, 0 for none, and whether it is rounded to that.
+
+    Values that repeat and have a number of decimals are rounded to it, unless that is finer than
+    what repeated values need, such as the zeros among amounts in cents of thousands.
+    """
     distinct = np.unique(values)
     decimals = decimals_of(distinct)
-    if decimals is None or len(distinct) > len(values) / 2:
-        return 0.0
-    return 10.0**-decimals
+    is_rounded = decimals is not None and len(distinct) <= len(values) / 2
+    if not is_rounded and not _repeats(values):
+        return 0.0, False
+    step = 0.0 if decimals is None else 10.0**-decimals
+    fine = _fine_step(values)
+    if is_rounded or step >= fine:
+        return step, True
+    return fine, False
 
 
 def _repeats(values: np.ndarray) -> bool:

@@ -9,16 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells, date_columns
+from tfp_maf.data_prep import cells, date_columns, period_times
 from tfp_maf.data_prep.cells import Cells
 from tfp_maf.data_prep.time_axis import Axis
 
 FORMAT_TEXTS = 1000
 NO_DATE = re.compile(r"%Y.?%-?d.?%-?m|%z")  # no one writes days before months after a year
-OF_NUMBERS = {  # dates that look like numbers; a counter soon leaves the months and days
-    "%Y%m%d": (18_000_101, 21_991_231),
-    "%Y%m": (180_001, 219_912),
-}
 ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")  # can be read in one way only
 ZONE = re.compile(r"(Z|UTC|GMT|[-+]\d\d:?\d\d)$")  # at the end of a format
 UNIX = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
@@ -27,6 +23,7 @@ UNIX = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds":
 def times_of(
     frame: pd.DataFrame,
     time: Sequence[str],
+    series: np.ndarray,
     *,
     axis: Axis | None = None,
     decimal: str | None = None,
@@ -35,13 +32,18 @@ def times_of(
 
     Args:
         frame: rows.
-        time: columns that hold the time, joined by a blank.
+        time: columns that hold the time, joined by a blank; if there is none, rows in order are a
+            step apart.
+        series: number of each row's series ``[N]``.
         axis: whose format the times have; found if None.
         decimal: decimal sign of times that are numbers.
 
     Raises:
         ValueError: If a time cannot be read; the message names the row.
     """
+    if not time:
+        numbers = pd.Series(series).groupby(series).cumcount().to_numpy(float)
+        return numbers, (False, ""), ["rows are taken in time order, one step apart"]
     column = frame[time[0]]
     for name in time[1:]:
         column = column.astype(str).str.strip() + " " + frame[name].astype(str).str.strip()
@@ -50,14 +52,14 @@ def times_of(
     if axis is not None:
         is_clock, text_format = axis.is_clock, axis.format
     elif len(time) == 1 and parsed.kind == "numbers":
-        text_format = _number_format(parsed.finite)
+        text_format = period_times.number_format(parsed.finite)
         is_clock = text_format != ""
+        notes += period_times.note(text_format, column)
     else:
         is_clock, text_format = True, _format(column[~parsed.missing])
+        notes += period_times.note(text_format, column)
     if is_clock:
-        texts = _digits(parsed) if text_format in OF_NUMBERS else column
-        seconds = date_columns.seconds_of(texts, text_format)
-        seconds = _with_iso(seconds, column, text_format)
+        seconds = _seconds(column, parsed, text_format)
         if _has_zone(column) and not text_format:
             notes.append("times with a time zone are put in UTC")
     else:
@@ -78,29 +80,23 @@ def _check(
         raise ValueError(f"row {row} has no time: leave such rows out")
     if not is_clock:
         wanted = "is not a number, as most times are"
-    elif text_format and text_format != date_columns.DURATION:
+    elif "%" in text_format:
         plain = text_format.replace("%-", "%").replace("%3f", "%f")
         wanted = f"is not a time of the format {plain}, which others have"
+    elif text_format and text_format != date_columns.DURATION:
+        wanted = f"is not a {text_format}, as other times are"
     else:
         wanted = "is not a time: write it as 2024-03-31 14:05, or as a number"
     raise ValueError(f"row {row}: {text!r} {wanted}")
 
 
-def _number_format(values: np.ndarray) -> str:
-    """Return the format of whole numbers that are all dates, or an empty text."""
-    for text_format, (low, high) in OF_NUMBERS.items():
-        if (
-            len(values)
-            and ((values == np.round(values)) & (values >= low) & (values <= high)).all()
-        ):
-            texts = pd.Series(np.unique(values).astype(np.int64)).astype(str)
-            if np.isfinite(date_columns.seconds_of(texts, text_format)).all():
-                return text_format
-    return ""
-
-
-def _digits(parsed: Cells) -> pd.Series:
-    return pd.Series([f"{n:.0f}" if np.isfinite(n) else "" for n in parsed.numbers])
+def _seconds(column: pd.Series, parsed: Cells, text_format: str) -> np.ndarray:
+    """Return the seconds of dates, NaN where a cell is none."""
+    if text_format == period_times.QUARTER:
+        return period_times.seconds_of_quarters(column)
+    if text_format in (*period_times.OF_NUMBERS, period_times.YEAR_FRACTION):
+        return period_times.seconds_of_numbers(parsed.numbers, text_format)
+    return _with_iso(date_columns.seconds_of(column, text_format), column, text_format)
 
 
 def _with_iso(seconds: np.ndarray, column: pd.Series, text_format: str) -> np.ndarray:
@@ -149,6 +145,8 @@ def _format(column: pd.Series) -> str:
     Day and month may often be exchanged; read wrongly, neighbouring days are months apart, or
     months are days apart with the rest of the year missing.
     """
+    if period_times.is_quarters(column):
+        return period_times.QUARTER
     spread = column.iloc[:: max(1, len(column) // FORMAT_TEXTS)]
     candidates = [date_columns.format_of(spread)]
     if candidates[0] == "" and not all(isinstance(cell, str) for cell in spread):

@@ -119,7 +119,9 @@ def test_anomalies_in_time(run, tmp_path, capsys):
     found = pd.read_csv(out)
     assert found["anomaly"][300] == 1
     assert found["anomaly"].mean() < 0.2
-    assert "2024-02-13 12:00:00" in capsys.readouterr().out  # hour 300
+    printed = capsys.readouterr().out
+    assert "2024-02-13 12:00:00" in printed  # hour 300
+    assert "expect false alarms as on the test part after the validation part alone" in printed
 
 
 def test_plot_redraws(run):
@@ -158,6 +160,28 @@ def test_several_series_without_what_is_given(tmp_path):
     forecast = ["forecast", tmp_path / "r", "--steps", 3, "--paths", 20, "--quantiles", "0.5"]
     assert tfp_maf_command(*forecast, "-o", out) == 0
     assert pd.read_csv(out)["place"].tolist() == ["a"] * 3 + ["b"] * 3
+
+
+def test_rows_in_order_short_series_and_what_is_said_of_them(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    parts = []
+    for place, rows in (("a", 90), ("b", 12)):
+        x = np.cumsum(rng.normal(size=[rows, 2]), axis=0)
+        parts.append(pd.DataFrame(x, columns=["x", "y"]).assign(place=place))
+    path, folder = tmp_path / "ordered.csv", tmp_path / "r"
+    pd.concat(parts).to_csv(path, index=False)
+    arguments = ["train", path, "--time", "order", "--series", "place", "--out", folder]
+    assert tfp_maf_command(*arguments, *QUICK) == 0
+    printed = capsys.readouterr().out
+    assert "rows are taken in time order, one step apart" in printed
+    assert "the vector autoregression is better than the model" in printed
+    out = tmp_path / "q.csv"
+    assert tfp_maf_command("forecast", folder, "--steps", 4, "--quantiles", "0.5", "-o", out) == 0
+    assert pd.read_csv(out)["time"].tolist() == [90, 91, 92, 93, 12, 13, 14, 15]
+    assert tfp_maf_command("score", folder, path, "-o", out) == 0
+    scores = pd.read_csv(out)
+    assert scores["log_prob"].isna().to_numpy().nonzero()[0].tolist() == [0, 90]
+    assert "the first step of each series has no past, and no score" in capsys.readouterr().out
 
 
 def test_wrong_options(run, table, tmp_path, capsys):

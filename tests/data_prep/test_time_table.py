@@ -179,9 +179,10 @@ def test_bad_tables(tmp_path):
         columns = load(path, time=["when"]).columns
         others = TimeColumns.from_json(columns.to_json() | {"modelled": ["y", "count"]})
         read_more(path, others)
-    offset = frame.assign(when=frame["when"] + np.timedelta64(20, "s"))
-    with pytest.raises(ValueError, match="100% of the times are not on the grid of 1 min from"):
-        read_more(written(offset, tmp_path, "offset.csv"), columns)
+    late = np.random.default_rng(0).uniform(0, 50, 200)
+    uneven = frame.assign(when=frame["when"] + (late * 1e6).astype("timedelta64[us]"))
+    with pytest.raises(ValueError, match="of the times are not on the grid of 1 min from"):
+        read_more(written(uneven, tmp_path, "uneven.csv"), columns)
     texts = frame.astype({"when": str})
     texts.loc[7, "when"] = "soon"
     with pytest.raises(ValueError, match="row 8: 'soon' is not a time"):
@@ -287,7 +288,13 @@ def test_decimal_years_and_tiny_steps(tmp_path):
     years = (1749 + np.arange(20)[:, None] + np.append(months, 0.958)).ravel()
     found = of_times(years, tmp_path)
     assert len(found.series[0]) == 240
-    assert found.columns.axis.step == pytest.approx(1 / 12, rel=1e-3)
+    assert (found.columns.axis.months, found.columns.axis.periods) == (1, ("year",))
+    assert str(found.columns.axis.times([13])[0]).startswith("1750-02-01")
+    assert "1949.083 as February 1949" in found.notes[0]
+    begins = 1949 + np.arange(60) / 12
+    assert of_times(begins.round(3), tmp_path).columns.axis.step_text == "1 month"
+    assert of_times(1960 + np.arange(60) / 4, tmp_path).columns.axis.step_text == "3 months"
+    assert of_times(1960 + np.arange(60) / 5, tmp_path).columns.axis.step_text == "0.2"
     assert of_times(2.5e-8 * np.arange(60), tmp_path).columns.axis.step == pytest.approx(2.5e-8)
 
 
@@ -348,6 +355,34 @@ def test_values_that_repeat_without_being_rounded(tmp_path):
     assert "column 'x': values repeat, though it is not rounded" in found.notes[0]
 
 
+def test_values_that_repeat_are_rounded_to_their_decimals(tmp_path):
+    frame = table()
+    frame["x"] = (frame["x"] * 5).round(1)  # 95 different ones among 160
+    frame["rain"] = np.where(np.arange(200) % 3, 0.0, (1000 * frame["x"].abs()).round(2))
+    found = load(written(frame, tmp_path), time=["when"])
+    assert found.columns.resolution[0] == pytest.approx(0.1)
+    assert found.columns.resolution[2] == pytest.approx(1)
+    assert [note for note in found.notes if "noise" in note] == []
+
+
+def test_columns_that_are_sums_of_others_are_left_out(tmp_path):
+    frame = table()[["when", "x"]]
+    frame["trend"] = np.arange(200.0) + np.random.default_rng(1).normal(size=200)
+    frame["growth"] = np.arange(200.0) + np.random.default_rng(2).normal(size=200)
+    frame["total"] = frame["x"] + frame["trend"]
+    found = load(written(frame, tmp_path), time=["when"])
+    assert found.columns.modelled == ("x", "trend", "growth")
+    assert "column 'total' left out: it is linear in 'x', 'trend'" in found.notes
+
+
+def test_rows_without_a_value_are_counted(tmp_path):
+    frame = table()
+    frame.loc[3:9, "x"] = np.nan
+    frame.loc[20:24, ["x", "count"]] = np.nan
+    found = load(written(frame, tmp_path), time=["when"])
+    assert "12 of 161 training rows lack a value: they are not learned" in found.notes[0]
+
+
 def test_tables_to_score_have_the_same_step_and_numbers(tmp_path):
     path = written(table(), tmp_path)
     columns = load(path, time=["when"]).columns
@@ -370,3 +405,100 @@ def test_few_times_of_many_series(tmp_path):
     parts = [table(5).assign(place=i) for i in range(20)]
     with pytest.raises(ValueError, match="5 different times are too few to split 100 rows"):
         load(written(pd.concat(parts), tmp_path), time=["when"], series="place")
+
+
+def test_rows_in_time_order_without_a_column_of_times(tmp_path):
+    frame = table().drop(columns="when")
+    path = written(frame, tmp_path)
+    found = load(path, time=["order"])
+    assert found.notes == ("rows are taken in time order, one step apart",)
+    assert (found.columns.time, found.columns.axis.step_text) == ((), "1")
+    assert found.series[0].x.shape == (200, 2)
+    again = TimeColumns.from_json(found.columns.to_json())
+    np.testing.assert_array_equal(read_more(path, again).series[0].x, found.series[0].x)
+    two = pd.concat([frame.assign(place="a"), frame.assign(place="b")]).sort_index()
+    found = load(written(two, tmp_path), time=["order"], series="place")
+    assert [len(series) for series in found.series] == [200, 200]
+    np.testing.assert_array_equal(found.series[1].x[:, 0], frame["x"])
+    found = load(written(frame.assign(order=2.0 * np.arange(200)), tmp_path), time=["order"])
+    assert found.columns.axis.step == 2
+
+
+def test_quarters(tmp_path):
+    years, quarters = np.divmod(np.arange(60), 4)
+    spellings = {
+        "1970 Q1": [f"{1970 + y} Q{q + 1}" for y, q in zip(years, quarters, strict=True)],
+        "1970q1": [f"{1970 + y}q{q + 1}" for y, q in zip(years, quarters, strict=True)],
+        "Q1-1970": [f"Q{q + 1}-{1970 + y}" for y, q in zip(years, quarters, strict=True)],
+    }
+    for texts in spellings.values():
+        found = of_times(texts, tmp_path)
+        assert (found.columns.axis.step_text, len(found.series[0])) == ("3 months", 60)
+        assert str(found.columns.axis.times([5])[0]).startswith("1971-04-01")
+    frame = pd.DataFrame({"year": 1970 + years, "quarter": quarters + 1, "x": np.sin(years)})
+    found = load(written(frame, tmp_path), time=["year", "quarter"])
+    assert found.columns.axis.step_text == "3 months"
+    assert "times are taken as quarters, 1970 1 as Q1 of 1970" in found.notes
+    more = read_more(written(frame.head(2), tmp_path, "two.csv"), found.columns)
+    assert more.series[0].steps.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="row 1: '1970 5' is not a quarter"):
+        read_more(written(frame.assign(quarter=5), tmp_path, "five.csv"), found.columns)
+    months = frame.assign(quarter=np.arange(60) % 12 + 1, year=1970 + np.arange(60) // 12)
+    found = load(written(months, tmp_path), time=["year", "quarter"])
+    assert found.columns.axis.step_text == "1 month"
+
+
+def test_dates_of_two_digit_years_in_numbers(tmp_path):
+    times = pd.date_range("1999-12-20", periods=90, freq="D")
+    for column in (times.strftime("%y%m%d"), times.strftime("%y%m%d").astype(int)):
+        found = of_times(column, tmp_path)
+        np.testing.assert_array_equal(found.columns.axis.times([0, 89]), times[[0, 89]])
+        assert "two digits each" in found.notes[0]
+    assert not of_times(np.arange(101_010, 101_070), tmp_path).columns.axis.is_clock
+
+
+def test_business_days_have_no_weekends(tmp_path):
+    times = pd.date_range("2024-01-01", periods=90, freq="B")
+    found = of_times(times.delete([30, 31]), tmp_path)
+    axis, (series,) = found.columns.axis, found.series
+    assert (axis.step_text, axis.periods) == ("1 business day", ("week",))
+    assert np.flatnonzero(~series.is_row).tolist() == [30, 31]
+    ahead = pd.date_range(times[-1], periods=8, freq="B")
+    np.testing.assert_array_equal(axis.times(89 + np.arange(8)), ahead)
+    again = Axis(**axis.to_json())
+    np.testing.assert_array_equal(again.place(again.seconds(np.arange(-9, 20))), np.arange(-9, 20))
+    later = pd.date_range("2024-01-06", "2024-01-16")  # begins with a Saturday
+    more = pd.DataFrame({"t": later, "x": np.arange(11.0)})
+    with pytest.raises(ValueError, match="4 of 11 rows are on Sat, Sun, but steps are of 1 busin"):
+        read_more(written(more, tmp_path, "more.csv"), found.columns)
+    more = more.drop(index=[0, 7, 8])
+    again = pd.concat([more, more[1:].assign(t=more["t"] + pd.Timedelta(7, "D"))])
+    found = read_more(written(again.drop_duplicates("t"), tmp_path, "more.csv"), found.columns)
+    assert "1 of 13 rows are on Sun and left out: steps are of 1 business day" in found.notes
+    assert found.series[0].x[:3, 0].tolist() == [2, 3, 4]
+
+
+def test_any_days_of_the_week(tmp_path):
+    days = [t for t in pd.date_range("2024-01-01", periods=90) if t.weekday() not in (0, 3)]
+    axis = of_times(days, tmp_path).columns.axis
+    assert axis.step_text == "1 day of Tue, Wed, Fri, Sat, Sun"
+    np.testing.assert_array_equal(axis.times(np.arange(len(days))), np.array(days))
+    assert of_times(pd.date_range("2024-01-01", periods=90), tmp_path).columns.axis.weekdays == ()
+
+
+def test_a_clock_that_is_set_anew(tmp_path):
+    times = pd.date_range("2024-01-01", periods=300, freq="5min")
+    late = np.select([np.arange(300) < 40, np.arange(300) < 160], [0, 120], 170)
+    moved = times + pd.to_timedelta(late, "s")
+    found = of_times(moved.delete([200]), tmp_path)
+    (series,) = found.series
+    assert np.flatnonzero(~series.is_row).tolist() == [160, 201]  # 170 s are nearer to the next
+    assert found.columns.axis.step == 300
+    assert found.notes[0] == (
+        "times moved to the grid of 5 min, by up to 0.43 steps: 2 are no whole number of steps "
+        "after the one before, as of a clock set anew"
+    )
+    other = pd.DataFrame({"t": times[:30] + pd.Timedelta("100s"), "x": 1.5})
+    more = read_more(written(other, tmp_path, "o.csv"), found.columns)
+    assert more.series[0].steps.tolist() == list(range(30))
+    assert "times moved to the grid of 5 min, by up to 0.33 steps" in more.notes

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from tfp_maf.time_series.detection import Scored, Thresholds, runs_of, window_means
+from tfp_maf.time_series.detection import (
+    Scored,
+    Thresholds,
+    alarm_rates,
+    recent_thresholds,
+    runs_of,
+    window_means,
+)
 
 
 def test_window_means_skip_gaps():
@@ -23,6 +30,39 @@ def test_the_rate_is_kept_on_new_steps():
     step, window = thresholds.flags(normal(50_000, seed=2))
     assert step.mean() == pytest.approx(0.02, abs=0.005)
     assert window.mean() == pytest.approx(0.02, abs=0.008)
+
+
+def drifting(steps, *, begin, seed):
+    """Noise whose scale grows slowly."""
+    noise = np.random.default_rng(seed).normal(size=[steps, 1])
+    noise *= 1 + (begin + np.arange(steps))[:, None] / 10_000
+    return Scored(-0.5 * (noise**2).sum(axis=1), noise)
+
+
+def test_what_drifts_is_compared_to_what_was_just_before():
+    earlier, later = drifting(3000, begin=0, seed=0), drifting(20_000, begin=3000, seed=1)
+    thresholds = Thresholds.of([earlier], width=10, false_alarms=0.01)
+    assert (later.log_prob < thresholds.step).mean() > 0.1
+    step, window = alarm_rates([earlier], [later], width=10, false_alarms=0.01)
+    assert 0.008 < step < 0.02
+    assert window < 0.3 * (thresholds.distances(later) > thresholds.window).mean()
+
+
+def test_recent_thresholds():
+    before = np.arange(9.0)  # the lowest of 9 has a share of 0.1 below it
+    scores = np.array([-5, np.nan, 20, 20])
+    found = recent_thresholds(before, scores, 0.1)
+    np.testing.assert_allclose(found, [0, np.nan, -5, -5])
+    np.testing.assert_allclose(recent_thresholds(before, np.zeros(0), 0.1), [])
+    one = Thresholds.of([normal(500)], width=5, false_alarms=0.05)
+    next_step = recent_thresholds(one.steps, np.zeros(1), 0.05)
+    assert next_step[0] == pytest.approx(one.step)
+
+
+def test_alarm_rates_need_later_steps():
+    none = Scored(np.full(5, np.nan), np.full([5, 2], np.nan))
+    with pytest.raises(ValueError, match="no later steps have scores"):
+        alarm_rates([normal(500)], [none], width=5, false_alarms=0.05)
 
 
 def test_a_sensor_that_is_stuck_or_shifted_is_found_by_its_window_only():

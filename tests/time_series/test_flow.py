@@ -1,12 +1,13 @@
 """Time-conditional flows: causality, densities, sampling, files, and a density that is known."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import kstest, norm
-from series import var_series
+from series import REGIMES, SWITCHES, switching_series, var_series
 
 from tfp_maf.networks.past import ENCODERS
 from tfp_maf.time_series.flow import CONDITIONALS, FILE, TimeFlow
@@ -188,6 +189,24 @@ def test_sampling_is_reproducible_and_takes_many_pasts():
     assert len(np.unique(drawn[0, :, 0, 0])) == 7
 
 
+@pytest.mark.parametrize("conditional", sorted(CONDITIONALS))
+def test_a_flow_starts_near_the_innovations_own_density(conditional):
+    model = TimeFlow(4, past=PAST, known_size=2, conditional=conditional)
+    rng = np.random.default_rng(0)
+    x, known = rng.normal(size=[300, 4]), rng.normal(size=[300, 2])
+    found = model.step_log_prob(x, known).mean()
+    assert found == pytest.approx(norm.logpdf(x).sum(axis=1).mean(), abs=0.5)
+
+
+def test_draws_beyond_what_was_trained_on_are_moved(tmp_path):
+    model = small()
+    x, _ = steps(9)
+    model.innovations = replace(model.innovations, farthest=np.array([0.05, 100.0]))
+    with pytest.warns(UserWarning, match="of 84 values drawn were farther out than 2 times"):
+        drawn = sample_paths(model, x[None, :5], steps=6, paths=7, known=np.zeros([1, 11, 1]))
+    assert np.abs(drawn[..., 0]).max() <= 0.1 < np.abs(drawn[..., 1]).max()
+
+
 def test_a_saved_model_is_the_same(tmp_path):
     model = small("nsf", "gru")
     x, known = steps()
@@ -248,3 +267,38 @@ def test_a_known_density_is_found(varying):
     ranks = (drawn < truth[:, None]).mean(axis=1)
     inside = ((ranks > 0.1) & (ranks < 0.9)).mean()
     assert inside == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / 400))
+
+
+def test_the_density_of_switching_regimes():
+    x, log_p, regimes = switching_series(3000)
+    likelihoods = []
+    for first, second, factor in REGIMES:
+        u = np.linalg.solve(factor, (x[2:] - x[1:-1] @ first.T - x[:-2] @ second.T).T).T
+        likelihoods.append(norm.logpdf(u).sum(axis=1) - np.log(np.diag(factor)).sum())
+    told = np.where(regimes[2:] == 0, *likelihoods).mean()
+    shares = np.bincount(regimes) / len(regimes)
+    memoryless = np.logaddexp(*(np.log(shares)[:, None] + np.array(likelihoods))).mean()
+    assert memoryless + 0.05 < log_p[2:].mean() < told
+    # The evidence by brute force: the sum over all paths of regimes.
+    paths = np.array(list(itertools.product([0, 1], repeat=6)))
+    start = np.array([0.5, 0.5]) @ SWITCHES
+    log_weights = np.log(start[paths[:, 0]]) + np.log(SWITCHES[paths[:, :-1], paths[:, 1:]]).sum(1)
+    log_weights += np.array(likelihoods)[paths, np.arange(6)].sum(axis=1)
+    assert log_p[2:8].sum() == pytest.approx(np.logaddexp.reduce(log_weights))
+
+
+@pytest.mark.slow  # 100,000 steps: with 40,000 the flow stays .04 nats below
+def test_hidden_regimes_are_inferred_from_the_past():
+    x, log_p, _ = switching_series(120_000)
+    train, validation = 100_000, 110_000
+    model = TimeFlow(
+        2, past=20, length=100, conditional="maf_mog", num_layers=1, hidden_units=(32,),
+        components=2, encoder_options={"size": 16},
+    )  # fmt: skip
+    model.fit(
+        [model.stretch(x[:train])],
+        [model.stretch(x[:validation], None, train)],
+        learning_rate=5e-3, max_epochs=60, batch_size=8, patience=5, halve_after=2, progress=False,
+    )  # fmt: skip
+    found = model.step_log_prob(x, first=validation)
+    assert found.mean() == pytest.approx(log_p[validation:].mean(), abs=0.04)

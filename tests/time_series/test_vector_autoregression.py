@@ -64,3 +64,12 @@ def test_gaps_and_the_last_value(fitted):
     np.testing.assert_array_equal(last_value(holed[None, :11], steps=2)[0, 0], [x[9], x[9]])
     with pytest.raises(ValueError, match="too few for an autoregression of 5"):
         VectorAutoregression.fit([stretch(x[:14])], order=5)
+
+
+def test_orders_that_are_too_long_are_not_tried(fitted):
+    _, x, _ = fitted
+    short = [stretch(x[:20]), stretch(x[50:70])]
+    model = VectorAutoregression.of_best_order(short, [stretch(x[:30], 20)], orders=(1, 2, 30))
+    assert model.order in (1, 2)
+    with pytest.raises(ValueError, match="too few for an autoregression of 30"):
+        VectorAutoregression.of_best_order(short, short, orders=(30, 40))

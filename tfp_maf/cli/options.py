@@ -139,9 +139,9 @@ def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 multiple=True,
                 callback=names_of,
                 metavar="COLUMN[,COLUMN]",
-                help="Column that holds the time, or date and time of day: model each row given "
-                f"those before it, by {', '.join(TIME_MODELS)} (--model). [default: rows have no "
-                "order]",
+                help="Column that holds the time, or date and time of day; the word order if rows "
+                "are in time order and no column tells. Model each row given those before it, by "
+                f"{', '.join(TIME_MODELS)} (--model). [default: rows have no order]",
             ),
             click.option(
                 "--series",

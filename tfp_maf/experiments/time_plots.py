@@ -13,7 +13,7 @@ from tfp_maf.plotting import figures, series
 from tfp_maf.time_series.flow import TimeFlow
 from tfp_maf.time_series.parts import origins_of
 from tfp_maf.time_series.sampling import sample_paths
-from tfp_maf.utils.console import say
+from tfp_maf.utils.console import say, warnings_said
 
 PATHS = 200
 MOST_COLUMNS = 8
@@ -33,7 +33,8 @@ def write_plots(run: Run, table: TimeTable, model: TimeFlow, steps: pd.DataFrame
         first["time"].to_numpy(), first["log_prob"].to_numpy()
     )
     try:
-        drawn["fan"] = _fan(table, model)
+        with warnings_said(f"{table.source}, fan"):
+            drawn["fan"] = _fan(table, model)
     except ValueError as error:
         say(f"no fan is drawn: {error}")
     folder = run.folder / "plots"

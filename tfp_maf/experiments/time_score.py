@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +16,26 @@ from tfp_maf.experiments.report import report
 from tfp_maf.experiments.time_plots import write_plots
 from tfp_maf.experiments.time_run import NOISE, TimeRun, steps_frame
 from tfp_maf.experiments.time_train import scored
-from tfp_maf.time_series.detection import Scored, Thresholds, runs_of
+from tfp_maf.time_series.detection import Scored, Thresholds, alarm_rates, runs_of
 from tfp_maf.time_series.flow import TimeFlow
 from tfp_maf.time_series.parts import parts_of
 from tfp_maf.time_series.sampling import sample_paths
-from tfp_maf.utils.console import say
+from tfp_maf.utils.console import say, warnings_said
 
 SHOWN = 10
 
 
-def score_steps(model: TimeFlow, table: TimeTable) -> list[tuple[TimeSeries, np.ndarray]]:
-    """Return each series of a table with the log-likelihood of its steps ``[T]``, NaN for none."""
-    return [
-        (part.series, model.step_log_prob(part.stretch.x, part.stretch.known))
-        for part in parts_of(table, None, past=model.past)
-    ]
+def score_steps(model: TimeFlow, table: TimeTable) -> list[tuple[TimeSeries, Scored]]:
+    """Return each series of a table with likelihood and noise of its steps, NaN where none."""
+    found = []
+    for part in parts_of(table, None, past=model.past):
+        stretch, steps = part.stretch, len(part.series)
+        log_prob, noise = np.full(steps, np.nan), np.full([steps, model.event_size], np.nan)
+        arguments = (stretch.x, stretch.known)
+        log_prob[part.places] = model.step_log_prob(*arguments, first=stretch.first)
+        noise[part.places] = model.step_noise(*arguments, first=stretch.first)
+        found.append((part.series, Scored(log_prob, noise)))
+    return found
 
 
 def evaluate(run: TimeRun, table: TimeTable, *, is_own: bool) -> int:
@@ -39,7 +45,7 @@ def evaluate(run: TimeRun, table: TimeTable, *, is_own: bool) -> int:
         steps = scored(model, table, {n: parts_of(table, n, past=model.past) for n in PARTS})
         found = {name: each["log_prob"].to_numpy() for name, each in steps.groupby("part")}
     else:
-        found = {table.source: np.concatenate([x for _, x in score_steps(model, table)])}
+        found = {table.source: np.concatenate([x.log_prob for _, x in score_steps(model, table)])}
     for name, log_prob in found.items():
         report(str(name), Evaluation.of(_some(log_prob[np.isfinite(log_prob)], table)))
     return 0
@@ -53,15 +59,15 @@ def score(run: TimeRun, table: TimeTable, output: str) -> int:
             table.columns,
             series.name,
             series.steps[series.is_row],
-            {"log_prob": log_prob[series.is_row]},
+            {"log_prob": found.log_prob[series.is_row]},
         )
-        for series, log_prob in score_steps(model, table)
+        for series, found in score_steps(model, table)
     ]
     _tell_starts(model)
     frame = pd.concat(frames, ignore_index=True)
     _some(frame["log_prob"].dropna().to_numpy(), table)
-    none = int(frame["log_prob"].isna().sum())
-    if none:
+    none = int(frame["log_prob"].isna().sum()) - len(frames)
+    if none > 0:
         say(f"{none} rows have no score, as a value is missing")
     write_table(Path(output), frame)
     say(f"{len(frame)} rows written to {output}")
@@ -73,29 +79,26 @@ def anomalies(
 ) -> int:
     """Print the steps of a table that are unlikely given their past, and untypical windows.
 
-    The thresholds are set on the run's held-out time: a share of ``false_alarms`` of its steps, and
-    of its windows, is flagged.
+    A score is compared to those before it, at first to the run's held-out time, and flagged if it
+    is among the ``false_alarms`` most unusual of them.
     """
     model = run.model()
     width = model.past if width is None else width
-    held_out = run.held_out()
-    keys = ["part"] + ([] if table.columns.series is None else [table.columns.series])
-    noise = [name for name in held_out if name.startswith(NOISE)]
-    stretches = [
-        Scored(each["log_prob"].to_numpy(), each[noise].to_numpy(float))
-        for _, each in held_out.groupby(keys, sort=False)
-    ]
-    thresholds = Thresholds.of(stretches, width=width, false_alarms=false_alarms)
-    say(
-        f"thresholds of {len(held_out)} held-out steps, false-alarm rate {false_alarms:.2%}: "
-        f"{thresholds.step:.3f} nats for a step; for a window of {width}, {thresholds.window:.2f} "
-        f"times the usual reach"
+    held_out = _held_out(run)
+    thresholds = Thresholds.of(
+        [each for parts in held_out.values() for each in parts],
+        width=width,
+        false_alarms=false_alarms,
     )
+    say(
+        f"compared to the {len(thresholds.steps)} scores before it, held-out time at first, "
+        f"a step is an anomaly beyond a share of {false_alarms:.2%}: below {thresholds.step:.3f} "
+        f"nats at first; a window of {width} beyond {thresholds.window:.2f} times the usual reach"
+    )
+    say(_expected(held_out, width=width, false_alarms=false_alarms))
     _tell_starts(model)
     frames = []
-    for part in parts_of(table, None, past=model.past):
-        series, arguments = part.series, (part.stretch.x, part.stretch.known)
-        scored_steps = Scored(model.step_log_prob(*arguments), model.step_noise(*arguments))
+    for series, scored_steps in score_steps(model, table):
         is_step, is_window = thresholds.flags(scored_steps)
         _tell(table, series, scored_steps.log_prob, is_step, is_window, thresholds)
         rows = series.is_row
@@ -110,6 +113,34 @@ def anomalies(
         write_table(Path(output), pd.concat(frames, ignore_index=True))
         say(f"written to {output}")
     return 0
+
+
+def _held_out(run: TimeRun) -> dict[str, list[Scored]]:
+    """Return the scored steps of validation and test, a series each."""
+    frame = run.held_out()
+    keys = [] if run.columns.series is None else [run.columns.series]
+    noise = [name for name in frame if name.startswith(NOISE)]
+    found: dict[str, list[Scored]] = {"validation": [], "test": []}
+    for (part, *_), each in frame.groupby(["part", *keys], sort=False):
+        scored_steps = Scored(each["log_prob"].to_numpy(), each[noise].to_numpy(float))
+        found[str(part)].append(scored_steps)
+    return found
+
+
+def _expected(held_out: dict[str, list[Scored]], *, width: int, false_alarms: float) -> str:
+    """Return how often there are false alarms on later time, in words."""
+    count = sum(np.isfinite(each.log_prob).sum() for each in held_out["validation"])
+    try:
+        step, window = alarm_rates(
+            held_out["validation"], held_out["test"], width=width, false_alarms=false_alarms
+        )
+    except ValueError as error:
+        return f"how many false alarms to expect is unknown: {error}"
+    return (
+        f"expect false alarms as on the test part after the validation part alone: {step:.2%} of "
+        f"the steps and {window:.2%} of the windows were flagged. The validation part holds no "
+        f"more than {int(count // width)} windows that do not overlap, and time drifts"
+    )
 
 
 def _tell(
@@ -154,23 +185,58 @@ def forecast(
         ValueError: given columns are not known for so many steps.
     """
     model = run.model()
-    frames = []
-    for name in dict.fromkeys(series.name for series in table.series):
-        series = [each for each in table.series if each.name == name][-1]
-        end, known = _known_ahead(table, series, steps)
-        begin = max(end - model.past, 0)
-        past = table.columns.dequantised(series)[begin:end]
-        drawn = sample_paths(
-            model, past[None], steps=steps, paths=paths, known=known[None, begin:], seed=seed
-        )[0]
-        drawn = table.columns.rounded(drawn)
-        ahead = series.steps[0] + end + np.arange(steps)
-        frames.append(_written(table, name, ahead, drawn, quantiles))
+    starts = [_Start.of(table, name, steps=steps, past=model.past) for name in _names(table)]
+    drawn: dict[str, np.ndarray] = {}
+    with warnings_said(table.source):
+        for length in dict.fromkeys(len(start.past) for start in starts):
+            same = [start for start in starts if len(start.past) == length]
+            found = sample_paths(
+                model,
+                np.stack([start.past for start in same]),
+                steps=steps,
+                paths=paths,
+                known=np.stack([start.known for start in same]),
+                seed=seed,
+            )
+            drawn |= dict(zip([start.name for start in same], found, strict=True))
+    frames = [
+        _written(table, each.name, each.ahead, table.columns.rounded(drawn[each.name]), quantiles)
+        for each in starts
+    ]
     frame = pd.concat(frames, ignore_index=True)
     write_table(Path(output), frame)
-    first, last = (_time(frame["time"].iloc[i]) for i in (0, -1))
+    first, last = (_time(each) for each in (frame["time"].min(), frame["time"].max()))
     say(f"{steps} steps from {first} to {last}, {paths} paths, written to {output}")
     return 0
+
+
+def _names(table: TimeTable) -> list[str]:
+    return list(dict.fromkeys(series.name for series in table.series))
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where the forecast of a series begins.
+
+    Attributes:
+        name: of the series.
+        past: values ``[T, D]``, noise added to rounded ones.
+        known: inputs of the past and of the steps to forecast, ``[T + steps, K]``.
+        ahead: numbers of the steps to forecast.
+    """
+
+    name: str
+    past: np.ndarray
+    known: np.ndarray
+    ahead: np.ndarray
+
+    @classmethod
+    def of(cls, table: TimeTable, name: str, *, steps: int, past: int) -> _Start:
+        series = [each for each in table.series if each.name == name][-1]
+        end, known = _known_ahead(table, series, steps)
+        begin = max(end - past, 0)
+        x = table.columns.dequantised(series)[begin:end]
+        return cls(name, x, known[begin:], series.steps[0] + end + np.arange(steps))
 
 
 def _known_ahead(table: TimeTable, series: TimeSeries, steps: int) -> tuple[int, np.ndarray]:
@@ -232,8 +298,8 @@ def plot(run: TimeRun, table: TimeTable) -> int:
 def _tell_starts(model: TimeFlow) -> None:
     """Say that the first rows of each series are scored without all of their past."""
     say(
-        f"the first {model.past} steps of each series have less past than the model takes, and "
-        f"may score lower: put earlier rows before them"
+        f"the first step of each series has no past, and no score; the next {model.past - 1} have "
+        f"less past than the model takes, and may score lower: put earlier rows before them"
     )
 
 

@@ -104,6 +104,8 @@ def train(
             found = steps.loc[steps["part"] == name, "log_prob"].dropna().to_numpy()
             if len(found):
                 metrics[name] = report(f"trained model, {name}", Evaluation.of(found))
+        for text in _warnings(history, metrics, budget):
+            say(text)
         run.write(runs.METRICS, metrics)
         write_csv(run.folder / STEPS, steps)
         write_plots(run, table, model, steps)
@@ -162,6 +164,23 @@ def _baseline(parts: dict[str, list[Part]]) -> dict[str, Any]:
         return {}
     name = f"vector autoregression ({model.order}), test"
     return {"vector_autoregression": report(name, Evaluation.of(found)) | {"order": model.order}}
+
+
+def _warnings(history: History, metrics: dict[str, Any], budget: float | None) -> list[str]:
+    """Return what speaks against the model: training cut short, a baseline that is better."""
+    found = []
+    if history.stopped == "max_seconds" and history.best_epoch > 0.8 * history.epochs:
+        found.append(
+            f"the budget of {budget:g} s ended training after {history.epochs} epochs, the first "
+            f"of {history.seconds[0]:.0f} s, to compile; the model was still getting better"
+        )
+    baseline = metrics["baselines"].get("vector_autoregression")
+    if baseline is not None and "test" in metrics and metrics["test"]["mean"] < baseline["mean"]:
+        found.append(
+            "the vector autoregression is better than the model: the rows may be too few for a "
+            "network, or the budget too small"
+        )
+    return found
 
 
 def _summary(history: History) -> dict[str, Any]:

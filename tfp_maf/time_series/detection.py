@@ -5,6 +5,10 @@ window of steps, the means of log p(x_t), of each ``u_i`` and of each ``u_i^2`` 
 those of held-out time. A window is an anomaly if one of them is too far off, to either side: a
 sensor that has shifted moves the noise, and one that is stuck is easier to predict than time ever
 is (a test of typicality, Nalisnick et al. 2019, arXiv 1906.02994).
+
+Time drifts, so that a threshold of the past flags more and more of what is usual later. A step is
+therefore compared to as many scores before it as there are held-out ones: those at first, and more
+and more of its own series'.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from tfp_maf.estimators.anomaly import threshold_of
 
@@ -42,29 +47,29 @@ class Scored:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Scores beyond which a step, and a window that ends in it, is an anomaly.
+    """Rule by which a step, and a window that ends in it, is an anomaly.
 
     Attributes:
         width: number of steps of a window.
-        step: threshold of a step's log-likelihood, from above.
+        steps: log-likelihoods of held-out steps.
         centre: medians of held-out windows' means, ``[F]``.
         below, above: how far from the centre all but a share :data:`TAIL` of them reach, ``[F]``.
-        window: threshold of the largest distance of a window's means from the centre, in units of
-            this reach; the tails of a series are seldom a normal's.
-        false_alarms: share of held-out steps, and of windows, that are flagged.
+        windows: distances of held-out windows: the largest of a window's means from the centre, in
+            units of this reach; the tails of a series are seldom a normal's.
+        false_alarms: share of the scores before a step beyond which it is flagged.
     """
 
     width: int
-    step: float
+    steps: np.ndarray
     centre: np.ndarray
     below: np.ndarray
     above: np.ndarray
-    window: float
+    windows: np.ndarray
     false_alarms: float
 
     @classmethod
     def of(cls, held_out: Sequence[Scored], *, width: int, false_alarms: float) -> Thresholds:
-        """Set both thresholds on held-out series.
+        """Take the scores of held-out series, in time order.
 
         Raises:
             ValueError: there are too few steps for the rate.
@@ -72,13 +77,26 @@ class Thresholds:
         steps = np.concatenate([each.log_prob for each in held_out])
         means = np.concatenate([each.window_means(width) for each in held_out])
         means = means[np.isfinite(means).all(axis=1)]
-        step = threshold_of(steps[np.isfinite(steps)], false_alarms)
+        steps = steps[np.isfinite(steps)]
+        threshold_of(steps, false_alarms)
         if len(means) < 2:
             raise ValueError(f"no {width} held-out steps in a row have scores: take fewer")
         low, centre, high = np.quantile(means, [TAIL, 0.5, 1 - TAIL], axis=0)
         below, above = np.maximum(centre - low, 1e-9), np.maximum(high - centre, 1e-9)
-        found = cls(width, step, centre, below, above, np.inf, false_alarms)
-        return replace(found, window=-threshold_of(-found._distances(means), false_alarms))
+        found = cls(width, steps, centre, below, above, np.empty(0), false_alarms)
+        windows = found._distances(means)
+        threshold_of(-windows, false_alarms)
+        return replace(found, windows=windows)
+
+    @property
+    def step(self) -> float:
+        """Log-likelihood below which the first step after held-out time is an anomaly."""
+        return threshold_of(self.steps, self.false_alarms)
+
+    @property
+    def window(self) -> float:
+        """Distance above which the first window after held-out time is an anomaly."""
+        return -threshold_of(-self.windows, self.false_alarms)
 
     def _distances(self, means: np.ndarray) -> np.ndarray:
         away = means - self.centre
@@ -90,8 +108,52 @@ class Thresholds:
 
     def flags(self, scored: Scored) -> tuple[np.ndarray, np.ndarray]:
         """Return which steps ``[T]`` are anomalies, and which end a window that is one."""
+        far = self.distances(scored)
         with np.errstate(invalid="ignore"):  # NaN is no anomaly
-            return scored.log_prob < self.step, self.distances(scored) > self.window
+            return (
+                scored.log_prob < recent_thresholds(self.steps, scored.log_prob, self.false_alarms),
+                -far < recent_thresholds(-self.windows, -far, self.false_alarms),
+            )
+
+
+def recent_thresholds(before: np.ndarray, scores: np.ndarray, false_alarms: float) -> np.ndarray:
+    """Return the threshold of each score ``[T]``, from as many scores before it as there were.
+
+    Args:
+        before: finite scores of earlier time, ``[N]``.
+        scores: ``[T]``; NaN where there is none.
+        false_alarms: share of the N scores before one that are below its threshold.
+    """
+    seen = np.isfinite(scores)
+    count = len(before)
+    rank = np.clip(false_alarms * (count + 1) - 1, 0, count - 1) / max(count - 1, 1)  # Weibull's
+    joined = pd.Series(np.concatenate([before, scores[seen]]))
+    recent = joined.rolling(count).quantile(rank).to_numpy()
+    found = np.full(len(scores), np.nan)
+    found[seen] = recent[count - 1 : -1]
+    return found
+
+
+def alarm_rates(
+    earlier: Sequence[Scored], later: Sequence[Scored], *, width: int, false_alarms: float
+) -> tuple[float, float]:
+    """Return the shares of later steps and windows that thresholds of earlier time flag.
+
+    This is the rate of false alarms to expect of new time, as far as it drifts likewise.
+
+    Raises:
+        ValueError: there are too few earlier steps for the rate, or no later ones.
+    """
+    thresholds = Thresholds.of(earlier, width=width, false_alarms=false_alarms)
+    steps, windows = [], []
+    for scored in later:
+        is_step, is_window = thresholds.flags(scored)
+        steps.append(is_step[np.isfinite(scored.log_prob)])
+        windows.append(is_window[np.isfinite(thresholds.distances(scored))])
+    flagged = [np.concatenate(each) for each in (steps, windows)]
+    if not all(len(each) for each in flagged):
+        raise ValueError("no later steps have scores")
+    return float(flagged[0].mean()), float(flagged[1].mean())
 
 
 def window_means(log_prob: np.ndarray, width: int) -> np.ndarray:

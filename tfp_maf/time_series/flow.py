@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.flow import Flow
+from tfp_maf.networks.made import dense_layers
 from tfp_maf.networks.past import PastEncoder, build_encoder
 from tfp_maf.time_series.density import WindowDensity
 from tfp_maf.time_series.innovations import Innovations
@@ -35,6 +37,7 @@ CONDITIONALS: dict[str, tuple[str, dict[str, Any]]] = {
     "maf_mog": ("build_maf_mog", {"num_layers": 3, "hidden_units": (64, 64), "batch_norm": False}),
     "nsf": ("build_nsf", {"num_layers": 3, "hidden_units": (64, 64)}),
 }
+START = 0.01  # of the usual size: initial weights of the flow's outputs
 TRAINING: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 5.0, "max_epochs": 500}
 # A batch is 4 to 16 windows, by their number; steps of training without a better validation score
 # before it stops, and before the learning rate is halved; both are at least some epochs.
@@ -48,6 +51,18 @@ def training_of(rows: int) -> dict[str, Any]:
     patience = max(FEWEST_EPOCHS, PATIENCE * batch_size // rows)
     own = {"batch_size": batch_size, "patience": patience, "halve_after": max(patience * 2 // 5, 1)}
     return TRAINING | own
+
+
+def _start_as_noise(flow: Flow) -> None:
+    """Make the outputs of a flow's networks small, so that it starts near the identity.
+
+    A series has hundreds of windows where tables have thousands of rows: a density that starts
+    dozens of nats below that of linear innovations would overfit before it is as good.
+    """
+    for network in flow.submodules:
+        if isinstance(network, tfp.bijectors.AutoregressiveNetwork):
+            for layers in dense_layers(network):
+                layers[-1].kernel.assign(START * layers[-1].kernel)
 
 
 class TimeFlow:
@@ -125,6 +140,7 @@ class TimeFlow:
                 "batch_norm joins the steps of a batch, so that a step would see the future: "
                 "build the flow without"
             )
+        _start_as_noise(self.flow)
         self._innovations = Innovations.identity(event_size)
         self._density: WindowDensity | None = None
         self.encoder_step = tf.function(self.encoder.step, autograph=False)
@@ -196,8 +212,7 @@ class TimeFlow:
             ValueError: If no step is complete, or as for :func:`tfp_maf.fit`.
         """
         if standardise:
-            past = [stretch.x[stretch.first :] for stretch in train]
-            self.innovations = Innovations.fit(past, linear=linear)
+            self.innovations = Innovations.fit([s.x for s in train], linear=linear)
         # Nothing precedes a series' first step: its innovation is the value itself, far out.
         if standardise and linear:
             train = [replace(s, first=max(s.first, 1)) for s in train if len(s.x) > 1]

@@ -2,21 +2,22 @@
 
 ``e_t = (z_t - b - A^T z_{t-1}) / s``, of standardised values z. A flow over time has less to learn
 of innovations than of values that hardly change from step to step: it starts as a vector
-autoregression of order 1. The map is fitted in closed form, to the past only, and stays fixed; its
-log-determinant is a constant.
+autoregression of order 1, shrunk towards the last value or the mean as far as later steps want. The
+map is fitted in closed form, to the past only, and stays fixed; its log-determinant is a constant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tfp_maf.data_prep.splits import Scaler
+from tfp_maf.time_series.least_squares import PRIORS, Moments, Prior
 from tfp_maf.time_series.windows import latest
 
-RIDGE = 1e-6  # of the variance: columns may be linear in each other
+LATER = 0.8  # share of the steps before those that choose how far the prediction is shrunk
 SMALLEST = 1e-3  # least spread of innovations, in standard deviations of the column
 
 
@@ -27,6 +28,7 @@ class Innovations:
     Attributes:
         mean, scale: standardisation of the columns, float64 ``[D]``.
         matrix, offset, spread: A ``[D, D]``, b ``[D]`` and s ``[D]``.
+        farthest: largest ``|e|`` of each column that was fitted to, ``[D]``.
     """
 
     mean: np.ndarray
@@ -34,12 +36,14 @@ class Innovations:
     matrix: np.ndarray
     offset: np.ndarray
     spread: np.ndarray
+    farthest: np.ndarray
 
     @classmethod
     def identity(cls, event_size: int) -> Innovations:
         """Return the map that leaves values as they are."""
         zeros, ones = np.zeros(event_size), np.ones(event_size)
-        return cls(zeros, ones, np.zeros([event_size, event_size]), zeros, ones)
+        matrix = np.zeros([event_size, event_size])
+        return cls(zeros, ones, matrix, zeros, ones, np.full(event_size, np.inf))
 
     @classmethod
     def fit(cls, series: Sequence[np.ndarray], *, linear: bool = True) -> Innovations:
@@ -64,27 +68,31 @@ class Innovations:
             np.array([column.std() for column in present]),
             constant=np.array([(column == column[0]).all() for column in present]),
         )
-        found = cls(
-            scaler.mean,
-            scaler.scale,
-            *(getattr(cls.identity(len(names)), n) for n in ("matrix", "offset", "spread")),
-        )
-        if not linear:
-            return found
-        before, now = [], []
+        found = replace(cls.identity(len(names)), mean=scaler.mean, scale=scaler.scale)
+        if linear:
+            found = found._with_prediction(series)
+        steps = np.concatenate([found.apply(x)[0][1:] for x in series])
+        steps = steps[np.isfinite(steps).all(axis=1)]
+        return replace(found, farthest=np.abs(steps).max(axis=0)) if len(steps) else found
+
+    def _with_prediction(self, series: Sequence[np.ndarray]) -> Innovations:
+        """Return the map with a linear prediction, where there are rows enough."""
+        size = len(self.mean)
+        before, now, is_later = [], [], []
         for x in series:
-            z = found.standardised(x)
+            z = self.standardised(x)
             whole = np.isfinite(z[1:]).all(axis=1) & np.isfinite(z[:-1]).all(axis=1)
             before.append(z[:-1][whole])
             now.append(z[1:][whole])
+            is_later.append(np.arange(whole.sum()) >= LATER * whole.sum())
         given, wanted = np.concatenate(before), np.concatenate(now)
-        if len(given) <= len(names) + 1:
-            return found
+        if len(given) <= size + 1:
+            return self
         ones = np.concatenate([given, np.ones([len(given), 1])], axis=1)
-        products = ones.T @ ones + RIDGE * len(ones) * np.eye(ones.shape[1])
-        weights = np.linalg.solve(products, ones.T @ wanted)
+        prior = _best_prior(ones, wanted, np.concatenate(is_later))
+        weights = Moments.of(ones, wanted).weights(prior)
         spread = np.maximum((wanted - ones @ weights).std(axis=0), SMALLEST)
-        return cls(found.mean, found.scale, weights[:-1], weights[-1], spread)
+        return replace(self, matrix=weights[:-1], offset=weights[-1], spread=spread)
 
     @property
     def log_det(self) -> float:
@@ -116,3 +124,14 @@ class Innovations:
     def in_units(self, z: np.ndarray) -> np.ndarray:
         """Return standardised values ``[..., D]`` in the series' units."""
         return self.mean + self.scale * z
+
+
+def _best_prior(given: np.ndarray, wanted: np.ndarray, is_later: np.ndarray) -> Prior:
+    """Return the prior by which earlier rows predict the later ones best, over all columns."""
+    earlier = Moments.of(given[~is_later], wanted[~is_later])
+
+    def loss(prior: Prior) -> float:
+        errors = wanted[is_later] - given[is_later] @ earlier.weights(prior)
+        return float(np.log((errors**2).mean(axis=0) + SMALLEST**2).sum())
+
+    return min(PRIORS, key=loss)

@@ -33,6 +33,9 @@ class Part:
 def parts_of(table: TimeTable, name: str | None, *, past: int) -> list[Part]:
     """Return the stretches of a table's part, or of all its rows if there is no name.
 
+    The first step of a series is never scored: nothing precedes it, and a flow of what changes from
+    step to step knows nothing of it.
+
     Args:
         table: in time order.
         name: ``"train"``, ``"validation"`` or ``"test"``; None for all rows.
@@ -44,10 +47,13 @@ def parts_of(table: TimeTable, name: str | None, *, past: int) -> list[Part]:
         places = np.flatnonzero((series.steps >= first) & (series.steps < end))
         if len(places) == 0:
             continue
-        begin = max(int(places[0]) - past, 0)
+        first_scored = max(int(places[0]), 1)
+        if first_scored > places[-1]:
+            continue
+        begin = max(first_scored - past, 0)
         taken = slice(begin, int(places[-1]) + 1)
         x, known = table.columns.dequantised(series)[taken], table.columns.known(series)[taken]
-        parts.append(Part(series, Stretch(x, known, int(places[0]) - begin), begin))
+        parts.append(Part(series, Stretch(x, known, first_scored - begin), begin))
     return parts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,17 @@ import tensorflow as tf
 from tfp_maf.time_series.flow import TimeFlow
 from tfp_maf.utils.checks import check_positive_integer
 
+REACH = 2.0  # how far a draw may be, in units of the farthest innovation of training
+
 
 class PathSampler:
     """Paths that go on from a series' past, one step at a time.
+
+    A draw farther out than :data:`REACH` times anything that the model was trained on is moved
+    there: in a path, one such draw would be the past of all others.
+
+    Attributes:
+        cut: number of values that were moved.
 
     Args:
         model: density of a step given the past.
@@ -25,7 +34,7 @@ class PathSampler:
     def __init__(
         self, model: TimeFlow, pasts: np.ndarray, known: np.ndarray, *, paths: int, seed: int
     ):
-        self._model, self._rng = model, np.random.default_rng(seed)
+        self._model, self._rng, self.cut = model, np.random.default_rng(seed), 0
         count, steps, size = pasts.shape
         self._step = model.encoder_step
         cache, latest = model.encoder.empty(count), np.zeros([count, size])
@@ -51,10 +60,14 @@ class PathSampler:
         """Return the next step's values ``[S * paths, D]``, given what is known, ``[S, K]``."""
         model = self._model
         known = np.repeat(known, self._paths, axis=0)
+        farthest = REACH * model.innovations.farthest
         condition = np.concatenate([self._context.numpy(), known], axis=1)
         seed = int(self._rng.integers(2**31))
         events = model.flow.sample(len(known), condition=condition, seed=seed).numpy()
-        self._latest = model.innovations.next(self._latest, np.asarray(events, np.float64))
+        events = np.asarray(events, np.float64)
+        self.cut += int((np.abs(events) > farthest).sum())
+        events = np.clip(events, -farthest, farthest)
+        self._latest = model.innovations.next(self._latest, events)
         inputs = self._inputs(self._latest, np.ones_like(self._latest), known)
         self._context, self._cache = self._step(self._cache, inputs)
         return model.innovations.in_units(self._latest)
@@ -84,6 +97,9 @@ def sample_paths(
 
     Raises:
         ValueError: If a shape is wrong, or a number is not positive.
+
+    Warns:
+        UserWarning: If draws were moved, see :class:`PathSampler`.
     """
     for name, value in (("steps", steps), ("paths", paths)):
         check_positive_integer(name, value)
@@ -97,4 +113,10 @@ def sample_paths(
         raise ValueError(f"known must have shape {list(wanted)}, got {list(known.shape)}")
     sampler = PathSampler(model, pasts, known[:, :length], paths=paths, seed=seed)
     drawn = [sampler.draw(known[:, length + t]) for t in range(steps)]
+    if sampler.cut:
+        warnings.warn(
+            f"{sampler.cut} of {len(drawn) * drawn[0].size} values drawn were farther out than "
+            f"{REACH:g} times all changes that the model was trained on, and moved there",
+            stacklevel=2,
+        )
     return np.stack(drawn, axis=1).reshape(count, paths, steps, size)

@@ -1,7 +1,8 @@
 """Baselines of time series: vector autoregression, and the last value.
 
 ``z_t = b + sum_j A_j z_{t-j} + C known_t + L u_t`` with ``u ~ N(0, I)``: least squares is the
-maximum of the likelihood (Luetkepohl 2005, section 3.4), a full covariance included.
+maximum of the likelihood (Luetkepohl 2005, section 3.4), a full covariance included. The weights
+are shrunk towards the last value or the mean as far as validation wants.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from tfp_maf.time_series.innovations import Innovations
+from tfp_maf.time_series.least_squares import PRIORS, Moments, Prior
 from tfp_maf.time_series.windows import Stretch, latest
 
 ORDERS = (1, 2, 3, 5, 8, 12, 20, 30)
-RIDGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -36,30 +37,15 @@ class VectorAutoregression:
     factor: np.ndarray
 
     @classmethod
-    def fit(cls, train: Sequence[Stretch], *, order: int) -> VectorAutoregression:
-        """Fit the model of one order in closed form.
+    def fit(
+        cls, train: Sequence[Stretch], *, order: int, prior: Prior = PRIORS[0]
+    ) -> VectorAutoregression:
+        """Fit the model of one order and prior in closed form.
 
         Raises:
             ValueError: If there are too few complete steps.
         """
-        scaling = Innovations.fit([s.x[s.first :] for s in train], linear=False)
-        products, crossed, rows = 0.0, 0.0, 0
-        kept = []
-        for stretch in train:
-            given, z = _regressors(stretch, scaling, order)
-            whole = np.isfinite(z).all(axis=1)
-            whole[:order] = False
-            given, z = given[whole], z[whole]
-            products, crossed = products + given.T @ given, crossed + given.T @ z
-            rows += len(z)
-            kept.append((given, z))
-        size = kept[0][0].shape[1]
-        if rows <= size + scaling.mean.shape[0]:
-            raise ValueError(f"{rows} complete steps are too few for an autoregression of {order}")
-        weights = np.linalg.solve(products + RIDGE * rows * np.eye(size), crossed)
-        errors = np.concatenate([z - given @ weights for given, z in kept])
-        covariance = errors.T @ errors / rows + 1e-9 * np.eye(errors.shape[1])
-        return cls(order, scaling, weights, np.linalg.cholesky(covariance))
+        return _Regression.of(train, order).model(prior)
 
     @classmethod
     def of_best_order(
@@ -69,8 +55,22 @@ class VectorAutoregression:
         *,
         orders: Sequence[int] = ORDERS,
     ) -> VectorAutoregression:
-        """Return the model of the order with the best validation log-likelihood."""
-        models = [cls.fit(train, order=order) for order in orders]
+        """Return the model of the order and prior with the best validation log-likelihood.
+
+        Orders that are too long for the series are not tried.
+
+        Raises:
+            ValueError: If all of them are.
+        """
+        regressions, failures = [], []
+        for order in orders:
+            try:
+                regressions.append(_Regression.of(train, order))
+            except ValueError as error:
+                failures.append(error)
+        if not regressions:
+            raise failures[0]
+        models = [each.model(prior) for each in regressions for prior in PRIORS]
 
         def score(model: VectorAutoregression) -> float:
             return float(np.nanmean(np.concatenate([model.step_log_prob(s) for s in validation])))
@@ -110,6 +110,40 @@ class VectorAutoregression:
             lags = [now, *lags[:-1]]
             drawn.append(self.scaling.in_units(now))
         return np.stack(drawn, axis=1).reshape(count, paths, steps, size)
+
+
+@dataclass(frozen=True)
+class _Regression:
+    """Regression of one order on training series: regressors ``[N, R]``, targets ``[N, D]``."""
+
+    order: int
+    scaling: Innovations
+    given: np.ndarray
+    wanted: np.ndarray
+    moments: Moments
+
+    @classmethod
+    def of(cls, train: Sequence[Stretch], order: int) -> _Regression:
+        scaling = Innovations.fit([s.x for s in train], linear=False)
+        parts = []
+        for stretch in train:
+            given, z = _regressors(stretch, scaling, order)
+            whole = np.isfinite(z).all(axis=1)
+            whole[:order] = False
+            parts.append((given[whole], z[whole]))
+        given, wanted = (np.concatenate(each) for each in zip(*parts, strict=True))
+        rows, size = given.shape
+        if rows <= size + wanted.shape[1]:
+            raise ValueError(f"{rows} complete steps are too few for an autoregression of {order}")
+        return cls(order, scaling, given, wanted, Moments.of(given, wanted))
+
+    def model(self, prior: Prior) -> VectorAutoregression:
+        weights = self.moments.weights(prior)
+        errors = self.wanted - self.given @ weights
+        covariance = errors.T @ errors / len(errors) + 1e-9 * np.eye(errors.shape[1])
+        return VectorAutoregression(
+            self.order, self.scaling, weights, np.linalg.cholesky(covariance)
+        )
 
 
 def last_value(pasts: np.ndarray, *, steps: int) -> np.ndarray:

@@ -6,6 +6,9 @@ import importlib
 import os
 import sys
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tfp_maf.utils.garbage import paused_collector
 
@@ -65,3 +68,13 @@ def say(text: str, *, always: bool = False) -> None:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def warnings_said(source: str) -> Iterator[None]:
+    """Print the library's warnings once each, as lines about a file."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in dict.fromkeys(str(each.message) for each in caught):
+        say(f"{source}: {text}")
