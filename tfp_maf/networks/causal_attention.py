@@ -75,7 +75,8 @@ class CausalAttention(PastEncoder):
         bias = tf.constant(one_hot, self.dtype) @ weights[3]
         bias = tf.transpose(tf.reshape(bias, [count, count, self.heads]), [2, 0, 1])
         h = inputs @ weights[0] + weights[1]
-        seen = attend(*self._projected(h, weights), is_seen, bias=bias)
+        queries, keys, values = self._projected(h, weights)
+        seen = attend(queries, keys, values, is_seen, bias=bias)
         return self._finished(h, seen, weights)
 
     def empty(self, n: int) -> list[tf.Tensor]:
