@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import (
+from tfp_maf.data_prep import missing_values
+from tfp_maf.data_prep.columns import (
     category_columns,
     cells,
     date_columns,
     dependent_columns,
     derived_columns,
     infer_columns,
-    missing_values,
     month_columns,
 )
-from tfp_maf.data_prep.category_columns import CategoryColumn
-from tfp_maf.data_prep.clean_table import Candidates
-from tfp_maf.data_prep.date_columns import DateColumn
-from tfp_maf.data_prep.derived_columns import DerivedColumn
-from tfp_maf.data_prep.number_columns import NumberColumn
-from tfp_maf.data_prep.reading import Missing
-from tfp_maf.data_prep.schema import EncodedTable, Schema
+from tfp_maf.data_prep.columns.category_columns import CategoryColumn
+from tfp_maf.data_prep.columns.date_columns import DateColumn
+from tfp_maf.data_prep.columns.derived_columns import DerivedColumn
+from tfp_maf.data_prep.columns.number_columns import NumberColumn
+from tfp_maf.data_prep.columns.schema import EncodedTable, Schema
+from tfp_maf.data_prep.reading.clean_table import Candidates
+from tfp_maf.data_prep.reading.reading import Missing
 from tfp_maf.data_prep.splits import Scaler, Splits, first_not_finite, last_tenths
 
 PARTS = ("train", "validation", "test")

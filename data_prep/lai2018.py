@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tfp_maf.data_prep import text_files, time_table
-from tfp_maf.data_prep.date_columns import MONDAY
+from tfp_maf.data_prep.columns.date_columns import MONDAY
 from tfp_maf.data_prep.time_axis import Axis
 from tfp_maf.data_prep.time_table import TimeTable
 

@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from tfp_maf.data_prep.cells import Cells
-from tfp_maf.data_prep.reading import Missing
+from tfp_maf.data_prep.columns.cells import Cells
+from tfp_maf.data_prep.reading.reading import Missing
 
 FEW = 0.05  # of the rows are left out rather than modelled
 MOST_MISSING = 0.5  # a column with at least as many missing values is left out before rows are

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import date_columns
-from tfp_maf.data_prep.date_columns import MONDAY
+from tfp_maf.data_prep.columns import date_columns
+from tfp_maf.data_prep.columns.date_columns import MONDAY
 
 QUARTER, YEAR_FRACTION = "quarter", "decimal year"  # formats, beside those of strftime
 NAMED = re.compile(r"(?P<year>\d{4})[\s\-_/:.]*[Qq](?P<quarter>[1-4])")

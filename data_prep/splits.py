@@ -185,8 +185,8 @@ class Splits:
             :class:`~tfp_maf.data_prep.images.ImageSpace` of logits, or a
             :class:`~tfp_maf.data_prep.levels.LevelSpace`.
         intensities: Training rows before they were binarised, 0 .. 1, if they were.
-        schema: Description of the columns, a :class:`~tfp_maf.data_prep.schema.Schema`, if they
-            are those of a table.
+        schema: Description of the columns, if they are those of a table: a
+            :class:`~tfp_maf.data_prep.columns.schema.Schema`.
         parts: Rows of a described table, by ``"train"``, ``"validation"`` and ``"test"``.
         places: Number of each of these rows in the file, from 0.
     """

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import clean_table, describe_table, read_table, text_files
-from tfp_maf.data_prep.reading import Missing, Reading
+from tfp_maf.data_prep import describe_table, text_files
+from tfp_maf.data_prep.reading import clean_table, read_table
+from tfp_maf.data_prep.reading.reading import Missing, Reading
 from tfp_maf.data_prep.splits import Splits, last_tenths
 from tfp_maf.data_prep.table_rows import listed, numbers, read_frame, wanted
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells, clean_table, read_table, text_files
-from tfp_maf.data_prep.reading import Reading
-from tfp_maf.data_prep.schema import Schema
+from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.columns import cells
+from tfp_maf.data_prep.columns.schema import Schema
+from tfp_maf.data_prep.reading import clean_table, read_table
+from tfp_maf.data_prep.reading.reading import Reading
 
 MOST_SHOWN = 5  # bad values that a message names
 MOST_NAMES = 30

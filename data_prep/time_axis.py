@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tfp_maf.data_prep import months, weekdays
-from tfp_maf.data_prep.date_columns import DAY, MONDAY, WEEK
-from tfp_maf.data_prep.months import MONTH
+from tfp_maf.data_prep.columns import months, weekdays
+from tfp_maf.data_prep.columns.date_columns import DAY, MONDAY, WEEK
+from tfp_maf.data_prep.columns.months import MONTH
 
 PERIODS = {"day": DAY, "week": WEEK, "year": 12 * MONTH}
 HARMONICS = {"day": 2, "week": 1, "year": 1}
@@ -30,7 +30,7 @@ class Axis:
         origin: first time, in seconds after Monday, 5 January 1970, or the first number.
         step: seconds, or numbers, between neighbouring steps; the average one of months.
         is_clock: whether times are dates, or else numbers.
-        format: of dates in text, as in :class:`~tfp_maf.data_prep.date_columns.DateColumn`.
+        format: of dates in text, as in :class:`~tfp_maf.data_prep.columns.date_columns.DateColumn`.
         periods: names of the calendar's periods that the steps tell apart.
         months: number of calendar months of a step, 0 if its seconds are always the same.
         day: of the month, 31 for its end.

@@ -15,16 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import (
-    cells,
-    clean_table,
-    dependent_columns,
-    read_table,
-    row_noise,
-    text_files,
-)
-from tfp_maf.data_prep.infer_columns import decimals_of
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.columns import cells, dependent_columns, row_noise
+from tfp_maf.data_prep.columns.infer_columns import decimals_of
+from tfp_maf.data_prep.reading import clean_table, read_table
+from tfp_maf.data_prep.reading.reading import Reading
 from tfp_maf.data_prep.table import require_columns
 from tfp_maf.data_prep.time_axis import Axis, check_step, on_grid
 from tfp_maf.data_prep.times import times_of

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells, date_columns, period_times
-from tfp_maf.data_prep.cells import Cells
+from tfp_maf.data_prep import period_times
+from tfp_maf.data_prep.columns import cells, date_columns
+from tfp_maf.data_prep.columns.cells import Cells
 from tfp_maf.data_prep.time_axis import Axis
 
 FORMAT_TEXTS = 1000

@@ -22,7 +22,7 @@ import numpy as np
 
 from tfp_maf.data_prep import lai2018
 from tfp_maf.data_prep.files import replaced_when_whole, write_json
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading.reading import Reading
 from tfp_maf.data_prep.time_table import PARTS, TimeTable, load
 from tfp_maf.evaluation.forecasts import coverage, crps_sum, energy_score
 from tfp_maf.experiments.run import versions

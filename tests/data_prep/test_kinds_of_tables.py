@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 from table_rows import read_rows
 
-from tfp_maf.data_prep import raw_files, table
-from tfp_maf.data_prep.number_columns import NumberColumn
-from tfp_maf.data_prep.reading import Reading
-from tfp_maf.data_prep.schema import Schema
+from tfp_maf.data_prep import table
+from tfp_maf.data_prep.columns.number_columns import NumberColumn
+from tfp_maf.data_prep.columns.schema import Schema
+from tfp_maf.data_prep.reading import raw_files
+from tfp_maf.data_prep.reading.reading import Reading
 
 N = 80
 X = np.random.default_rng(1).normal([2.0, -1200.0], [1.0, 300.0], [N, 2]).round(3)

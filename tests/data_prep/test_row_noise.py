@@ -1,6 +1,6 @@
 import numpy as np
 
-from tfp_maf.data_prep import row_noise
+from tfp_maf.data_prep.columns import row_noise
 
 
 def test_noise_is_a_function_of_the_row_alone():

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfp_maf.data_prep import date_columns, infer_columns, row_noise, table
-from tfp_maf.data_prep.category_columns import CategoryColumn
-from tfp_maf.data_prep.date_columns import DateColumn
-from tfp_maf.data_prep.number_columns import NumberColumn
-from tfp_maf.data_prep.schema import Schema
+from tfp_maf.data_prep import table
+from tfp_maf.data_prep.columns import date_columns, infer_columns, row_noise
+from tfp_maf.data_prep.columns.category_columns import CategoryColumn
+from tfp_maf.data_prep.columns.date_columns import DateColumn
+from tfp_maf.data_prep.columns.number_columns import NumberColumn
+from tfp_maf.data_prep.columns.schema import Schema
 
 N = 400
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from table_rows import read_rows
 
-from tfp_maf.data_prep import table, text_files, text_tables
+from tfp_maf.data_prep import table, text_files
+from tfp_maf.data_prep.reading import text_tables
 
 N = 60
 NUMBERS = ["a", "b", "c"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading.reading import Reading
 from tfp_maf.data_prep.time_axis import Axis
 from tfp_maf.data_prep.time_table import MOST_GAP, TimeColumns, load, read_more
 

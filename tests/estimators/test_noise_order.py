@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfp_maf
-from tfp_maf.data_prep.schema import Schema
+from tfp_maf.data_prep.columns.schema import Schema
 from tfp_maf.data_prep.splits import Rows, Scaler
 from tfp_maf.estimators.table_model import Member, TableModel
 

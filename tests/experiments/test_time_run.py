@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading.reading import Reading
 from tfp_maf.data_prep.time_axis import Axis
 from tfp_maf.data_prep.time_table import TimeColumns
 from tfp_maf.experiments.run import Run

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tfp_maf.data_prep import table
-from tfp_maf.data_prep.number_columns import NumberColumn
-from tfp_maf.data_prep.reading import Reading
-from tfp_maf.data_prep.schema import Schema
+from tfp_maf.data_prep.columns.number_columns import NumberColumn
+from tfp_maf.data_prep.columns.schema import Schema
+from tfp_maf.data_prep.reading.reading import Reading
 
 
 def read_rows(

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import click
 
-from tfp_maf.data_prep.reading import Missing
+from tfp_maf.data_prep.reading.reading import Missing
 from tfp_maf.flows.catalogue import OF_IMAGES, UNCONDITIONAL
 from tfp_maf.paper import published
 

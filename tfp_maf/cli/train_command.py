@@ -26,7 +26,7 @@ from tfp_maf.cli.options import (
     table_options,
     time_options,
 )
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading.reading import Reading
 from tfp_maf.experiments.settings import GAS, GAS_AS_THE_POST, Experiment
 from tfp_maf.experiments.table_options import TableOptions, read_schema
 from tfp_maf.utils import console

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tfp_maf.data_prep import cells, date_columns
-from tfp_maf.data_prep.category_columns import CategoryColumn
-from tfp_maf.data_prep.date_columns import DateColumn
-from tfp_maf.data_prep.schema import Schema
+from tfp_maf.data_prep.columns import cells, date_columns
+from tfp_maf.data_prep.columns.category_columns import CategoryColumn
+from tfp_maf.data_prep.columns.date_columns import DateColumn
+from tfp_maf.data_prep.columns.schema import Schema
 from tfp_maf.data_prep.splits import Rows
 from tfp_maf.estimators import conditionals
 from tfp_maf.estimators.table_model import TableModel

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tfp_maf.data_prep.columns.schema import Schema
 from tfp_maf.data_prep.files import write_json
-from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Rows, Scaler, Splits
 from tfp_maf.evaluation.likelihood import chunked_log_prob
 from tfp_maf.flows.flow import Flow

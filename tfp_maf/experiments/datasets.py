@@ -21,7 +21,7 @@ from tfp_maf.data_prep import (
     simulate,
     table,
 )
-from tfp_maf.data_prep.raw_files import STDIN
+from tfp_maf.data_prep.reading.raw_files import STDIN
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.experiments.settings import (
     EXPERIMENTS,

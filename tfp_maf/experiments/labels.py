@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import category_columns, cells
+from tfp_maf.data_prep.columns import category_columns, cells
 
 
 def anomalies(column: pd.Series, *, na: Collection[str] = ()) -> np.ndarray:

@@ -13,8 +13,8 @@ import jinja2
 import pandas as pd
 
 import tfp_maf
+from tfp_maf.data_prep.columns.schema import Schema
 from tfp_maf.data_prep.files import replaced_when_whole
-from tfp_maf.data_prep.schema import Schema
 from tfp_maf.estimators.table_model import TableModel
 from tfp_maf.experiments import page_sections as sections
 from tfp_maf.experiments import run as runs

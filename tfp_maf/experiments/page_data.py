@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep.schema import Schema
+from tfp_maf.data_prep.columns.schema import Schema
 from tfp_maf.data_prep.splits import Rows, Splits
 from tfp_maf.estimators.table_model import TableModel
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import date_columns
-from tfp_maf.data_prep.category_columns import CategoryColumn
-from tfp_maf.data_prep.date_columns import DateColumn
-from tfp_maf.data_prep.number_columns import NumberColumn
-from tfp_maf.data_prep.schema import Column
+from tfp_maf.data_prep.columns import date_columns
+from tfp_maf.data_prep.columns.category_columns import CategoryColumn
+from tfp_maf.data_prep.columns.date_columns import DateColumn
+from tfp_maf.data_prep.columns.number_columns import NumberColumn
+from tfp_maf.data_prep.columns.schema import Column
 from tfp_maf.estimators import conditionals
 from tfp_maf.estimators.table_model import TableModel
 from tfp_maf.evaluation import marginals as distances

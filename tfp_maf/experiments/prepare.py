@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfp_maf.data_prep.raw_files import STDIN
+from tfp_maf.data_prep.reading.raw_files import STDIN
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.experiments.datasets import find_experiment, load_splits
 from tfp_maf.experiments.run import Run

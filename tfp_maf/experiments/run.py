@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.columns.schema import Schema
 from tfp_maf.data_prep.files import make_folder, write_csv, write_json
-from tfp_maf.data_prep.schema import Schema
 from tfp_maf.data_prep.splits import Scaler
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"

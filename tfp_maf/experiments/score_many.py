@@ -18,8 +18,9 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from tfp_maf.data_prep import table, text_files, text_tables
+from tfp_maf.data_prep import table, text_files
 from tfp_maf.data_prep.files import make_folder, replaced_when_whole, write_json
+from tfp_maf.data_prep.reading import text_tables
 from tfp_maf.estimators.table_model import TableModel
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.score import load

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfp_maf.data_prep.reading import Missing, Reading
+from tfp_maf.data_prep.reading.reading import Missing, Reading
 
 
 @dataclass(frozen=True)

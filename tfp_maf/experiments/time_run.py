@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tfp_maf.data_prep import time_table
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading.reading import Reading
 from tfp_maf.data_prep.time_table import TimeColumns, TimeTable
 from tfp_maf.experiments.run import CONFIG, Run
 from tfp_maf.utils.console import say

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tfp_maf.data_prep.columns.number_columns import NumberColumn
 from tfp_maf.data_prep.files import naming
-from tfp_maf.data_prep.number_columns import NumberColumn
-from tfp_maf.data_prep.raw_files import STDIN
+from tfp_maf.data_prep.reading.raw_files import STDIN
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.estimators.candidates import CANDIDATES, MIXTURE, Candidate, names_for
 from tfp_maf.estimators.fit_table import FittedTable, fit_table

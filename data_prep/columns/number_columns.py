@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import row_noise
+from tfp_maf.data_prep.columns import row_noise
 
 TRANSFORMS = ("none", "log", "logit", "asinh")
 

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 
-from tfp_maf.data_prep import cells
+from tfp_maf.data_prep.columns import cells
 
 FEWEST_UNITS = 2  # columns of numbers with text in their first row
 FIRST_YEAR, LAST_YEAR = 1500, 2200  # that a table may have a column of

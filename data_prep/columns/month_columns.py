@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import date_columns, months, row_noise
-from tfp_maf.data_prep.date_columns import DAY, DateColumn
-from tfp_maf.data_prep.number_columns import Encoded
+from tfp_maf.data_prep.columns import date_columns, months, row_noise
+from tfp_maf.data_prep.columns.date_columns import DAY, DateColumn
+from tfp_maf.data_prep.columns.number_columns import Encoded
 
 YEAR = 12  # months
 FEWEST_YEARS = 3  # in which the month repeats itself

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfp_maf.data_prep.date_columns import DAY, WEEK
+from tfp_maf.data_prep.columns.date_columns import DAY, WEEK
 
 FEWEST_WEEKS = 4  # of which none has a day, before it is taken as one that never comes
 BUSINESS = (0, 1, 2, 3, 4)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells
-from tfp_maf.data_prep.cells import Cells
-from tfp_maf.data_prep.read_table import RawTable
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.columns import cells
+from tfp_maf.data_prep.columns.cells import Cells
+from tfp_maf.data_prep.reading.read_table import RawTable
+from tfp_maf.data_prep.reading.reading import Reading
 
 INDEX_NAME = re.compile(
     r"unnamed: 0(\.\d+)?(_level_0)?|rownames|row[ _.]?names?|index|__index_level_0__"

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tfp_maf.data_prep import cells, table_header
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.columns import cells
+from tfp_maf.data_prep.reading import table_header
+from tfp_maf.data_prep.reading.reading import Reading
 
 Records: TypeAlias = list[tuple[list[str], int]]  # fields, and where the record ends
 USUAL = {".csv": ",", ".tsv": "\t"}

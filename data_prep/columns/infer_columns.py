@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import category_columns
-from tfp_maf.data_prep.category_columns import CategoryColumn
-from tfp_maf.data_prep.number_columns import NumberColumn
+from tfp_maf.data_prep.columns import category_columns
+from tfp_maf.data_prep.columns.category_columns import CategoryColumn
+from tfp_maf.data_prep.columns.number_columns import NumberColumn
 
 MOST_CATEGORIES = 100  # of text
 MOST_NUMBERS = 24  # distinct whole numbers that are categories

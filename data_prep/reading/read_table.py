@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from tfp_maf.data_prep import binary_tables, excel_tables, json_tables, raw_files, text_tables
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading import (
+    binary_tables,
+    excel_tables,
+    json_tables,
+    raw_files,
+    text_tables,
+)
+from tfp_maf.data_prep.reading.reading import Reading
 
 LONGEST_NAME = 200
 FORMATS = ".csv, .tsv, .txt, .data, .json, .jsonl, .parquet, .feather, .xlsx, .npy or .npz"

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import row_noise
-from tfp_maf.data_prep.number_columns import Encoded
+from tfp_maf.data_prep.columns import row_noise
+from tfp_maf.data_prep.columns.number_columns import Encoded
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
 MONDAY = np.datetime64("1970-01-05", "us")

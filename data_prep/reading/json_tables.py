@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from tfp_maf.data_prep import raw_files
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading import raw_files
+from tfp_maf.data_prep.reading.reading import Reading
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import date_columns
+from tfp_maf.data_prep.columns import date_columns
 
 # Words for a missing value, in lower case.
 MISSING = frozenset(

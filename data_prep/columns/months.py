@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfp_maf.data_prep.date_columns import DAY, MONDAY
+from tfp_maf.data_prep.columns.date_columns import DAY, MONDAY
 
 MONTH = 365.2425 / 12 * DAY  # on average
 SHORTEST = 27 * DAY  # step that may be a month

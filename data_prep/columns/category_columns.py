@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells
-from tfp_maf.data_prep.number_columns import Encoded
+from tfp_maf.data_prep.columns import cells
+from tfp_maf.data_prep.columns.number_columns import Encoded
 
 
 @dataclass(frozen=True)

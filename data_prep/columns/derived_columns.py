@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep.category_columns import key
+from tfp_maf.data_prep.columns.category_columns import key
 
 BROKEN = -100.0  # nats that a constant of another text costs
 WORST = -1e6  # nats that a broken rule costs at most

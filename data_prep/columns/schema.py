@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep import cells, date_columns, row_noise, text_files
-from tfp_maf.data_prep.category_columns import CategoryColumn
-from tfp_maf.data_prep.date_columns import DateColumn
-from tfp_maf.data_prep.derived_columns import DerivedColumn
-from tfp_maf.data_prep.month_columns import MonthColumn
-from tfp_maf.data_prep.number_columns import Encoded, NumberColumn
+from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.columns import cells, date_columns, row_noise
+from tfp_maf.data_prep.columns.category_columns import CategoryColumn
+from tfp_maf.data_prep.columns.date_columns import DateColumn
+from tfp_maf.data_prep.columns.derived_columns import DerivedColumn
+from tfp_maf.data_prep.columns.month_columns import MonthColumn
+from tfp_maf.data_prep.columns.number_columns import Encoded, NumberColumn
 from tfp_maf.data_prep.splits import Rows, Scaler
 
 Column: TypeAlias = NumberColumn | CategoryColumn | DateColumn

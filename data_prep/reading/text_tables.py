@@ -10,8 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from tfp_maf.data_prep import cells, raw_files, text_files, text_layout
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep import text_files
+from tfp_maf.data_prep.columns import cells
+from tfp_maf.data_prep.reading import raw_files, text_layout
+from tfp_maf.data_prep.reading.reading import Reading
 
 ENDINGS = (".csv", ".tsv", ".txt", ".data", ".dat", ".tab", ".psv", "")
 CHUNK = 200_000  # rows

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from tfp_maf.data_prep import text_layout
-from tfp_maf.data_prep.reading import Reading
+from tfp_maf.data_prep.reading import text_layout
+from tfp_maf.data_prep.reading.reading import Reading
 
 
 def read(
