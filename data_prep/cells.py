@@ -35,7 +35,12 @@ PLAIN = {  # what makes digits readable for Python
     ".": str.maketrans("", "", SPACES + ","),
     ",": str.maketrans(",", ".", SPACES + "."),
 }
-DATE = re.compile(r".*\d.*[-/.:\s].*\d.*", re.DOTALL)
+DATE = re.compile(
+    r".*\d.*[-/.:\s].*\d.*"
+    r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[- ](\d\d|\d{4})"
+    r"|\d{4}M\d\d?",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

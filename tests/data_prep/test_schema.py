@@ -271,6 +271,9 @@ def test_days_and_months_that_cannot_be_told_apart_are_said(load):
         ("MS", "%m/%d/%Y", True, "year, month of dates from 1990-01-01"),
         ("QS", "%Y-%m-%d", True, "year, month of dates from 1990-01-01"),
         ("YS", "%Y-%m-%d", False, "year of dates from 1990-01-01"),
+        ("MS", "%b-%y", True, "year, month of dates from 1990-01-01"),
+        ("MS", "%B %Y", True, "year, month of dates from 1990-01-01"),
+        ("MS", "%YM%m", True, "year, month of dates from 1990-01-01"),
         ("MS", None, True, "year, month of dates from 1990-01-01"),
     ],
 )
