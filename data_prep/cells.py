@@ -222,4 +222,6 @@ def _are_dates(texts: list[str]) -> bool:
     sample = [text for text in texts[:50] if DATE.fullmatch(text)]
     if not sample or len(sample) < MOSTLY * len(texts[:50]):
         return False
+    if all(date_columns.DURATION_TEXT.fullmatch(text) for text in sample):
+        return True
     return bool(date_columns.of_texts(pd.Series(sample)).notna().mean() >= MOSTLY)

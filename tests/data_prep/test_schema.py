@@ -232,6 +232,16 @@ def test_times_of_the_day_do_not_depend_on_today_and_durations_stay_durations(tm
     ).all()
 
 
+def test_durations_in_text_come_back_as_they_are(load, tmp_path):
+    spans = pd.to_timedelta(np.arange(-40, 40) * 5000.5, "s")
+    frame = pd.DataFrame({"span": spans, "x": np.arange(80) ** 2})
+    schema = load(frame).schema
+    texts = pd.read_csv(tmp_path / "t.csv")
+    encoded = schema.encode(texts)
+    schema.decode(encoded.numbers, encoded.codes).to_csv(tmp_path / "back.csv", index=False)
+    assert list(pd.read_csv(tmp_path / "back.csv")["span"]) == list(texts["span"])
+
+
 @pytest.mark.skipif(pd.__version__ < "3", reason="earlier times count nanoseconds, until 2262")
 def test_dates_far_away_are_dates_and_fractions_are_not(load):
     rng = np.random.default_rng(1)
