@@ -527,6 +527,17 @@ def test_steps(values, decimals, step):
     assert infer_columns.step_of(distinct, decimals) == step
 
 
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [(np.arange(1900, 1980), 1.0), (1970 + np.arange(80) / 4, 0.25), (np.arange(80) ** 2, None)],
+)
+def test_a_grid_that_is_filled_is_kept_in_samples(load, values, step):
+    (column, _) = load(pd.DataFrame({"year": values, "flag": np.arange(80) % 2})).schema.columns
+    assert column.step == step
+    drawn = column.decode(np.linspace(0, 3000, 500)[:, None], np.zeros([500, 1], int))
+    assert step is None or ((drawn % step) == 0).all()
+
+
 def test_a_smooth_peak_has_no_special_value():
     rng = np.random.default_rng(0)
     x = np.round(rng.normal(0, 3, 2000))
