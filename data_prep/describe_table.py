@@ -154,7 +154,7 @@ def describe(
         encoded,
         frame.index.to_numpy(),
         tuple(found.left_out),
-        (*found.notes, *(f"column {r.name!r}: {r.describe()}" for r in schema.derived)),
+        (*found.notes, *_notes_of(schema.derived)),
     )
 
 
@@ -205,6 +205,10 @@ def _because(notes: Sequence[str]) -> str:
     return f" ({shown})" if text else ""
 
 
+def _notes_of(rules: Sequence[DerivedColumn]) -> list[str]:
+    return [f"column {rule.name!r}: {rule.describe()}" for rule in rules]
+
+
 def _kept_rows(found: Candidates, way: Missing) -> np.ndarray:
     """Return the places of the rows that are kept, and note the others."""
     mask = missing_values.gaps(found.cells)
@@ -249,7 +253,9 @@ def _schema(
         if way == "fill" and gaps[name].any():
             fills[name] = _fill(described, frame[name][~gaps[name]], values.get(name), gaps[name])
     if not columns:
-        raise ValueError(f"no column is left to model{_because(found.notes)}")
+        raise ValueError(
+            f"no column is left to model{_because([*found.notes, *_notes_of(derived)])}"
+        )
     kept = {column.name for column in columns}
     derived = [rule for rule in derived if set(rule.weights) <= kept]
     order = tuple(name for name in found.frame.columns if name in kept | gone)

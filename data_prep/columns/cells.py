@@ -35,7 +35,12 @@ PLAIN = {  # what makes digits readable for Python
     ".": str.maketrans("", "", SPACES + ","),
     ",": str.maketrans(",", ".", SPACES + "."),
 }
-DATE = re.compile(r".*\d.*[-/.:\s].*\d.*", re.DOTALL)
+DATE = re.compile(
+    r".*\d.*[-/.:\s].*\d.*"
+    r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[- ](\d\d|\d{4})"
+    r"|\d{4}M\d\d?",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -217,4 +222,6 @@ def _are_dates(texts: list[str]) -> bool:
     sample = [text for text in texts[:50] if DATE.fullmatch(text)]
     if not sample or len(sample) < MOSTLY * len(texts[:50]):
         return False
+    if all(date_columns.DURATION_TEXT.fullmatch(text) for text in sample):
+        return True
     return bool(date_columns.of_texts(pd.Series(sample)).notna().mean() >= MOSTLY)

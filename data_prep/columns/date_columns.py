@@ -27,6 +27,8 @@ FIRST_YEAR = 1000  # 3/4 is no date in the year 1
 DURATION = "duration"  # the format of durations, which are no texts
 OFFSET = re.compile(r"(?<=\d)\s*(Z|UTC|GMT|[-+]\d\d:?\d\d)$")
 TWO_YEARS = re.compile(r".*(?<![\d.:+])(1\d|20|21)\d\d(?!\d).*(?<![\d.:+])(1\d|20|21)\d\d(?!\d).*")
+DURATION_TEXT = re.compile(r"-?\d+ days?( [-+]?\d\d:\d\d:\d\d(\.\d+)?)?")  # as pandas writes them
+YEAR_AND_MONTH = re.compile(r"^(\d{4})M(\d\d)$")
 CLOCK = re.compile(r"\d{1,2}(:\d\d){1,2}(\.\d+)?(\s*[ap]\.?m\.?)?", re.IGNORECASE)
 CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 SHORT = (
@@ -40,6 +42,13 @@ SHORT = (
     "%b %d, %y",
     "%m/%Y",
     "%Y/%m",
+    "%b-%y",
+    "%b %y",
+    "%b-%Y",
+    "%b %Y",
+    "%B %Y",
+    "%B %y",
+    "%YM%m",
 )
 
 
@@ -191,6 +200,7 @@ def of_texts(texts: pd.Series) -> pd.Series:
 
     A time of the day is on 1 January 1900, as with a format: pandas would take today.
     """
+    texts = texts.str.replace(YEAR_AND_MONTH, r"\1-\2", regex=True)
     clocks = texts.str.fullmatch(CLOCK).astype(bool)
     texts = texts.where(~clocks, "1900-01-01 " + texts)
     texts = texts.where(~texts.str.fullmatch(TWO_YEARS).astype(bool), "")  # a range of dates
@@ -215,6 +225,8 @@ def format_of(column: pd.Series) -> str:
         return ""
     texts = column.dropna().astype(str).str.strip()
     texts = texts.drop_duplicates().head(MOST_TEXTS)
+    if len(texts) and texts.str.fullmatch(DURATION_TEXT).astype(bool).all():
+        return DURATION
     for comes_back in (True, False):
         tried = set()
         for text in texts.head(20):

@@ -15,7 +15,8 @@ MOST_FRACTIONS = 8  # distinct numbers that are not whole
 ROWS_PER_CATEGORY = 5  # on average, of text
 ROWS_PER_NUMBER = 20  # on average, of whole numbers
 MOST_DECIMALS = 9
-ROUNDED = 0.9  # a column with a larger fraction of distinct values is continuous
+ROUNDED = 0.9  # a column with a larger fraction of distinct values is continuous,
+DENSE = 2  # unless its grid has no more places per distinct value
 SPECIAL = 0.05  # smallest fraction of the rows with a special value
 SPECIAL_ROWS = 10  # smallest number of such rows
 STANDS_OUT = 4  # times as frequent as the values next to it
@@ -59,7 +60,9 @@ def numbers(
     if few and _are_few(all_values, len(train)):
         plain = tuple(category_columns.plain(value) for value in all_values)
         return CategoryColumn(name, plain, has_missing)
-    step = step_of(values, decimals_of(values)) if len(values) < ROUNDED * len(train) else None
+    step = step_of(values, decimals_of(values))
+    if step is not None and not _is_rounded(values, len(train), step):
+        step = None
     special = _special(values, counts)
     usual = [part[~np.isin(part, special)] for part in (train, validation, seen)]
     transform, parameters = _transform(usual[0], usual[1], usual[2], step)
@@ -89,6 +92,12 @@ def _are_few(distinct: np.ndarray, count: int) -> bool:
     whole = bool((distinct == np.round(distinct)).all())
     most = MOST_NUMBERS if whole else MOST_FRACTIONS
     return len(distinct) <= most and len(distinct) * ROWS_PER_NUMBER <= count
+
+
+def _is_rounded(distinct: np.ndarray, count: int, step: float) -> bool:
+    """Return whether values repeat, or fill their grid, as years that are all different."""
+    places = (distinct[-1] - distinct[0]) / step
+    return len(distinct) < ROUNDED * count or places < DENSE * len(distinct)
 
 
 def decimals_of(distinct: np.ndarray) -> int | None:

@@ -277,6 +277,9 @@ BAD = {
         "t.json", b'{"name": "x", "version": 3}', "should be a list of objects with equal keys"),
     "JSON of unequal columns": ("t.json", b'{"a": [1, 2], "b": [1]}', "is no table in JSON"),
     "deep JSON": ("t.json", b"[" * 100_000, "is not a table in JSON"),
+    "nothing but constants": (
+        "t.csv", b"a,b\n" + b"1,x\n" * 20,
+        "no column is left to model .column 'a': constant in training, 1; .*'b': constant"),
     "words": (
         "t.txt", b"".join(b"0.5 " * (3, 2, 3, 4, 3, 5, 6)[n % 7] + b"\n" for n in range(70)),
         "seems to be words: only 30 of its first 70 lines have 3 fields"),

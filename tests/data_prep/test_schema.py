@@ -233,6 +233,16 @@ def test_times_of_the_day_do_not_depend_on_today_and_durations_stay_durations(tm
     ).all()
 
 
+def test_durations_in_text_come_back_as_they_are(load, tmp_path):
+    spans = pd.to_timedelta(np.arange(-40, 40) * 5000.5, "s")
+    frame = pd.DataFrame({"span": spans, "x": np.arange(80) ** 2})
+    schema = load(frame).schema
+    texts = pd.read_csv(tmp_path / "t.csv")
+    encoded = schema.encode(texts)
+    schema.decode(encoded.numbers, encoded.codes).to_csv(tmp_path / "back.csv", index=False)
+    assert list(pd.read_csv(tmp_path / "back.csv")["span"]) == list(texts["span"])
+
+
 @pytest.mark.skipif(pd.__version__ < "3", reason="earlier times count nanoseconds, until 2262")
 def test_dates_far_away_are_dates_and_fractions_are_not(load):
     rng = np.random.default_rng(1)
@@ -272,6 +282,9 @@ def test_days_and_months_that_cannot_be_told_apart_are_said(load):
         ("MS", "%m/%d/%Y", True, "year, month of dates from 1990-01-01"),
         ("QS", "%Y-%m-%d", True, "year, month of dates from 1990-01-01"),
         ("YS", "%Y-%m-%d", False, "year of dates from 1990-01-01"),
+        ("MS", "%b-%y", True, "year, month of dates from 1990-01-01"),
+        ("MS", "%B %Y", True, "year, month of dates from 1990-01-01"),
+        ("MS", "%YM%m", True, "year, month of dates from 1990-01-01"),
         ("MS", None, True, "year, month of dates from 1990-01-01"),
     ],
 )
@@ -513,6 +526,17 @@ def test_steps(values, decimals, step):
     distinct = np.unique(np.array(values, float))
     assert infer_columns.decimals_of(distinct) == decimals
     assert infer_columns.step_of(distinct, decimals) == step
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [(np.arange(1900, 1980), 1.0), (1970 + np.arange(80) / 4, 0.25), (np.arange(80) ** 2, None)],
+)
+def test_a_grid_that_is_filled_is_kept_in_samples(load, values, step):
+    (column, _) = load(pd.DataFrame({"year": values, "flag": np.arange(80) % 2})).schema.columns
+    assert column.step == step
+    drawn = column.decode(np.linspace(0, 3000, 500)[:, None], np.zeros([500, 1], int))
+    assert step is None or ((drawn % step) == 0).all()
 
 
 def test_a_smooth_peak_has_no_special_value():
