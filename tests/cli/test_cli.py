@@ -73,7 +73,14 @@ def test_metrics_hold_what_users_count_on(run, table):
 def test_train_prints_base_untrained_and_trained(table, tmp_path, capsys):
     assert tfp_maf_command("train", table, "--out", tmp_path / "r", *QUICK) == 0
     out = capsys.readouterr().out
-    order = ["base, train", "base, test", "Gaussian, test", "untrained", "mixture of", "trained model"]
+    order = [
+        "base, train",
+        "base, test",
+        "Gaussian, test",
+        "untrained",
+        "mixture of",
+        "trained model",
+    ]
     places = [out.index(name) for name in order]
     assert places == sorted(places)
 

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 
+from tfp_maf.utils import compile_cache
 from tfp_maf.utils.garbage import paused_collector
 
 
@@ -17,6 +18,7 @@ def import_tensorflow() -> None:
     environment variable suppresses that, so the file descriptor itself is redirected.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    compile_cache.begin()
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as said:
