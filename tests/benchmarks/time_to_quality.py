@@ -8,6 +8,7 @@ default, maf_mog or nsf, with a learning rate of 1e-3 that falls to nothing alon
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -48,7 +49,7 @@ def measure(folder: str, model: str, most_seconds: float, batch_size: int = 100)
         if score >= GOAL or seconds > most_seconds:
             raise Reached
 
-    try:
+    with contextlib.suppress(Reached):
         tfp_maf.fit(
             flow,
             splits.train,
@@ -61,8 +62,6 @@ def measure(folder: str, model: str, most_seconds: float, batch_size: int = 100)
             progress=False,
             on_epoch=on_epoch,
         )
-    except Reached:
-        pass
     is_reached = bool(epochs) and epochs[-1]["validation"] >= GOAL
     return {"model": model, "goal": GOAL, "is_reached": is_reached, "epochs": epochs}
 
