@@ -12,6 +12,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
+# Commands that tests run leave nothing in the user's folder.
+os.environ.setdefault("TFP_MAF_COMPILE_CACHE", "0")
 
 import numpy as np
 import pytest

@@ -139,3 +139,24 @@ def test_series_are_compared(tmp_path):
         assert found[name]["forecasts"]["60"]["energy_score"] > 0
     page = (tmp_path / "out" / "time.md").read_text()
     assert all(f"| {name} |" in page for name in models)
+
+
+@pytest.mark.slow
+def test_the_growth_of_compilation_is_measured_and_drawn(tmp_path):
+    code = (
+        f"import sys; sys.path.insert(0, {str(HERE)!r}); from pathlib import Path; "
+        f"import compile_growth; compile_growth.main(Path({str(tmp_path / 'c')!r}), layers=(1, 2))"
+    )
+    run("-c", code)
+    figures = json.loads((tmp_path / "c.json").read_text())["figures"]
+    assert [figure["num_layers"] for figure in figures] == [1, 2]
+    assert all(value > 0 for figure in figures for value in figure.values())
+    assert (tmp_path / "c.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_the_time_to_quality_is_measured(real_data, tmp_path):
+    run(HERE / "time_to_quality.py", real_data / "power", tmp_path / "q", "maf", "0")
+    found = json.loads((tmp_path / "q.json").read_text())
+    assert len(found["epochs"]) == 1 and found["epochs"][0]["cpu"] > 0
+    assert not found["is_reached"]

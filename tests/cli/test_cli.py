@@ -73,8 +73,14 @@ def test_metrics_hold_what_users_count_on(run, table):
 def test_train_prints_base_untrained_and_trained(table, tmp_path, capsys):
     assert tfp_maf_command("train", table, "--out", tmp_path / "r", *QUICK) == 0
     out = capsys.readouterr().out
-    order = ["base, train", "base, test", "Gaussian, test", "untrained"]
-    order += ["mixture of", "trained model"]
+    order = [
+        "base, train",
+        "base, test",
+        "Gaussian, test",
+        "untrained",
+        "mixture of",
+        "trained model",
+    ]
     places = [out.index(name) for name in order]
     assert places == sorted(places)
 
@@ -235,7 +241,7 @@ BAD_TABLES = {
         "a,b\n" + "".join(f"x{n},y{n}\n" for n in range(40)),
         "no column is left to model (column 'a' left out: it has 40 different texts in 40 rows",
     ),
-    "missing": ("a,b\n" + "?,NA\n" * 20 + "1,1\n", "1 row is too few"),
+    "missing": ("a,b\n" + "?,NA\n" * 20 + "1,1\n", "1 rows are too few"),
     "constant": ("a,b\n" + "1,2\n" * 20, "no column is left to model"),
 }
 

@@ -13,17 +13,26 @@ import click
 
 import tfp_maf
 from tfp_maf.cli import paper_commands, row_commands, run_commands, train_command
+from tfp_maf.utils import compile_cache as cache
 from tfp_maf.utils import console
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(tfp_maf.__version__, prog_name="tfp-maf")
-def cli() -> None:
+@click.option(
+    "--compile-cache/--no-compile-cache",
+    default=True,
+    envvar="TFP_MAF_COMPILE_CACHE",
+    help="Keep compiled programs in ~/.cache/tfp_maf for the next command. "
+    "[default: on; variable TFP_MAF_COMPILE_CACHE]",
+)
+def cli(compile_cache: bool) -> None:
     """Train masked autoregressive flows on tables, score rows and draw samples.
 
     To see everything work without data of your own, run `tfp-maf train gas`.
     """
     console.show(True)
+    cache.switch(compile_cache)
 
 
 for command in (

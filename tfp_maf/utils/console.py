@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tfp_maf.utils import compile_cache
 from tfp_maf.utils.garbage import paused_collector
 
 
@@ -20,6 +21,7 @@ def import_tensorflow() -> None:
     environment variable suppresses that, so the file descriptor itself is redirected.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    compile_cache.begin()
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as said:
