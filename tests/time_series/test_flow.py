@@ -198,6 +198,19 @@ def test_a_flow_starts_near_the_innovations_own_density(conditional):
     assert found == pytest.approx(norm.logpdf(x).sum(axis=1).mean(), abs=0.5)
 
 
+def test_many_series_are_scored_as_each_alone():
+    model = small()
+    series = [steps(count, seed=count) for count in (3, 11, 5)]
+    series[1][0][4] = np.nan
+    stretches = [model.stretch(x, known, 1) for x, known in series]
+    for found, alone in (
+        (model.log_probs(stretches), model.step_log_prob),
+        (model.noises(stretches), model.step_noise),
+    ):
+        for each, (x, known) in zip(found, series, strict=True):
+            np.testing.assert_allclose(each, alone(x, known, first=1), atol=1e-5)
+
+
 def test_draws_beyond_what_was_trained_on_are_moved(tmp_path):
     model = small()
     x, _ = steps(9)

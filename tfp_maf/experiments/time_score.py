@@ -26,14 +26,22 @@ SHOWN = 10
 
 
 def score_steps(model: TimeFlow, table: TimeTable) -> list[tuple[TimeSeries, Scored]]:
-    """Return each series of a table with likelihood and noise of its steps, NaN where none."""
+    """Return each series of a table with likelihood and noise of its steps, NaN where none.
+
+    Raises:
+        ValueError: no series has two rows.
+    """
+    parts = parts_of(table, None, past=model.past)
+    stretches = [part.stretch for part in parts]
+    if not stretches:
+        raise ValueError(f"{table.source}: no row has one before it: there is nothing to score")
     found = []
-    for part in parts_of(table, None, past=model.past):
-        stretch, steps = part.stretch, len(part.series)
+    for part, some, of_noise in zip(
+        parts, model.log_probs(stretches), model.noises(stretches), strict=True
+    ):
+        steps = len(part.series)
         log_prob, noise = np.full(steps, np.nan), np.full([steps, model.event_size], np.nan)
-        arguments = (stretch.x, stretch.known)
-        log_prob[part.places] = model.step_log_prob(*arguments, first=stretch.first)
-        noise[part.places] = model.step_noise(*arguments, first=stretch.first)
+        log_prob[part.places], noise[part.places] = some, of_noise
         found.append((part.series, Scored(log_prob, noise)))
     return found
 

@@ -64,6 +64,9 @@ def train(
     """
     with cleared_up(run, is_first=True):
         parts = {name: parts_of(table, name, past=past) for name in PARTS}
+        none = [name for name in ("train", "validation") if not parts[name]]
+        if none:
+            raise ValueError(f"{table.source}: no row of the {none[0]} part has one before it")
         network = {name: value for name, value in settings.items() if name in NETWORK}
         training = {name: value for name, value in settings.items() if name not in NETWORK}
         for each in (*(f"{table.source}: {note}" for note in table.notes), _sizes(table)):
@@ -122,22 +125,22 @@ def train(
 
 def scored(model: TimeFlow, table: TimeTable, parts: dict[str, list[Part]]) -> pd.DataFrame:
     """Return the steps of validation and test, rows of the table, with likelihood and noise."""
+    both = [(name, part) for name in ("validation", "test") for part in parts[name]]
+    stretches = [part.stretch for _, part in both]
     frames = []
-    for name in ("validation", "test"):
-        for part in parts[name]:
-            stretch, places = part.stretch, part.places
-            arguments = (stretch.x, stretch.known)
-            found = model.step_log_prob(*arguments, first=stretch.first)
-            noise = model.step_noise(*arguments, first=stretch.first)
-            kept = part.series.is_row[places]
-            frames.append(
-                steps_frame(
-                    table.columns,
-                    part.series.name,
-                    part.series.steps[places[kept]],
-                    {"part": name, "log_prob": found[kept], **noise_columns(noise[kept])},
-                )
+    for (name, part), found, noise in zip(
+        both, model.log_probs(stretches), model.noises(stretches), strict=True
+    ):
+        places = part.places
+        kept = part.series.is_row[places]
+        frames.append(
+            steps_frame(
+                table.columns,
+                part.series.name,
+                part.series.steps[places[kept]],
+                {"part": name, "log_prob": found[kept], **noise_columns(noise[kept])},
             )
+        )
     return pd.concat(frames, ignore_index=True)
 
 

@@ -43,6 +43,7 @@ TRAINING: dict[str, Any] = {"learning_rate": 1e-3, "clip_norm": 5.0, "max_epochs
 # before it stops, and before the learning rate is halved; both are at least some epochs.
 BATCHES, STEPS_PER_EPOCH = (4, 16), 50
 PATIENCE, FEWEST_EPOCHS = 800, 10
+CHUNK = 1000  # windows whose noise is computed at once
 
 
 def training_of(rows: int) -> dict[str, Any]:
@@ -243,11 +244,15 @@ class TimeFlow:
         Raises:
             ValueError: If a shape is wrong, or a value infinite.
         """
-        stretch = self.stretch(x, known, first)
-        rows = self.rows(stretch)
-        found = self.density.step_log_prob(rows)
-        found = np.where(self.layout.weights(rows) > 0, found, np.nan)
-        return found.reshape(-1)[: len(stretch.x) - first]
+        return self.log_probs([self.stretch(x, known, first)])[0]
+
+    def log_probs(self, stretches: Sequence[Stretch]) -> list[np.ndarray]:
+        """Return :meth:`step_log_prob` of each stretch, of many series at once."""
+        rows = [self.rows(stretch) for stretch in stretches]
+        joined = np.concatenate(rows)
+        found = self.density.step_log_prob(joined)
+        found = np.where(self.layout.weights(joined) > 0, found, np.nan)
+        return self._of_stretches(found.reshape(-1), rows, stretches)
 
     def step_noise(self, x: Any, known: Any = None, *, first: int = 0) -> np.ndarray:
         """Return each step's noise ``[T - first, D]``: standard normal if the model is right.
@@ -255,13 +260,33 @@ class TimeFlow:
         ``Phi`` of it is the probability integral transform, of each column given the past and the
         columns before it. The arguments are those of :meth:`step_log_prob`.
         """
-        stretch = self.stretch(x, known, first)
-        rows = self.rows(stretch).astype(self.flow.dtype)
+        return self.noises([self.stretch(x, known, first)])[0]
+
+    def noises(self, stretches: Sequence[Stretch]) -> list[np.ndarray]:
+        """Return :meth:`step_noise` of each stretch, of many series at once."""
+        rows = [self.rows(stretch).astype(self.flow.dtype) for stretch in stretches]
+        joined = np.concatenate(rows)
         size = self.event_size
-        each = self.density.program.flow_rows(tf.constant(rows)).numpy()
+        each = np.concatenate(
+            [
+                self.density.program.flow_rows(tf.constant(joined[i : i + CHUNK])).numpy()
+                for i in range(0, len(joined), CHUNK)
+            ]
+        )
         noise = self.flow.noise(each[:, :size], each[:, size:]).numpy().astype(np.float64)
-        noise[self.layout.weights(rows).ravel() == 0] = np.nan
-        return noise[: len(stretch.x) - first]
+        noise[self.layout.weights(joined).ravel() == 0] = np.nan
+        return self._of_stretches(noise, rows, stretches)
+
+    def _of_stretches(
+        self, steps: np.ndarray, rows: Sequence[np.ndarray], stretches: Sequence[Stretch]
+    ) -> list[np.ndarray]:
+        """Split what was found of windows' steps into what is of each stretch's scored ones."""
+        ends = np.cumsum([len(each) * self.layout.length for each in rows])
+        parts = np.split(steps, ends[:-1])
+        return [
+            part[: len(stretch.x) - stretch.first]
+            for part, stretch in zip(parts, stretches, strict=True)
+        ]
 
     def log_prob(self, x: Any, known: Any = None, *, first: int = 0) -> float:
         """Return the log-likelihood of a series' complete steps, in nats.

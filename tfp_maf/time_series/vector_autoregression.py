@@ -62,24 +62,31 @@ class VectorAutoregression:
         Raises:
             ValueError: If all of them are.
         """
-        regressions, failures = [], []
+        models, failures = [], []
         for order in orders:
             try:
-                regressions.append(_Regression.of(train, order))
+                regression = _Regression.of(train, order)
             except ValueError as error:
                 failures.append(error)
-        if not regressions:
+                continue
+            given, wanted = regression.scored_rows(validation)
+            for prior in PRIORS:
+                model = regression.model(prior)
+                models.append((float(model._log_prob(given, wanted).mean()), model))
+        if not models:
             raise failures[0]
-        models = [each.model(prior) for each in regressions for prior in PRIORS]
-
-        def score(model: VectorAutoregression) -> float:
-            return float(np.nanmean(np.concatenate([model.step_log_prob(s) for s in validation])))
-
-        return max(models, key=score)
+        return max(models, key=lambda each: each[0])[1]
 
     def step_log_prob(self, stretch: Stretch) -> np.ndarray:
         """Return log-likelihoods ``[T - first]`` of a stretch's steps, NaN where one has a gap."""
-        u = self.noise(stretch)
+        return self._log_density(self.noise(stretch))
+
+    def _log_prob(self, given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """Return log-likelihoods ``[N]`` of complete rows of regressors and targets."""
+        errors = (wanted - given @ self.weights).T
+        return self._log_density(solve_triangular(self.factor, errors, lower=True).T)
+
+    def _log_density(self, u: np.ndarray) -> np.ndarray:
         log_det = np.log(np.diag(self.factor)).sum() - self.scaling.log_det
         return -0.5 * (u**2).sum(axis=1) - 0.5 * u.shape[1] * np.log(2 * np.pi) - log_det
 
@@ -136,6 +143,17 @@ class _Regression:
         if rows <= size + wanted.shape[1]:
             raise ValueError(f"{rows} complete steps are too few for an autoregression of {order}")
         return cls(order, scaling, given, wanted, Moments.of(given, wanted))
+
+    def scored_rows(self, stretches: Sequence[Stretch]) -> tuple[np.ndarray, np.ndarray]:
+        """Return regressors and targets of the complete steps that stretches score."""
+        parts = []
+        for stretch in stretches:
+            given, z = _regressors(stretch, self.scaling, self.order)
+            whole = np.isfinite(z).all(axis=1)
+            whole[: stretch.first] = False
+            parts.append((given[whole], z[whole]))
+        given, wanted = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return given, wanted
 
     def model(self, prior: Prior) -> VectorAutoregression:
         weights = self.moments.weights(prior)
