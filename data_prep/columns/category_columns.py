@@ -72,6 +72,8 @@ class CategoryColumn:
         """Return a column of the table for codes ``[N, 1]``."""
         values = [*self.categories, None] if self.has_missing else list(self.categories)
         column = pd.Series([values[code] for code in codes[:, 0]], dtype=object)
+        if all(type(value) is int for value in self.categories):  # with a gap, too: 0, not 0.0
+            return column.astype("Int64" if column.isna().any() else np.int64)
         return column.infer_objects()
 
     def describe(self) -> str:

@@ -539,6 +539,15 @@ def test_a_grid_that_is_filled_is_kept_in_samples(load, values, step):
     assert step is None or ((drawn % step) == 0).all()
 
 
+def test_whole_categories_stay_whole_beside_missing_ones(load, tmp_path):
+    values = pd.Series(np.arange(400) % 3).astype(object).where(np.arange(400) % 4 > 0)
+    schema = load(pd.DataFrame({"grade": values, "flag": np.arange(400) % 2})).schema
+    encoded = schema.encode(pd.read_csv(tmp_path / "t.csv"))
+    assert schema.columns[0].kind == "category"
+    schema.decode(encoded.numbers, encoded.codes).to_csv(tmp_path / "back.csv", index=False)
+    assert (tmp_path / "back.csv").read_text() == (tmp_path / "t.csv").read_text()
+
+
 def test_a_smooth_peak_has_no_special_value():
     rng = np.random.default_rng(0)
     x = np.round(rng.normal(0, 3, 2000))
