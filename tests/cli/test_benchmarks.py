@@ -121,8 +121,10 @@ def test_series_are_compared(tmp_path):
     minutes = pd.date_range("2024-01-01", periods=2000, freq="min")
     walk = rng.normal(size=2000).cumsum()
     power = pd.DataFrame({"Date": minutes.strftime("%d/%m/%Y"), "Time": minutes.strftime("%X")})
-    power = power.assign(Global_active_power=walk, Global_reactive_power=0.0, Voltage=240 + walk[::-1],
-                         Global_intensity=0.0, Sub_metering_1=rng.integers(0, 3, 2000))  # fmt: skip
+    power = power.assign(
+        Global_active_power=walk, Global_reactive_power=0.0, Voltage=240 + walk[::-1],
+        Global_intensity=0.0, Sub_metering_1=rng.integers(0, 3, 2000),
+    )  # fmt: skip
     (tmp_path / "power").mkdir()
     file = tmp_path / "power" / "household_power_consumption.txt"
     power.to_csv(file, index=False, sep=";")
