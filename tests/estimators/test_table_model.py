@@ -1,6 +1,7 @@
 """Models of described tables: exact likelihoods, samples as the table came, files."""
 
 import itertools
+import time
 
 import numpy as np
 import pandas as pd
@@ -224,6 +225,23 @@ def test_the_budget_is_shared_with_the_categories(tmp_path, columns, runs):
     fit_table(table.load(tmp_path / "t.csv"), [candidate], budget=1000, trainer=trainer)
     assert len(limits) == runs
     assert limits[0] == pytest.approx(1000 / runs, rel=0.05)
+
+
+def test_nothing_begins_when_the_budget_is_spent(tmp_path):
+    mixed(400)[["x", "y"]].dropna().to_csv(tmp_path / "t.csv", index=False)
+    began = []
+
+    def trainer(flow, *rows, max_seconds=None, **options):
+        began.append(flow)
+        time.sleep(0.01)
+        return History(untrained=0.0)
+
+    candidates = [CANDIDATES[name] for name in ("made_mog", "maf_mog", "gaussian_mixture")]
+    splits = table.load(tmp_path / "t.csv")
+    result = fit_table(splits, candidates, budget=0.01, trainer=trainer)
+    assert len(began) == 1
+    assert result.failures == {"maf_mog": "the budget of 0.01 s was spent before it"}
+    assert [member.name for member in result.candidates] == ["made_mog", "gaussian_mixture"]
 
 
 def test_weights_of_an_average_are_the_likeliest():

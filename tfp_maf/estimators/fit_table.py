@@ -76,7 +76,7 @@ def fit_table(
         candidates: densities of its numbers; all are trained.
         seed: of weights and shuffles.
         budget: seconds for the categories and all candidates together, in equal shares; None
-            leaves it to their patience.
+            leaves it to their patience. Once it is spent, no candidate begins but the mixture.
         checkpoints: folder in which each training run keeps its state, and resumes from.
         progress: whether progress bars are shown.
         on_begin: called with the name and flow before each training run; what it returns is passed
@@ -120,12 +120,13 @@ def fit_table(
 
     began = time.perf_counter()
 
+    def left() -> float:
+        """Return the seconds of the budget that are left."""
+        return np.inf if budget is None else budget - (time.perf_counter() - began)
+
     def share(count: int) -> dict[str, float]:
         """Return the limit of one of ``count`` training runs that are left."""
-        if budget is None:
-            return {}
-        left = budget - (time.perf_counter() - began)
-        return {"max_seconds": max(left / count, 1.0)}
+        return {} if budget is None else {"max_seconds": max(left() / count, 1.0)}
 
     categories = None
     sizes = np.array(list(schema.category_sizes.values()), int)[~bare.given_codes]
@@ -146,6 +147,10 @@ def fit_table(
     for index, candidate in enumerate(wanted):
         if result.stopped == "interrupted" and members:
             break
+        if left() <= 0 and members and candidate.name != MIXTURE:
+            # It would take seconds to compile before its own limit is looked at.
+            result.failures[candidate.name] = f"the budget of {budget:g} s was spent before it"
+            continue
         order = tuple(range(x.shape[1]))[::-1] if candidate.is_reversed else ()
         columns = list(order) or slice(None)
         training = dict(candidate.training)
