@@ -9,7 +9,9 @@ from tfp_maf.data_prep.columns import category_columns
 from tfp_maf.data_prep.columns.category_columns import CategoryColumn
 from tfp_maf.data_prep.columns.number_columns import NumberColumn
 
-MOST_CATEGORIES = 100  # of text
+MOST_CATEGORIES = 100  # of text, and
+MOST_FREQUENT = 1000  # where each has
+ROWS_PER_FREQUENT = 50  # on average: cities, diagnoses
 MOST_NUMBERS = 24  # distinct whole numbers that are categories
 MOST_FRACTIONS = 8  # distinct numbers that are not whole
 ROWS_PER_CATEGORY = 5  # on average, of text
@@ -81,7 +83,8 @@ def texts(name: str, column: pd.Series, *, has_missing: bool) -> CategoryColumn 
     """
     distinct = category_columns.distinct(column)
     count = len(distinct)
-    if count > MOST_CATEGORIES or count * ROWS_PER_CATEGORY > max(len(column), 10):
+    most = MOST_FREQUENT if count * ROWS_PER_FREQUENT <= len(column) else MOST_CATEGORIES
+    if count > most or count * ROWS_PER_CATEGORY > max(len(column), 10):
         return f"it has {count} different texts in {len(column)} rows, too many for categories"
     return CategoryColumn(name, tuple(distinct[k] for k in sorted(distinct)), has_missing)
 

@@ -568,3 +568,17 @@ def test_continuous_takes_numbers_as_they_are(load):
     )
     np.testing.assert_allclose(rows.z[:, 1], z, atol=1e-5)
     np.testing.assert_allclose(rows.log_det, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "rows", "kept"),
+    [(100, 500, True), (101, 5_000, False), (101, 5_050, True), (1_000, 50_000, True),
+     (1_001, 60_000, False)],
+)  # fmt: skip
+def test_frequent_texts_are_categories(kinds, rows, kept):
+    cities = pd.Series([f"city {i % kinds}" for i in range(rows)])
+    found = infer_columns.texts("city", cities, has_missing=False)
+    if kept:
+        assert len(found.categories) == kinds
+    else:
+        assert found == f"it has {kinds} different texts in {rows} rows, too many for categories"
