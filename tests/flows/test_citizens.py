@@ -27,7 +27,7 @@ def flow():
 @pytest.mark.slow
 @every_model
 def test_samples_and_density_agree_by_tfps_own_test(name):
-    flow = shaken(name, 2, dtype="float32")
+    flow = shaken(name, 2, dtype="float32", num_layers=1)
     sampler = tf.function(lambda: flow.distribution.sample(100_000, seed=(1, 2)))
 
     class Sampled:
@@ -57,7 +57,7 @@ def test_samples_and_density_agree_by_tfps_own_test(name):
 @every_model
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
 def test_shapes_of_the_distribution(name, shape):
-    flow = shaken(name, 2, dtype="float32")
+    flow = shaken(name, 2, dtype="float32", num_layers=1)
     distribution = flow.distribution
     assert distribution.event_shape == [2]
     assert distribution.batch_shape == []
@@ -73,9 +73,9 @@ def test_shapes_of_the_distribution(name, shape):
 @every_condition
 def test_a_conditional_flow_given_its_condition_is_a_distribution(name, kind):
     if kind == "plain":
-        assert (flow := shaken(name, 2)).given(None) is flow.distribution
+        assert (flow := shaken(name, 2, num_layers=1)).given(None) is flow.distribution
         return
-    flow = shaken(name, 2, kind=kind)
+    flow = shaken(name, 2, kind=kind, num_layers=1)
     condition = ONE_CONDITION[kind]
     one = flow.given(condition)
     assert one.batch_shape == []

@@ -5,6 +5,7 @@ tests find.
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,9 @@ def calls(flow, condition):
     return {"log_prob": log_prob, "noise": noise, "sample": sample, "gradients": gradients}
 
 
+@cache
 def found_in(name, context, kind="plain"):
-    """The results by call, each a list over the shapes."""
+    """The results by call, each a list over the shapes; computed once for all tests."""
     flow = shaken(name, 2, kind=kind, dtype="float32", num_layers=1, hidden_units=(4,))
     wrapped = CONTEXTS[context]
     of = calls(flow, ONE_CONDITION[kind])
