@@ -241,7 +241,7 @@ BAD_TABLES = {
         "a,b\n" + "".join(f"x{n},y{n}\n" for n in range(40)),
         "no column is left to model (column 'a' left out: it has 40 different texts in 40 rows",
     ),
-    "missing": ("a,b\n" + "?,NA\n" * 20 + "1,1\n", "1 rows are too few"),
+    "missing": ("a,b\n" + "?,NA\n" * 20 + "1,1\n", "1 row is too few"),
     "constant": ("a,b\n" + "1,2\n" * 20, "no column is left to model"),
 }
 

@@ -60,6 +60,9 @@ class CompiledFlow:
         self._signature = program.signature
         both = [*self.packing.trained, *self.packing.statistics]
         self._packed: FromVariables[Packed] | Fixed[Packed] = FromVariables(both, self._pack)
+        # A program for few rows rounds otherwise than one for many: without them, a row's density
+        # does not depend on how many rows it is asked for with, to the last bit.
+        self._small: tuple[int, ...] = ()
 
     @property
     def packed(self) -> Packed:
@@ -67,9 +70,9 @@ class CompiledFlow:
         return self._packed.value
 
     def frozen(self) -> CompiledFlow:
-        """Return the functions with weights and statistics as they are now."""
+        """Return the functions with weights and statistics as now, and programs for few rows."""
         copied = copy.copy(self)
-        copied._packed = Fixed(self.packed)
+        copied._packed, copied._small = Fixed(self.packed), SMALL
         return copied
 
     def _pack(self, values: Sequence[tf.Tensor]) -> Packed:
@@ -92,7 +95,8 @@ class CompiledFlow:
         def log_prob(rows: tf.Tensor, weights: Parts, statistics: Parts) -> tf.Tensor:
             return program.log_prob(rows[:, :-1], weights, statistics) + rows[:, -1]
 
-        function = self.shared("log_prob", lambda: RowChunks(log_prob, small=SMALL))
+        what = ("log_prob", self._small)
+        function = self.shared(what, lambda: RowChunks(log_prob, small=self._small))
         # One array: each that TensorFlow takes over costs half as much as a row.
         joined = np.empty([rows.shape[0], rows.shape[1] + 1], self.dtype)
         joined[:, :-1], joined[:, -1] = rows, log_det
@@ -101,7 +105,7 @@ class CompiledFlow:
     def data(self, rows: Any) -> tf.Tensor:
         """Return data ``[N, D]`` for noise and conditions, side by side, ``[N, k D + C]``."""
         program = self.program
-        function = self.shared("data", lambda: RowChunks(noise_to_data(program), small=SMALL))
+        function = self.shared("data", lambda: RowChunks(noise_to_data(program)))
         return function(rows, *self.packed)
 
     def inverse(self, i: int, rows: Any) -> tf.Tensor:
