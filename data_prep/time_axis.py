@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tfp_maf.data_prep.columns import months, weekdays
 from tfp_maf.data_prep.columns.date_columns import DAY, MONDAY, WEEK
@@ -269,6 +270,7 @@ def on_grid(
     repeated = int((is_known & ~kept).sum())
     if repeated > MOST_REPEATED * len(steps):
         time = axis.times(steps[is_known & ~kept][:1])[0]
+        time = pd.Timestamp(time) if axis.is_clock else time
         raise ValueError(
             f"{repeated} of {len(steps)} rows share their step of {axis.step_text} with another "
             f"row of the same series, first {time}: name the column that tells series apart with "

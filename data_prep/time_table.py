@@ -17,7 +17,7 @@ import pandas as pd
 
 from tfp_maf.data_prep import text_files
 from tfp_maf.data_prep.columns import cells, dependent_columns, row_noise
-from tfp_maf.data_prep.columns.infer_columns import decimals_of
+from tfp_maf.data_prep.columns.infer_columns import decimals_of, is_rounded
 from tfp_maf.data_prep.reading import clean_table, read_table
 from tfp_maf.data_prep.reading.reading import Reading
 from tfp_maf.data_prep.table import require_columns
@@ -506,8 +506,8 @@ def _described(
     resolution, notes = np.zeros(len(names)), []
     for place, (name, column) in enumerate(zip(names, rows.T, strict=True)):
         values = column[np.isfinite(column)]
-        resolution[place], is_rounded = _resolution(values)
-        if resolution[place] > 0 and not is_rounded:
+        resolution[place], on_grid = _resolution(values)
+        if resolution[place] > 0 and not on_grid:
             notes.append(
                 f"column {name!r}: values repeat, though it is not rounded: they get noise of "
                 f"{resolution[place]:g}, without which their density has no bound"
@@ -522,19 +522,20 @@ def _described(
 def _resolution(values: np.ndarray) -> tuple[float, bool]:
     """Return the distance of noise for a column, 0 for none, and whether it is rounded to that.
 
-    Values that repeat and have a number of decimals are rounded to it, unless that is finer than
-    what repeated values need, such as the zeros among amounts in cents of thousands.
+    Rounded columns are found as in tables without time, by values other than the most frequent one
+    and that of the row before: zeros among amounts in cents of thousands need noise wider than a
+    cent.
     """
-    distinct = np.unique(values)
+    distinct, counts = np.unique(values, return_counts=True)
     decimals = decimals_of(distinct)
-    is_rounded = decimals is not None and len(distinct) <= len(values) / 2
-    if not is_rounded and not _repeats(values):
-        return 0.0, False
     step = 0.0 if decimals is None else 10.0**-decimals
-    fine = _fine_step(values)
-    if is_rounded or step >= fine:
+    is_new = np.append(True, np.diff(values) != 0) & (values != distinct[counts.argmax()])
+    if step > 0 and is_rounded(np.unique(values[is_new]), int(is_new.sum()), step):
         return step, True
-    return fine, False
+    if not _repeats(values):
+        return 0.0, False
+    fine = _fine_step(values)
+    return (step, True) if step >= fine else (fine, False)
 
 
 def _repeats(values: np.ndarray) -> bool:

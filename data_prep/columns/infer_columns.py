@@ -63,7 +63,7 @@ def numbers(
         plain = tuple(category_columns.plain(value) for value in all_values)
         return CategoryColumn(name, plain, has_missing)
     step = step_of(values, decimals_of(values))
-    if step is not None and not _is_rounded(values, len(train), step):
+    if step is not None and not is_rounded(values, len(train), step):
         step = None
     special = _special(values, counts)
     usual = [part[~np.isin(part, special)] for part in (train, validation, seen)]
@@ -97,7 +97,7 @@ def _are_few(distinct: np.ndarray, count: int) -> bool:
     return len(distinct) <= most and len(distinct) * ROWS_PER_NUMBER <= count
 
 
-def _is_rounded(distinct: np.ndarray, count: int, step: float) -> bool:
+def is_rounded(distinct: np.ndarray, count: int, step: float) -> bool:
     """Return whether values repeat, or fill their grid, as years that are all different."""
     places = (distinct[-1] - distinct[0]) / step
     return len(distinct) < ROUNDED * count or places < DENSE * len(distinct)

@@ -70,12 +70,12 @@ def test_metrics_hold_what_users_count_on(run, table):
         assert np.isfinite([values["mean"], values["two_standard_errors"]]).all()
 
 
-def test_train_prints_base_untrained_and_trained(table, tmp_path, capsys):
+def test_train_prints_baselines_untrained_and_trained(table, tmp_path, capsys):
     assert tfp_maf_command("train", table, "--out", tmp_path / "r", *QUICK) == 0
     out = capsys.readouterr().out
     order = [
-        "base, train",
-        "base, test",
+        "standard normal, train",
+        "standard normal, test",
         "Gaussian, test",
         "untrained",
         "mixture of",

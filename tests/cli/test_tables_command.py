@@ -50,6 +50,7 @@ def test_models_are_averaged_and_described(run):
     weights = {name: value["weight"] for name, value in metrics["models"].items()}
     assert set(weights) == {"made_mog", "made_mog_noisy", "maf_mog", "maf", "nsf"}
     assert sum(weights.values()) == pytest.approx(1)
+    assert metrics["heaviest_model"] == max(weights, key=lambda name: weights[name])
     test = metrics["test"]
     assert test["lowest"] <= test["median"]
     parts = [value["mean"] for value in metrics["test_parts"].values()]

@@ -124,6 +124,16 @@ def test_anomalies_in_time(run, tmp_path, capsys):
     assert "expect false alarms as on the test part after the validation part alone" in printed
 
 
+def test_a_rate_that_few_windows_cannot_tell_is_raised(run, table, capsys):
+    assert tfp_maf_command("anomalies", run, table, "--window", 40) == 0
+    printed = capsys.readouterr().out
+    assert "82 held-out windows of 40 steps can't tell a false-alarm rate of 1.00%" in printed
+    assert "an anomaly beyond a share of 1.20%" in printed
+    assert "no 500 held-out steps in a row" in fails(
+        capsys, "anomalies", run, table, "--window", 500
+    )
+
+
 def test_plot_redraws(run):
     (run / "plots" / "fan.png").unlink()
     assert tfp_maf_command("plot", run) == 0

@@ -305,7 +305,7 @@ def test_seconds_since_1970_are_told(tmp_path):
 
 def test_series_that_were_forgotten(tmp_path):
     frame = pd.concat([table().assign(place="a"), table(seed=1).assign(place="b")])
-    with pytest.raises(ValueError, match="200 of 400 rows share their step of 1 min.*--series"):
+    with pytest.raises(ValueError, match=r"200 of 400 rows share.*first \S+ \S+:00: .*--series"):
         load(written(frame, tmp_path), time=["when"])
     nameless = frame.assign(place=frame["place"].replace("b", ""))
     with pytest.raises(ValueError, match="200 rows have no value of 'place'.*first row 201"):
@@ -357,12 +357,18 @@ def test_values_that_repeat_without_being_rounded(tmp_path):
 
 def test_values_that_repeat_are_rounded_to_their_decimals(tmp_path):
     frame = table()
-    frame["x"] = (frame["x"] * 5).round(1)  # 95 different ones among 160
+    cents = (1000 * frame["x"].abs()).round(2)
+    few = (frame["x"] * 10).round(1)  # 137 different ones among 160
+    frame["x"] = (frame["x"] * 5).round(1)  # 107 different ones among 160
     frame["rain"] = np.where(np.arange(200) % 3, 0.0, (1000 * frame["x"].abs()).round(2))
-    found = load(written(frame, tmp_path), time=["when"])
+    found = load(written(frame.assign(few=few), tmp_path), time=["when"])
     assert found.columns.resolution[0] == pytest.approx(0.1)
     assert found.columns.resolution[2] == pytest.approx(1)
+    assert found.columns.resolution[3] == pytest.approx(0.1)
     assert [note for note in found.notes if "noise" in note] == []
+    frame["rain"] = np.where(np.arange(200) % 4, 0.0, cents)
+    found = load(written(frame, tmp_path), time=["when"])
+    assert found.columns.resolution[2] == pytest.approx(0.1)  # not a cent
 
 
 def test_columns_that_are_sums_of_others_are_left_out(tmp_path):

@@ -279,8 +279,8 @@ def threshold_of(scores: np.ndarray, false_alarms: float) -> float:
     rarest = 1 / (len(scores) + 1)
     if false_alarms < rarest:
         raise ValueError(
-            f"{len(scores)} held-out scores cannot fix a false-alarm rate of {false_alarms:g}: at "
-            f"least {int(np.ceil(1 / false_alarms)) - 1} are needed, or choose a higher rate"
+            f"{len(scores)} held-out scores cannot fix a false-alarm rate of {false_alarms:.3g}: "
+            f"at least {int(np.ceil(1 / false_alarms)) - 1} are needed, or choose a higher rate"
         )
     return float(np.quantile(scores, false_alarms, method="weibull"))
 

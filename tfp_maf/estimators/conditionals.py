@@ -91,7 +91,7 @@ def log_conditional(joint: np.ndarray, part: Part) -> tuple[np.ndarray, np.ndarr
 
 
 def surprises(model: TableModel, rows: Rows, parts: list[Part]) -> dict[str, np.ndarray]:
-    """Return how much less likely each column's value is than is usual given the others, ``[N]``.
+    """Return how much likelier each column's value is than is usual given the others, ``[N]``.
 
     ``log p(x_j | others) - E[log p(t | others)]`` with ``t`` drawn from the same conditional: near
     zero for usual values, far below for those to blame; the parts of a column are added.

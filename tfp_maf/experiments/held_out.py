@@ -11,6 +11,7 @@ import pandas as pd
 from tfp_maf.data_prep import text_files
 from tfp_maf.data_prep.files import write_csv
 from tfp_maf.data_prep.splits import Rows
+from tfp_maf.utils.console import say
 
 HELD_OUT = "held_out.csv"
 
@@ -45,3 +46,21 @@ def read_held_out(folder: Path) -> np.ndarray:
     except (ValueError, KeyError) as error:
         raise ValueError(f"{path} is damaged ({error})") from None
     return values[np.isfinite(values)]
+
+
+def possible_rate(false_alarms: float, count: int, *, of: str) -> float:
+    """Return a false-alarm rate that ``count`` held-out scores can tell, and say if it is another.
+
+    Args:
+        false_alarms: the rate that is asked for.
+        count: number of held-out scores.
+        of: what has these scores, in the plural, for the message.
+    """
+    rarest = 1 / (count + 1)
+    if false_alarms >= rarest:
+        return false_alarms
+    say(
+        f"{count} held-out {of} can't tell a false-alarm rate of {false_alarms:.2%}: the rarest "
+        f"that they can, {rarest:.2%}, is used"
+    )
+    return rarest

@@ -9,13 +9,14 @@ from typing import Any
 from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.utils.console import say
 
+TITLE_WIDTH = 45  # of the longest title, "full-covariance Gaussian of the numbers, test"
 UNITS = "nats per event, columns standardised"
 
 
 def report(name: str, evaluation: Evaluation) -> dict[str, Any]:
     """Print an evaluation, and return it as a dictionary of JSON values (None for NaN)."""
     say(
-        f"  {name:35} {evaluation.mean:10.3f}{_error(evaluation)}, median "
+        f"  {name:{TITLE_WIDTH}} {evaluation.mean:10.3f}{_error(evaluation)}, median "
         f"{evaluation.median:.3f}, lowest {evaluation.lowest:.3f}"
     )
     values = dataclasses.asdict(evaluation)

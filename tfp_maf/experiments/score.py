@@ -16,7 +16,7 @@ from tfp_maf.estimators.table_model import TableModel
 from tfp_maf.evaluation import outliers
 from tfp_maf.evaluation.likelihood import Evaluation
 from tfp_maf.experiments.datasets import reload_splits
-from tfp_maf.experiments.held_out import HELD_OUT, read_held_out
+from tfp_maf.experiments.held_out import HELD_OUT, possible_rate, read_held_out
 from tfp_maf.experiments.report import report
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.scoring import Scored, score_frame
@@ -133,13 +133,7 @@ def anomalies(source: TableInput, output: str | None, *, false_alarms: float) ->
     run, model = load(source.run.folder)
     scored = _scored(model, source)
     held_out = _held_out(run, model)
-    rarest = 1 / (len(held_out) + 1)
-    if false_alarms < rarest:
-        say(
-            f"{len(held_out)} held-out rows can't tell a false-alarm rate of {false_alarms:.2%}: "
-            f"the rarest that they can, {rarest:.2%}, is used"
-        )
-        false_alarms = rarest
+    false_alarms = possible_rate(false_alarms, len(held_out), of="rows")
     threshold = threshold_of(held_out, false_alarms)
     good = scored.is_scored
     missing = np.array(["is missing" in reason for reason in scored.reasons])

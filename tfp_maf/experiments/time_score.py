@@ -12,11 +12,18 @@ import pandas as pd
 from tfp_maf.data_prep.files import write_table
 from tfp_maf.data_prep.time_table import PARTS, TimeSeries, TimeTable
 from tfp_maf.evaluation.likelihood import Evaluation
+from tfp_maf.experiments.held_out import possible_rate
 from tfp_maf.experiments.report import report
 from tfp_maf.experiments.time_plots import write_plots
 from tfp_maf.experiments.time_run import NOISE, TimeRun, steps_frame
 from tfp_maf.experiments.time_train import scored
-from tfp_maf.time_series.detection import Scored, Thresholds, alarm_rates, runs_of
+from tfp_maf.time_series.detection import (
+    Scored,
+    Thresholds,
+    alarm_rates,
+    finite_windows,
+    runs_of,
+)
 from tfp_maf.time_series.flow import TimeFlow
 from tfp_maf.time_series.parts import parts_of
 from tfp_maf.time_series.sampling import sample_paths
@@ -88,16 +95,17 @@ def anomalies(
     """Print the steps of a table that are unlikely given their past, and untypical windows.
 
     A score is compared to those before it, at first to the run's held-out time, and flagged if it
-    is among the ``false_alarms`` most unusual of them.
+    is among the ``false_alarms`` most unusual of them. A rate that held-out windows, which are
+    fewer than steps, cannot tell is raised to the lowest that they can.
     """
     model = run.model()
     width = model.past if width is None else width
     held_out = _held_out(run)
-    thresholds = Thresholds.of(
-        [each for parts in held_out.values() for each in parts],
-        width=width,
-        false_alarms=false_alarms,
-    )
+    every = [each for parts in held_out.values() for each in parts]
+    count = len(finite_windows(every, width=width))
+    if count > 1:  # else the thresholds are refused
+        false_alarms = possible_rate(false_alarms, count, of=f"windows of {width} steps")
+    thresholds = Thresholds.of(every, width=width, false_alarms=false_alarms)
     say(
         f"compared to the {len(thresholds.steps)} scores before it, held-out time at first, "
         f"a step is an anomaly beyond a share of {false_alarms:.2%}: below {thresholds.step:.3f} "

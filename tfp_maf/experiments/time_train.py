@@ -113,8 +113,8 @@ def train(
         write_csv(run.folder / STEPS, steps)
         write_plots(run, table, model, steps)
         say(
-            f"{history.epochs} epochs in {metrics['seconds']:.0f} s, best epoch "
-            f"{history.best_epoch}, stopped: {history.stopped}; written to {run.folder}"
+            f"trained for {metrics['seconds']:.0f} s; epoch {history.epochs} was the last, "
+            f"{history.best_epoch} the best, stopped: {history.stopped}; written to {run.folder}"
         )
         if as_json:
             say((run.folder / runs.METRICS).read_text(), always=True)

@@ -26,7 +26,7 @@ from tfp_maf.experiments.datasets import reload_splits
 from tfp_maf.experiments.held_out import write_held_out
 from tfp_maf.experiments.post import train_as_the_post
 from tfp_maf.experiments.prepare import Job, Prepared, cleared_up, prepare
-from tfp_maf.experiments.report import UNITS, report
+from tfp_maf.experiments.report import TITLE_WIDTH, UNITS, report
 from tfp_maf.experiments.run import Run
 from tfp_maf.experiments.settings import Experiment
 from tfp_maf.experiments.table_options import TableOptions
@@ -237,19 +237,21 @@ def _finish(
         test = splits.rows("test")
         metrics["test_parts"] = {
             "categories, log-probability": report(
-                "  of it categories", Evaluation.of(model.category_log_prob(test))
+                "  categories alone, test", Evaluation.of(model.category_log_prob(test))
             ),
             "numbers given the categories, log-density": report(
-                "  of it numbers", Evaluation.of(model.number_log_prob(test))
+                "  numbers given categories, test", Evaluation.of(model.number_log_prob(test))
             ),
         }
     write_held_out(run.folder, scores, {part: splits.rows(part) for part in scores})
     metrics |= _training_metrics(result, seed)
     run.write(runs.METRICS, metrics)
     _write_plots(run, model, splits, history, metrics["baselines"])
+    name = f"{metrics['heaviest_model']}: " if len(result.histories) > 1 else ""
     say(
-        f"{metrics['epochs']} epochs in {metrics['train_seconds']:.0f} s, best epoch "
-        f"{metrics['best_epoch']}, stopped: {metrics['stopped']}; written to {run.folder}"
+        f"trained for {metrics['train_seconds']:.0f} s; {name}epoch {metrics['epochs']} was the "
+        f"last, {metrics['best_epoch']} the best, stopped: {metrics['stopped']}; written to "
+        f"{run.folder}"
     )
     if metrics["stopped"] == "max_epochs" and experiment.recipe is None:
         say(
@@ -265,7 +267,7 @@ def _members(result: FittedTable) -> dict[str, Any]:
     for name, mean in result.validation.items():
         weight = weights.get(name, 0.0)
         if len(result.validation) > 1:
-            say(f"  {name + ', validation':35} {mean:10.3f}, weight {weight:.2f}")
+            say(f"  {name + ', validation':{TITLE_WIDTH}} {mean:10.3f}, weight {weight:.2f}")
         values[name] = {"validation": mean, "weight": weight}
     return values | {name: {"failed": why} for name, why in result.failures.items()}
 
@@ -322,7 +324,9 @@ def _baselines(bare: TableModel, splits: Splits) -> dict[str, Any]:
     of = _of_numbers(bare)
     for name, rows, part in (("_train", z, train), ("", t, test)):
         value = baselines.standard_normal(rows, log_det=part.log_det)
-        result[f"standard_normal{name}"] = report(f"base{of}, {name[1:] or 'test'}", value)
+        result[f"standard_normal{name}"] = report(
+            f"standard normal{of}, {name[1:] or 'test'}", value
+        )
     try:
         gaussian = baselines.gaussian(z, t, log_det=test.log_det)
         result["gaussian"] = report(f"full-covariance Gaussian{of}, test", gaussian)
@@ -359,7 +363,8 @@ def _mixture_baseline(
             member = Member(MIXTURE, fit_gaussian_mixture(z, v, components=counts, seed=seed))
         value = Evaluation.of(member.log_prob(t, None) + test.log_det)
         components = member.flow.arguments["components"]
-        title = f"mixture of {components} Gaussians{_of_numbers(bare)}, test"
+        plural = "s" if components > 1 else ""
+        title = f"mixture of {components} Gaussian{plural}{_of_numbers(bare)}, test"
         return {MIXTURE: report(title, value) | {"components": components}}
     except (ValueError, KeyboardInterrupt) as error:
         say(f"no Gaussian mixture: {error or 'interrupted'}")
@@ -376,6 +381,7 @@ def _training_metrics(result: FittedTable, seed: int) -> dict[str, Any]:
     seconds = sum(each.seconds[-1] for each in result.histories.values() if each.seconds)
     stopped = "interrupted" if result.stopped == "interrupted" else history.stopped
     return {
+        "heaviest_model": chosen,
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
         "stopped": stopped,

@@ -75,8 +75,7 @@ class Thresholds:
             ValueError: there are too few steps for the rate.
         """
         steps = np.concatenate([each.log_prob for each in held_out])
-        means = np.concatenate([each.window_means(width) for each in held_out])
-        means = means[np.isfinite(means).all(axis=1)]
+        means = finite_windows(held_out, width=width)
         steps = steps[np.isfinite(steps)]
         threshold_of(steps, false_alarms)
         if len(means) < 2:
@@ -114,6 +113,12 @@ class Thresholds:
                 scored.log_prob < recent_thresholds(self.steps, scored.log_prob, self.false_alarms),
                 -far < recent_thresholds(-self.windows, -far, self.false_alarms),
             )
+
+
+def finite_windows(series: Sequence[Scored], *, width: int) -> np.ndarray:
+    """Return the means over all windows of ``width`` steps that have them, ``[W, F]``."""
+    means = np.concatenate([each.window_means(width) for each in series])
+    return means[np.isfinite(means).all(axis=1)]
 
 
 def recent_thresholds(before: np.ndarray, scores: np.ndarray, false_alarms: float) -> np.ndarray:
