@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -52,6 +53,15 @@ def test_the_oldest_entries_are_dropped(folders, monkeypatch):
     monkeypatch.setattr(compile_cache, "MOST_BYTES", 10)
     compile_cache.put_back(working, kept)
     assert [path.name.partition("-")[2] for path in kept.iterdir()] == ["b.pb"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    for name, age in [("working_old", 40 * 86_400), ("working_new", 86_400)]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.pb").write_bytes(b"machine code")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    compile_cache.remove_abandoned(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["working_new"]
 
 
 def test_a_folder_open_to_others_is_refused(tmp_path):
