@@ -7,8 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from tfp_maf.data_prep.columns import date_columns
-from tfp_maf.data_prep.columns.date_columns import MONDAY
+from tfp_maf.data_prep.columns import date_columns, months
 
 QUARTER, YEAR_FRACTION = "quarter", "decimal year"  # formats, beside those of strftime
 NAMED = re.compile(r"(?P<year>\d{4})[\s\-_/:.]*[Qq](?P<quarter>[1-4])")
@@ -63,12 +62,12 @@ def is_quarters(texts: pd.Series) -> bool:
 def seconds_of_quarters(column: pd.Series) -> np.ndarray:
     """Return when quarters begin, in seconds after the Monday; NaN where a text is none."""
     texts = column.astype(str).str.strip()
-    months = np.full(len(texts), np.nan)
+    counted = np.full(len(texts), np.nan)
     for pattern in (NAMED, NAMED_FIRST, COUNTED):
         found = texts.str.extract(f"^{pattern.pattern}$").astype(float)
         own = 12 * found["year"].to_numpy() + 3 * (found["quarter"].to_numpy() - 1)
-        months = np.where(np.isnan(months), own, months)
-    return _seconds_of_months(months)
+        counted = np.where(np.isnan(counted), own, counted)
+    return _seconds_of_months(counted)
 
 
 def note(text_format: str, column: pd.Series) -> list[str]:
@@ -87,19 +86,18 @@ def _are_decimal_years(distinct: np.ndarray) -> bool:
     if len(distinct) < FEWEST or distinct[0] < YEARS[0] or distinct[-1] > YEARS[1]:
         return False
     apart = 12 * float(np.median(np.diff(distinct)))
-    months = _months(distinct)
-    whole = np.diff(12 * distinct) - np.diff(months)
+    apart_in_months = np.diff(_months(distinct))
+    whole = np.diff(12 * distinct) - apart_in_months
     regular = abs(apart - round(apart)) < EARLY and round(apart) in MONTHS
-    return bool(regular and (np.diff(months) > 0).all() and (np.abs(whole) < 2 * EARLY).all())
+    return bool(regular and (apart_in_months > 0).all() and (np.abs(whole) < 2 * EARLY).all())
 
 
 def _months(years: np.ndarray) -> np.ndarray:
     return np.floor(12 * years + EARLY)
 
 
-def _seconds_of_months(months: np.ndarray) -> np.ndarray:
+def _seconds_of_months(counted: np.ndarray) -> np.ndarray:
     """Return when months begin that are counted from the year 0 on, NaN for NaN."""
-    there = np.isfinite(months)
-    since = (np.where(there, months, 12 * 1970) - 12 * 1970).astype(np.int64)
-    starts = since.astype("datetime64[M]").astype("datetime64[us]")
-    return np.where(there, (starts - MONDAY) / np.timedelta64(1, "s"), np.nan)
+    there = np.isfinite(counted)
+    since = np.where(there, counted - 12 * 1970, 0)
+    return np.where(there, months.seconds_at(since, 1), np.nan)

@@ -336,9 +336,9 @@ def _baselines(bare: TableModel, splits: Splits) -> dict[str, Any]:
     return result
 
 
-def _of_numbers(bare: TableModel) -> str:
+def _of_numbers(model: TableModel) -> str:
     """Return what a baseline's title adds where a table has categories, too."""
-    return "" if bare.given_codes.all() else " of the numbers"
+    return "" if model.given_codes.all() else " of the numbers"
 
 
 def _mixture_baseline(
@@ -348,9 +348,9 @@ def _mixture_baseline(
 
     It takes as long as some training runs, so it comes after them, unless it is one of the models.
     """
-    bare = TableModel.untrained(splits)
+    model = result.model
     train, validation, test = (splits.rows(n) for n in ("train", "validation", "test"))
-    z, v, t = (bare.numbers(rows) for rows in (train, validation, test))
+    z, v, t = (model.numbers(rows) for rows in (train, validation, test))
     if not z.shape[1]:
         return {}
     member = next((each for each in result.candidates if each.name == MIXTURE), None)
@@ -364,7 +364,7 @@ def _mixture_baseline(
         value = Evaluation.of(member.log_prob(t, None) + test.log_det)
         components = member.flow.arguments["components"]
         plural = "s" if components > 1 else ""
-        title = f"mixture of {components} Gaussian{plural}{_of_numbers(bare)}, test"
+        title = f"mixture of {components} Gaussian{plural}{_of_numbers(model)}, test"
         return {MIXTURE: report(title, value) | {"components": components}}
     except (ValueError, KeyboardInterrupt) as error:
         say(f"no Gaussian mixture: {error or 'interrupted'}")
