@@ -257,9 +257,15 @@ def _schema(
             f"no column is left to model{_because([*found.notes, *_notes_of(derived)])}"
         )
     kept = {column.name for column in columns}
+    categories = {column.name for column in columns if isinstance(column, CategoryColumn)}
     derived = [rule for rule in derived if set(rule.weights) <= kept]
     order = tuple(name for name in found.frame.columns if name in kept | gone)
-    return Schema(tuple(columns), tuple(derived), order, fills, wanted.given)
+    spellings = {
+        name: how
+        for name in kept | gone
+        if (how := found.cells[name].spelling) and name not in categories
+    }
+    return Schema(tuple(columns), tuple(derived), order, fills, wanted.given, spellings=spellings)
 
 
 def _blank(
@@ -309,13 +315,13 @@ def _column(
     )
     if isinstance(described, CategoryColumn):  # as the table has them: true and false, say
         return _all_categories(name, frame[name][present], has_missing)
-    width = found.cells[name].width
-    if width is not None:
+    spelling = found.cells[name].spelling
+    if spelling is not None and spelling.width:
         found.notes.append(
-            f"column {name!r}: numbers of {width} digits, with zeros in front; if they are codes, "
+            f"column {name!r}: numbers of {spelling.width} digits, with zeros in front; if they are codes, "
             f'--schema can make it {{"kind": "category"}}'
         )
-    return dataclasses.replace(described, width=width)
+    return described
 
 
 def _all_categories(name: str, column: pd.Series, has_missing: bool) -> CategoryColumn:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tfp_maf.data_prep.columns import date_columns
+from tfp_maf.data_prep.columns.spelling import CURRENCY_SIGN, SPACES, Spelling, spelling_of
 
 # Words for a missing value, in lower case.
 MISSING = frozenset(
@@ -28,9 +29,7 @@ LONGEST = 60  # characters of a number
 SAMPLE = 1000  # cells to find dates and the decimal sign from
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 MOSTLY = 0.8  # fraction of the values that are numbers in a column of numbers
-CURRENCY_SIGN = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF)"
 PERCENT, CURRENCY = re.compile("%"), re.compile(CURRENCY_SIGN)
-SPACES = "'\u2019 \u00a0\u202f"  # between thousands, whatever the decimal sign
 PLAIN = {  # what makes digits readable for Python
     ".": str.maketrans("", "", SPACES + ","),
     ",": str.maketrans(",", ".", SPACES + "."),
@@ -53,7 +52,7 @@ class Cells:
         missing: Mask ``[N]`` of the cells that are empty or say that the value is missing.
         kind: ``"numbers"``, ``"text"`` or ``"dates"``; a column of missing values is ``"numbers"``.
         percent, currency: Whether a cell has a sign of percent, or of a currency.
-        width: Digits of each number, some with zeros in front; None if not all have as many.
+        spelling: How numbers in text are written, if not plainly.
         format: Format of dates; see :class:`date_columns.DateColumn`.
         unreadable: Whether the cells have no text, such as bytes that are no UTF-8.
     """
@@ -63,7 +62,7 @@ class Cells:
     kind: str = "numbers"
     percent: bool = False
     currency: bool = False
-    width: int | None = None
+    spelling: Spelling | None = None
     format: str = ""
     unreadable: bool = False
 
@@ -132,16 +131,11 @@ def _parsed(cells: np.ndarray, decimal: str | None, na: Sequence[str]) -> Cells:
     if (~np.isnan(numbers) & ~missing).sum() < MOSTLY * (~missing).sum():
         kind = "dates" if _are_dates(texts) else "text"
     percent, currency = (any(sign.search(t) for t in texts) for sign in (PERCENT, CURRENCY))
-    return Cells(numbers, missing, kind, percent, currency, width_of(texts))
-
-
-def width_of(texts: Sequence[str]) -> int | None:
-    """Return the number of digits of numbers with zeros in front, such as 01234, or None."""
-    digits = [text.strip() for text in texts if text.strip()]
-    widths = {len(text) for text in digits}
-    if len(widths) != 1 or not any(text.startswith("0") for text in digits) or widths == {1}:
-        return None
-    return widths.pop() if all(text.isascii() and text.isdigit() for text in digits) else None
+    spelling = None
+    if kind == "numbers":
+        of_numbers = [text for text in texts[:SAMPLE] if number(text, decimal) is not None]
+        spelling = spelling_of(of_numbers, decimal)
+    return Cells(numbers, missing, kind, percent, currency, spelling)
 
 
 def _is_missing(cell: Any, words: frozenset[str]) -> bool:

@@ -51,7 +51,6 @@ class NumberColumn:
         parameters: Those of the transformation.
         special: Values that are categories of their own.
         has_missing: Whether a missing value is a category of its own.
-        width: Digits that samples are filled up to by zeros in front; None for numbers.
     """
 
     name: str
@@ -63,7 +62,6 @@ class NumberColumn:
     parameters: tuple[float, float] = (0.0, 1.0)
     special: tuple[float, ...] = ()
     has_missing: bool = False
-    width: int | None = None
 
     kind = "number"
 
@@ -140,8 +138,7 @@ class NumberColumn:
                 values[codes[:, 0] == place] = special
             values[codes[:, 0] > len(self.special)] = np.nan
         if self.decimals == 0 and np.abs(values[np.isfinite(values)]).max(initial=0) < 2**53:
-            whole = pd.Series(values).astype("Int64")
-            return whole if self.width is None else whole.astype("string").str.zfill(self.width)
+            return pd.Series(values).astype("Int64")
         return pd.Series(values)
 
     def transformed(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from tfp_maf.data_prep.columns.date_columns import DateColumn
 from tfp_maf.data_prep.columns.derived_columns import DerivedColumn
 from tfp_maf.data_prep.columns.month_columns import MonthColumn
 from tfp_maf.data_prep.columns.number_columns import Encoded, NumberColumn
+from tfp_maf.data_prep.columns.spelling import Spelling
 from tfp_maf.data_prep.splits import Rows, Scaler
 
 Column: TypeAlias = NumberColumn | CategoryColumn | DateColumn
@@ -62,6 +63,7 @@ class Schema:
         units: Deviation of each number in the column's own units, by name: what one standard unit
             is, whatever the transformation.
         na: Texts that mean that a value is missing.
+        spellings: How the table writes the numbers of a column, if not plainly, by name.
     """
 
     columns: tuple[Column, ...]
@@ -71,6 +73,7 @@ class Schema:
     given: tuple[str, ...] = ()
     units: Mapping[str, float] = field(default_factory=dict)
     na: tuple[str, ...] = ()
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
 
     @classmethod
     def of_numbers(cls, scaler: Scaler) -> Schema:
@@ -266,6 +269,11 @@ class Schema:
         names = [name for name in self.order if name in found] or list(found)
         return pd.DataFrame({name: found[name] for name in names})
 
+    def spelled(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a decoded table with its numbers written as the table does, such as $5 or 12%."""
+        texts = {n: how.write(frame[n]) for n, how in self.spellings.items() if n in frame}
+        return frame.assign(**texts)
+
     def describe(self) -> list[str]:
         """Return a line per column that is modelled."""
         lines = []
@@ -284,6 +292,7 @@ class Schema:
             "given": list(self.given),
             "units": dict(self.units),
             "na": list(self.na),
+            "spellings": {name: asdict(how) for name, how in self.spellings.items()},
         }
 
     @classmethod
@@ -300,6 +309,7 @@ class Schema:
                 tuple(column_of(column) for column in values["derived"]),
                 fills=values["fills"],
                 units=values["units"],
+                spellings={n: Spelling(**how) for n, how in values["spellings"].items()},
                 **lists,
             )
         except (KeyError, TypeError, AttributeError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tfp_maf.data_prep.columns import cells
+from tfp_maf.data_prep.columns import cells, spelling
 from tfp_maf.data_prep.reading import table_header
 from tfp_maf.data_prep.reading.reading import Reading
 
@@ -84,7 +84,7 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
     width = max(width, len(head))
     names, start, more = names_and_start(found, first, width, decimal, reading, expected)
     columns = [[f[place] for f in body if place < len(f)] for place in range(width)]
-    padded = tuple(n for n, c in zip(names, columns, strict=True) if cells.width_of(c))
+    padded = tuple(n for n, c in zip(names, columns, strict=True) if spelling.width_of(c))
     return Layout(separator, decimal, tuple(names), start, padded, (*notes, *more))
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from commands import fails, tfp_maf_command
 
+DOLLARS = r"\$\d{1,3}(,\d{3})*\.\d\d"
 QUICK = ["--hidden-units", 8, "--max-epochs", 1, "--quiet"]
 
 
@@ -19,7 +20,7 @@ def people(n, seed=0):
         {
             "city": city,
             "age": rng.integers(18, 90, n),
-            "pay": np.exp(rng.normal(8 + (city == "Bern"), 0.5)).round(2),
+            "pay": [f"${pay:,.2f}" for pay in np.exp(rng.normal(8 + (city == "Bern"), 0.5))],
             "since": (pd.Timestamp("2022-01-03") + pd.to_timedelta(rng.integers(0, 700, n), "D")),
             "member": rng.random(n) < 0.4,
             "country": "EU",
@@ -81,6 +82,7 @@ def test_samples_look_like_the_table(run, table, tmp_path):
     assert (drawn["country"] == "EU").all()
     assert pd.to_datetime(drawn["since"], format="%d.%m.%Y").notna().all()
     assert 0 < drawn["pay"].isna().mean() < 1
+    assert drawn["pay"].dropna().str.fullmatch(DOLLARS).all()
 
 
 def test_a_row_without_a_score_says_why_and_ends_nothing(run, table, tmp_path, capsys):
@@ -114,6 +116,7 @@ def test_missing_cells_are_filled(run, table, tmp_path):
     assert len(filled) == 40
     assert not filled.drop(columns="country").isna().any().any()
     assert set(filled["city"]) <= {"Bern", "Graz", "Ulm"}
+    assert filled["pay"].str.fullmatch(DOLLARS).all()
     pd.testing.assert_series_equal(filled["age"][:3], frame["age"][:3], check_dtype=False)
 
 

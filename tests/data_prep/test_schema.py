@@ -1,19 +1,22 @@
 """The column description: to numbers and categories, and back as the table came."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tfp_maf.data_prep import table
-from tfp_maf.data_prep.columns import date_columns, infer_columns, row_noise
+from tfp_maf.data_prep.columns import cells, date_columns, infer_columns, row_noise
 from tfp_maf.data_prep.columns.category_columns import CategoryColumn
 from tfp_maf.data_prep.columns.date_columns import DateColumn
 from tfp_maf.data_prep.columns.number_columns import NumberColumn
 from tfp_maf.data_prep.columns.schema import Schema
+from tfp_maf.data_prep.columns.spelling import Spelling
 
 N = 400
+COMMA = str.maketrans(",.", ".,")
 
 
 def adult_like(n=N, seed=0):
@@ -353,11 +356,41 @@ def test_zeros_in_front_come_back(load):
     splits = load(pd.DataFrame({"zip": codes, "x": np.arange(300) ** 2}))
     assert "column 'zip': numbers of 5 digits" in "\n".join(splits.notes)
     numbers = splits.scaler.unstandardise(splits.train)
-    back = splits.schema.decode(numbers, np.empty([len(numbers), 0], int))["zip"]
+    decoded = splits.schema.decode(numbers, np.empty([len(numbers), 0], int))
+    back = splits.schema.spelled(decoded)["zip"]
     assert set(back) <= set(codes) and any(text.startswith("0") for text in back)
-    gap = Schema((NumberColumn("zip", 0, 99, 1, 0, has_missing=True, width=3),))
-    back = gap.decode(np.array([[7.2], [8.0]]), np.array([[0], [1]]))["zip"]
-    assert back[0] == "007" and pd.isna(back[1])
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        (lambda x: f"${x:,.2f}", r"-?\$\d{1,3}(,\d{3})*\.\d\d"),
+        (lambda x: f"$ {x:,.2f}".replace("$ -", "-$ "), r"-?\$ \d{1,3}(,\d{3})*\.\d\d"),
+        (lambda x: f"{x:.1f} %", r"-?\d+\.\d %"),
+        (lambda x: f"{x:,.2f} €".translate(COMMA), r"-?\d{1,3}(\.\d{3})*,\d\d €"),
+        (lambda x: f"{x:,.0f}".replace(",", "\u202f"), "-?\\d{1,3}(\u202f\\d{3})*"),
+    ],
+)  # fmt: skip
+def test_signs_of_numbers_come_back(load, write, read):
+    values = np.random.default_rng(0).normal(2_000, 3_000, 300)
+    frame = pd.DataFrame({"price": map(write, values), "x": np.arange(300) ** 2})
+    splits = load(frame)
+    schema = Schema.from_json(json.loads(json.dumps(splits.schema.to_json())))
+    encoded = schema.encode(frame)
+    back = schema.spelled(schema.decode(encoded.numbers, encoded.codes))
+    assert all(re.fullmatch(read, text) for text in back["price"])
+    np.testing.assert_allclose(
+        cells.parse(back["price"]).numbers, cells.parse(frame["price"]).numbers, atol=1e-9
+    )
+    assert list(back["price"]) == list(frame["price"].str.replace("$-", "-$"))
+
+
+def test_spelled_numbers_may_be_missing():
+    texts = Spelling("$", places=2).write(pd.Series([-0.001, 7, None, -1234.5]))
+    assert list(texts.fillna("?")) == ["$0.00", "$7.00", "?", "-$1234.50"]
+    texts = Spelling(thousands=",").write(pd.Series([1e15, 1234567.25, 0.1, 1e-7]))
+    assert list(texts) == ["1,000,000,000,000,000", "1,234,567.25", "0.1", "0.0000001"]
+    assert list(Spelling(places=0, width=3).write(pd.Series([7, 1000]))) == ["007", "1000"]
 
 
 def test_columns_named_by_the_same_letters_have_their_own_noise(load):

@@ -8,6 +8,7 @@ the joint conditional.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from tfp_maf.data_prep.columns import cells, date_columns
 from tfp_maf.data_prep.columns.category_columns import CategoryColumn
 from tfp_maf.data_prep.columns.date_columns import DateColumn
+from tfp_maf.data_prep.columns.number_columns import NumberColumn
 from tfp_maf.data_prep.columns.schema import Schema
 from tfp_maf.data_prep.splits import Rows
 from tfp_maf.estimators import conditionals
@@ -82,7 +84,11 @@ def fill(
         ValueError: If the model has given columns.
     """
     rng = np.random.default_rng(seed)
-    gaps, bad = _gaps(model.schema, frame, decimal)
+    parsed = {
+        name: cells.parse(frame[name], decimal=decimal, na=model.schema.na)
+        for name in (column.name for column in model.schema.columns)
+    }
+    gaps, bad = _gaps(model.schema, frame, parsed)
     gaps |= bad
     parts = conditionals.parts_of(model, seed=seed)
     rows, reasons = _begun(model, frame, gaps, decimal, seed)
@@ -99,7 +105,7 @@ def fill(
             z, new = filled.z.copy(), filled.codes.copy()
             z[chunk], new[chunk] = drawn.z, drawn.codes
             filled = dataclasses.replace(filled, z=z, codes=new)
-        piece = _restored(model, frame, gaps & wanted[:, None], filled)
+        piece = _restored(model, frame, gaps & wanted[:, None], filled, parsed)
         if draws > 1:
             piece.insert(0, "draw", number + 1)
         pieces.append(piece)
@@ -116,12 +122,12 @@ def fill(
 
 
 def _gaps(
-    schema: Schema, frame: pd.DataFrame, decimal: str | None
+    schema: Schema, frame: pd.DataFrame, parsed: Mapping[str, cells.Cells]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return masks ``[N, columns]`` of missing cells, and of those of another kind."""
     missing, bad = [], []
     for column in schema.columns:
-        found = cells.parse(frame[column.name], decimal=decimal, na=schema.na)
+        found = parsed[column.name]
         values = found.numbers
         if isinstance(column, DateColumn):
             values = date_columns.seconds_of(frame[column.name], column.format)
@@ -135,7 +141,7 @@ def _begun(
     model: TableModel, frame: pd.DataFrame, gaps: np.ndarray, decimal: str | None, seed: int
 ) -> tuple[Rows, np.ndarray]:
     """Return rows whose gaps hold a sample's values, and why others can't be used."""
-    samples = model.sample(len(frame), seed=seed)
+    samples = model.cells(*model.sample_standard(len(frame), seed=seed))
     complete = frame.copy()
     for place, column in enumerate(model.schema.columns):
         _put(complete, column.name, gaps[:, place], samples)
@@ -199,10 +205,26 @@ def _parts_of(parts: list[conditionals.Part], column: str) -> int:
     return sum(part.column == column for part in parts)
 
 
-def _restored(model: TableModel, frame: pd.DataFrame, gaps: np.ndarray, rows: Rows) -> pd.DataFrame:
-    """Return the table with the gaps' cells from rows, and all others as they were."""
-    decoded = model.schema.decode(model.scaler.unstandardise(rows.z), rows.codes)
+def _restored(
+    model: TableModel,
+    frame: pd.DataFrame,
+    gaps: np.ndarray,
+    rows: Rows,
+    parsed: Mapping[str, cells.Cells],
+) -> pd.DataFrame:
+    """Return the table with the gaps' cells from rows, and all others as they were.
+
+    A column's numbers are written as its other cells are, or, without any, as in training.
+    """
+    spellings = dict(model.schema.spellings)
+    for column in model.schema.columns:
+        if isinstance(column, NumberColumn) and len(parsed[column.name].finite):
+            spellings.pop(column.name, None)
+            own = parsed[column.name].spelling
+            spellings |= {column.name: own} if own else {}
+    schema = dataclasses.replace(model.schema, spellings=spellings)
+    decoded = schema.spelled(model.cells(rows.z, rows.codes))
     result = frame.reset_index(drop=True).copy()
-    for place, column in enumerate(model.schema.columns):
+    for place, column in enumerate(schema.columns):
         _put(result, column.name, gaps[:, place], decoded)
     return result

@@ -161,7 +161,13 @@ class TableModel:
         Raises:
             ValueError: If a given column is missing or unknown, or a value cannot be used.
         """
-        z, codes = self.sample_standard(n, given=given, seed=seed)
+        return self.schema.spelled(self.cells(*self.sample_standard(n, given=given, seed=seed)))
+
+    def cells(self, z: np.ndarray, codes: np.ndarray) -> pd.DataFrame:
+        """Return standardised numbers ``[N, D]`` and categories ``[N, C]`` as a table's cells.
+
+        Numbers stay numbers, also where the table writes them with signs, such as $5 or 12%.
+        """
         return self.schema.decode(self.scaler.unstandardise(z), codes)
 
     def sample_standard(

@@ -49,12 +49,12 @@ class Compared:
         """
         rng = np.random.default_rng(seed)
         test, train = (_chosen(splits.rows(part), rng) for part in ("test", "train"))
-        test_cells, train_cells = cells_of(model, test), cells_of(model, train)
+        test_cells, train_cells = (model.cells(rows.z, rows.codes) for rows in (test, train))
         given = None
         if model.schema.given:
             places = np.arange(MOST_ROWS) % len(test_cells)
             given = test_cells[list(model.schema.given)].iloc[places].reset_index(drop=True)
-        sample_cells = model.sample(MOST_ROWS, given=given, seed=seed)
+        sample_cells = model.cells(*model.sample_standard(MOST_ROWS, given=given, seed=seed))
         samples = _read_again(model, sample_cells)
         return cls(
             model,
@@ -85,11 +85,6 @@ def _read_again(model: TableModel, cells: pd.DataFrame) -> Rows:
 
 def _chosen(rows: Rows, rng: np.random.Generator) -> Rows:
     return rows[np.sort(rng.permutation(len(rows))[:MOST_ROWS])]
-
-
-def cells_of(model: TableModel, rows: Rows) -> pd.DataFrame:
-    """Return rows as cells of the table."""
-    return model.schema.decode(model.scaler.unstandardise(rows.z), rows.codes)
 
 
 def has_number(schema: Schema, codes: np.ndarray) -> np.ndarray:

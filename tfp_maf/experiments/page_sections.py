@@ -17,7 +17,7 @@ from tfp_maf.estimators.table_model import TableModel
 from tfp_maf.evaluation import marginals as distances
 from tfp_maf.evaluation import privacy as nearness
 from tfp_maf.evaluation.calibration import BAND, BINS, Calibration
-from tfp_maf.experiments.page_data import MOST_ROWS, Compared, cells_of, features, has_number
+from tfp_maf.experiments.page_data import MOST_ROWS, Compared, features, has_number
 from tfp_maf.plotting import report as figures
 from tfp_maf.plotting.figures import MOST_COLUMNS, MOST_POINTS
 
@@ -216,7 +216,8 @@ def unlikely(compared: Compared) -> dict[str, Any]:
     log_prob = model.log_prob(rows)
     order = np.argsort(np.where(np.isfinite(log_prob), log_prob, -np.inf))[:UNLIKELY]
     blamed, why = _blamed(model, compared, order)
-    cells = cells_of(model, rows[order])
+    chosen = rows[order]
+    cells = model.cells(chosen.z, chosen.codes)
     listed = [
         {
             "number": None if places is None else int(places[row]) + 1,
@@ -270,7 +271,8 @@ def privacy(compared: Compared) -> dict[str, Any]:
     train, test, samples = (
         features(schema, rows) for rows in (compared.train, compared.test, compared.samples)
     )
-    all_cells = cells_of(compared.model, compared.all_train[:MOST_COPIES])
+    known = compared.all_train[:MOST_COPIES]
+    all_cells = compared.model.cells(known.z, known.codes)
     found = nearness.Privacy(
         nearness.nearest(train, samples),
         nearness.nearest(train, test),

@@ -451,7 +451,7 @@ def _pairs(model: TableModel, splits: Splits, rows: Any) -> Any:
     sampled = model.sample_standard(figures.MOST_POINTS, seed=0)
     parts = []
     for z, codes in ((rows.z, rows.codes), sampled):
-        frame = model.schema.decode(splits.scaler.unstandardise(z), codes)
+        frame = model.cells(z, codes)
         values = frame[[column.name for column in columns]].astype(float).to_numpy()
         whole = np.isfinite(values).all(axis=1)
         parts.append(values[whole] if whole.sum() > 1 else np.nan_to_num(values))
