@@ -72,6 +72,9 @@ class Flow(tf.Module):
     """
 
     steps_per_call = 250  # in training, before checkpoints and progress bar have their turn
+    _TF_MODULE_IGNORED_PROPERTIES = frozenset(
+        {*tf.Module._TF_MODULE_IGNORED_PROPERTIES, "_variables"}
+    )
 
     def __init__(
         self,
@@ -380,11 +383,19 @@ class Flow(tf.Module):
         keywords = self._keywords(condition).get("bijector_kwargs", {})
         return self._inner.bijector.forward(x, **keywords)
 
-    def layer_noise(self, i: int, rows: np.ndarray) -> np.ndarray:
-        """Return layer ``i``'s noise ``[N, D]`` for its data and condition ``[N, D + C]``."""
+    def layers_noise(self, first: int, last: int, rows: np.ndarray) -> np.ndarray:
+        """Return the noise ``[N, D]`` of layers ``first`` to ``last - 1``.
+
+        Args:
+            first, last: places of layers, counted from the data.
+            rows: data of the first of these layers, and conditions, ``[N, D + C]``.
+        """
         if self.compiled is not None and not contexts.checks_numerics():
-            return self.compiled.inverse(i, rows).numpy()
-        return self._layer_functions[i](rows).numpy()
+            return self.compiled.inverse(first, last, rows).numpy()
+        x, conditions = rows[:, : self.event_size], rows[:, self.event_size :]
+        for inverse in self._layer_functions[first:last]:
+            x = inverse(np.concatenate([x, conditions], axis=1)).numpy()
+        return x
 
     @property
     def _layer_functions(self) -> list[Callable[[Any], tf.Tensor]]:
@@ -444,6 +455,13 @@ class Flow(tf.Module):
     def has_batch_norm(self) -> bool:
         """True if any layer is a batch normalisation."""
         return bool(self.gammas)
+
+    @property
+    def variables(self) -> tuple[tf.Variable, ...]:
+        """All variables. They are looked for once: that takes longer than an epoch of few rows."""
+        if not hasattr(self, "_variables"):
+            self._variables = tuple(super().variables)
+        return self._variables
 
     @property
     def layer_variables(self) -> list[tf.Variable]:

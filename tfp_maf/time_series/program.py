@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_maf.flows.flow import Flow
@@ -101,10 +102,10 @@ class WindowPacking:
         own = [tf.convert_to_tensor(value) for value in values[:count]]
         return own + self._flow.pack(values[count:])
 
-    def unpack(self, packed: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    def unpack(self, packed: Sequence[tf.Tensor]) -> list[np.ndarray]:
         """Return one value for each of :attr:`trained`: the inverse of :meth:`pack`."""
         count = len(self._encoder)
-        return list(packed[:count]) + self._flow.unpack(packed[count:])
+        return [part.numpy() for part in packed[:count]] + self._flow.unpack(packed[count:])
 
 
 class CompiledWindows:

@@ -53,18 +53,16 @@ def set_joined_statistics(
         chunk_size: number of rows per network call.
     """
     x, conditions = rows[:, : flow.event_size], rows[:, flow.event_size :]
-    is_norm = [isinstance(bijector, BatchNormalization) for bijector in flow.bijectors]
-    for left, bijector in enumerate(flow.bijectors):
-        if not any(is_norm[left:]):
-            return
-        if isinstance(bijector, BatchNormalization):
-            mean = np.average(x.astype(np.float64), axis=0, weights=weights)
-            variance = np.average((x - mean) ** 2, axis=0, weights=weights)
-            bijector.set_statistics(mean, variance)
-        chunks = [slice(start, start + chunk_size) for start in range(0, len(x), chunk_size)]
-        x = np.concatenate(
-            [
-                flow.layer_noise(left, np.concatenate([x[chunk], conditions[chunk]], axis=1))
-                for chunk in chunks
-            ]
-        )
+    first = 0
+    for last, bijector in enumerate(flow.bijectors):
+        if not isinstance(bijector, BatchNormalization):
+            continue
+        if last > first:
+            starts = range(0, len(x), chunk_size)
+            joined = np.concatenate([x, conditions], axis=1)
+            chunks = [joined[start : start + chunk_size] for start in starts]
+            x = np.concatenate([flow.layers_noise(first, last, chunk) for chunk in chunks])
+        mean = np.average(x.astype(np.float64), axis=0, weights=weights)
+        variance = np.average((x - mean) ** 2, axis=0, weights=weights)
+        bijector.set_statistics(mean, variance)
+        first = last

@@ -91,7 +91,8 @@ class PackedSteps:
             return
         for home, packed in zip(self.homes, self.state, strict=True):
             for variable, value in zip(home, self.packing.unpack(packed), strict=True):
-                variable.assign(value)
+                # Takes a third of the time of variable.assign.
+                tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
 
 
 def adams_key(optimizer: tf_keras.optimizers.Adam) -> str:

@@ -46,13 +46,13 @@ class Blocks:
     def _ranges(self) -> list[tuple[int, int]]:
         return list(zip(self.edges[:-1], self.edges[1:], strict=True))
 
-    def split(self, kernel: tf.Tensor) -> list[tf.Tensor]:
+    def split(self, kernel: np.ndarray) -> list[np.ndarray]:
         """Cut a kernel ``[n_in, n_out * params]`` into blocks ``[rows, params * columns]``."""
         if self.is_whole:
             return [kernel]
-        kernel = tf.transpose(tf.reshape(kernel, [self.n_in, self.n_out, self.params]), [0, 2, 1])
+        apart = kernel.reshape(self.n_in, self.n_out, self.params).transpose(0, 2, 1)
         return [
-            tf.reshape(kernel[:rows, :, start:stop], [rows, -1])
+            apart[:rows, :, start:stop].reshape(rows, -1)
             for rows, (start, stop) in zip(self.rows, self._ranges(), strict=True)
         ]
 
@@ -69,18 +69,16 @@ class Blocks:
         kernel = tf.transpose(tf.concat(padded, axis=2), [0, 2, 1])
         return tf.reshape(kernel, [self.n_in, self.n_out * self.params])
 
-    def group(self, values: tf.Tensor) -> list[tf.Tensor]:
+    def group(self, values: np.ndarray) -> np.ndarray:
         """Group a bias or a condition's kernel, ``[..., n_out * params]``, by parameter."""
-        return [self._regroup(values, self.n_out, self.params)]
+        apart = values.reshape(*values.shape[:-1], self.n_out, self.params)
+        return np.swapaxes(apart, -1, -2).reshape(values.shape)
 
-    def ungroup(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    def ungroup(self, values: tf.Tensor) -> tf.Tensor:
         """Undo :meth:`group`."""
-        return self._regroup(parts[0], self.params, self.n_out)
-
-    def _regroup(self, values: tf.Tensor, outer: int, inner: int) -> tf.Tensor:
         if self.params == 1:
             return values
-        apart = tf.reshape(values, [*values.shape[:-1], outer, inner])
+        apart = tf.reshape(values, [*values.shape[:-1], self.params, self.n_out])
         return tf.reshape(tf.linalg.matrix_transpose(apart), values.shape)
 
     def matmul(self, x: tf.Tensor, blocks: Sequence[tf.Tensor]) -> tf.Tensor:

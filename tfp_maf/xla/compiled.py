@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfp_maf.utils.variables import Fixed, FromVariables
 from tfp_maf.xla.packing import Packing
-from tfp_maf.xla.program import FlowProgram, Parts, Variables, read_program
+from tfp_maf.xla.program import FlowProgram, Parts, Variables, read_program, run
 from tfp_maf.xla.row_chunks import SMALL, RowChunks
 from tfp_maf.xla.sampling import noise_to_data
 
@@ -108,17 +108,23 @@ class CompiledFlow:
         function = self.shared("data", lambda: RowChunks(noise_to_data(program)))
         return function(rows, *self.packed)
 
-    def inverse(self, i: int, rows: Any) -> tf.Tensor:
-        """Return layer ``i``'s noise ``[N, D]`` for its data and condition ``[N, D + C]``."""
-        layer, variables, split = self.program.layers[i], self.variables[i], self.program.split
+    def inverse(self, first: int, last: int, rows: Any) -> tf.Tensor:
+        """Return noise ``[N, D]`` of layers ``first`` to ``last - 1`` for rows ``[N, D + C]``."""
+        program = self.program
+        layers, own = program.layers[first:last], self.variables[first:last]
 
         def inverse(rows: tf.Tensor, parts: Any, statistics: Any) -> tf.Tensor:
-            return layer.inverse(*split(rows), parts, statistics)[0]
+            x, condition = program.split(rows)
+            return run(list(zip(layers, parts, statistics, strict=True)), x, condition)[0]
 
-        key = ("inverse", layer.signature, self.program.event_size, self.dtype)
-        function = shared(key, lambda: RowChunks(inverse))
-        parts = layer.split([tf.convert_to_tensor(v) for v in variables.trained])
-        return function(rows, parts, [tf.convert_to_tensor(v) for v in variables.statistics])
+        key = ("inverse", tuple(layer.signature for layer in layers), program.event_size)
+        function = shared((key, self.dtype), lambda: RowChunks(inverse))
+        parts = [
+            list(map(tf.constant, layer.split([v.numpy() for v in variables.trained])))
+            for layer, variables in zip(layers, own, strict=True)
+        ]
+        statistics = [[tf.convert_to_tensor(v) for v in of.statistics] for of in own]
+        return function(rows, parts, statistics)
 
 
 def compile_flow(

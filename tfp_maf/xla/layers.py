@@ -44,13 +44,9 @@ class Layer:
     weight_shapes: Sequence[tuple[int, ...]] = ()
     num_statistics = 0
 
-    def split(self, values: Parts) -> list[tf.Tensor]:
+    def split(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Cut the variables' values into the parts that :meth:`inverse` takes."""
         return list(values)
-
-    def join(self, parts: Parts) -> list[tf.Tensor]:
-        """Join parts into the variables' values: the inverse of :meth:`split`."""
-        return list(parts)
 
     def inverse(
         self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
@@ -95,21 +91,21 @@ class MaskedNetwork(Layer):
         kernels = [layer.kernel for layer in masked]
         return [*kernels, *(x.bias for x in masked), *(x.kernel for x in conditional)]
 
-    def split(self, values: Parts) -> list[tf.Tensor]:
+    def split(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Cut kernels into blocks, and group biases and the condition's kernels by parameter."""
         kernels, rest = values[: self.depth], values[self.depth :]
         cut = [
             part for b, kernel in zip(self.blocks, kernels, strict=True) for part in b.split(kernel)
         ]
-        return cut + [self.blocks[i % self.depth].group(value)[0] for i, value in enumerate(rest)]
+        return cut + [self.blocks[i % self.depth].group(value) for i, value in enumerate(rest)]
 
     def join(self, parts: Parts) -> list[tf.Tensor]:
-        """Join the blocks into kernels."""
+        """Join parts into the variables' values: the inverse of :meth:`split`."""
         kernels, parts = [], list(parts)
         for blocks in self.blocks:
             kernels.append(blocks.join(parts[: blocks.count]))
             parts = parts[blocks.count :]
-        return kernels + [self.blocks[i % self.depth].ungroup([v]) for i, v in enumerate(parts)]
+        return kernels + [self.blocks[i % self.depth].ungroup(v) for i, v in enumerate(parts)]
 
     def outputs(self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts) -> tf.Tensor:
         """Return raw outputs ``[N, params * D]``, grouped by parameter, for ``[N, D]``."""

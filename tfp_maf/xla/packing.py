@@ -7,7 +7,10 @@ for each; their updates, one by one, take as long as the smaller matrix products
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -55,52 +58,62 @@ class Packing:
 
     def pack(self, values: Sequence[Any]) -> list[tf.Tensor]:
         """Pack one value for each of :attr:`trained`."""
-        return self._pack(
-            values, lambda layer: len(layer.weight_shapes), lambda layer, own: layer.split(own)
-        )
+        if not values:
+            return []
+        flat = np.concatenate([np.ravel(np.asarray(value)) for value in values])
+        return [tf.constant(flat[places]) for places in self._places]
+
+    def unpack(self, packed: Sequence[tf.Tensor]) -> list[np.ndarray]:
+        """Return one value for each of :attr:`trained`: the inverse of :meth:`pack`."""
+        if not packed:
+            return []
+        sizes = [math.prod(shape) for shape in self._shapes]
+        flat = np.zeros(sum(sizes), packed[0].dtype.as_numpy_dtype)  # masked weights stay zero
+        for places, part in zip(self._places, packed, strict=True):
+            flat[places] = np.asarray(part)
+        pieces = np.split(flat, np.cumsum(sizes)[:-1])
+        return [piece.reshape(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
     def pack_statistics(self, values: Sequence[Any]) -> list[tf.Tensor]:
         """Pack one value for each of :attr:`statistics`."""
-        return self._pack(values, lambda layer: layer.num_statistics, lambda _, own: own)
+        left = iter(map(np.asarray, values))
+        of_layers = [[next(left) for _ in range(layer.num_statistics)] for layer in self._layers]
+        return list(map(tf.constant, self._stacked(of_layers)))
 
-    def _pack(
-        self,
-        values: Sequence[Any],
-        count: Callable[[Layer], int],
-        split: Callable[[Layer, list[tf.Tensor]], list[tf.Tensor]],
-    ) -> list[tf.Tensor]:
-        left = [tf.convert_to_tensor(value) for value in values]
+    @property
+    def _layers(self) -> list[Layer]:
+        return [*self.program.layers, self.program.base]
 
-        def take(layers: Sequence[Layer]) -> list[tf.Tensor]:
-            parts = []
-            for layer in layers:
-                parts += split(layer, [left.pop(0) for _ in range(count(layer))])
-            return parts
+    @cached_property
+    def _shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(shape) for layer in self._layers for shape in layer.weight_shapes]
 
+    @cached_property
+    def _places(self) -> list[np.ndarray]:
+        """Place of each packed number among all values of the variables, laid end to end.
+
+        Packing only moves numbers, so that their places, packed once, say how.
+        """
+        ends = np.cumsum([math.prod(shape) for shape in self._shapes])
+        places = iter(
+            np.arange(end - math.prod(shape), end).reshape(shape)
+            for end, shape in zip(ends, self._shapes, strict=True)
+        )
+        return self._stacked(
+            [layer.split([next(places) for _ in layer.weight_shapes]) for layer in self._layers]
+        )
+
+    def _stacked(self, of_layers: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """Return the arrays of all layers, those of equal layers of the body stacked."""
         program = self.program
-        packed = take(program.head)
-        rounds = [take(program.body) for _ in range(program.repeats)]
-        packed += [tf.stack(parts) for parts in zip(*rounds, strict=True)]
-        return packed + take([*program.tail, program.base])
-
-    def unpack(self, packed: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Return one value for each of :attr:`trained`: the inverse of :meth:`pack`."""
-        program, packed = self.program, list(packed)
-
-        def give(layers: Sequence[Layer], parts: list[tf.Tensor]) -> list[tf.Tensor]:
-            values = []
-            for layer in layers:
-                own = [parts.pop(0) for _ in range(part_count(layer))]
-                values += layer.join(own)
-            return values
-
-        values = give(program.head, packed)
-        if program.repeats:
-            count = sum(map(part_count, program.body))
-            stacked, packed = [tf.unstack(w) for w in packed[:count]], packed[count:]
-            for i in range(program.repeats):
-                values += give(program.body, [w[i] for w in stacked])
-        return values + give([*program.tail, program.base], packed)
+        first, size = len(program.head), len(program.body)
+        last = first + program.repeats * size
+        stacks = [
+            np.stack(parts)
+            for place in range(first, first + size)
+            for parts in zip(*of_layers[place:last:size], strict=True)
+        ]
+        return [*chain(*of_layers[:first]), *stacks, *chain(*of_layers[last:])]
 
 
 def part_masks(layer: Layer) -> list[np.ndarray | None]:
@@ -108,7 +121,6 @@ def part_masks(layer: Layer) -> list[np.ndarray | None]:
     if not isinstance(layer, MaskedNetwork):
         return [None] * part_count(layer)
     values = [*layer.masks, *(np.ones(shape) for shape in layer.weight_shapes[layer.depth :])]
-    parts = layer.split([tf.constant(value, tf.float32) for value in values])
     # Bytes, not floats: read in each step, and cast on the way.
-    masks = [np.asarray(part, bool) for part in parts]
+    masks = [part.astype(bool) for part in layer.split(values)]
     return [None if mask.all() else mask for mask in masks]
