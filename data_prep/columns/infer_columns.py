@@ -14,7 +14,9 @@ MOST_FREQUENT = 1000  # where each has
 ROWS_PER_FREQUENT = 50  # on average: cities, diagnoses
 MOST_NUMBERS = 24  # distinct whole numbers that are categories
 MOST_FRACTIONS = 8  # distinct numbers that are not whole
-ROWS_PER_CATEGORY = 5  # on average, of text
+ROWS_PER_CATEGORY = 5  # on average, of text,
+FEW = 10  # where
+ROWS_PER_FEW = 2  # are enough: treatments, species
 ROWS_PER_NUMBER = 20  # on average, of whole numbers
 MOST_DECIMALS = 9
 ROUNDED = 0.9  # a column with a larger fraction of distinct values is continuous,
@@ -84,7 +86,8 @@ def texts(name: str, column: pd.Series, *, has_missing: bool) -> CategoryColumn 
     distinct = category_columns.distinct(column)
     count = len(distinct)
     most = MOST_FREQUENT if count * ROWS_PER_FREQUENT <= len(column) else MOST_CATEGORIES
-    if count > most or count * ROWS_PER_CATEGORY > max(len(column), 10):
+    rows = ROWS_PER_FEW if count <= FEW else ROWS_PER_CATEGORY
+    if count > most or count * rows > max(len(column), 10):
         return f"it has {count} different texts in {len(column)} rows, too many for categories"
     return CategoryColumn(name, tuple(distinct[k] for k in sorted(distinct)), has_missing)
 

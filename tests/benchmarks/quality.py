@@ -115,7 +115,7 @@ def kernels(splits: Splits) -> dict[str, Any]:
 
 
 def zukos(splits: Splits, seed: int, seconds: float) -> dict[str, Any]:
-    """zuko's NSF with its documented settings and our stopping rule, for as long as ours at most."""
+    """zuko's NSF, its documented settings and our stopping rule, for as long as ours at most."""
     try:
         import torch
         import zuko
