@@ -605,8 +605,8 @@ def test_continuous_takes_numbers_as_they_are(load):
 
 @pytest.mark.parametrize(
     ("kinds", "rows", "kept"),
-    [(5, 24, True), (10, 20, True), (10, 19, False), (11, 54, False), (100, 500, True), (101, 5_000, False), (101, 5_050, True), (1_000, 50_000, True),
-     (1_001, 60_000, False)],
+    [(5, 24, True), (10, 20, True), (10, 19, False), (11, 54, False), (100, 500, True),
+     (101, 5_000, False), (101, 5_050, True), (1_000, 50_000, True), (1_001, 60_000, False)],
 )  # fmt: skip
 def test_frequent_texts_are_categories(kinds, rows, kept):
     cities = pd.Series([f"city {i % kinds}" for i in range(rows)])

@@ -122,6 +122,7 @@ def compile_steps(
     betas, epsilon = (optimizer.beta_1, optimizer.beta_2), optimizer.epsilon
     clips, schedule = optimizer.global_clipnorm is not None, schedule_of(optimizer)
 
+    @tf.autograph.experimental.do_not_convert  # it has no loop of its own, and takes a second
     def take_step(
         batch: tf.Tensor, state: State, count: tf.Tensor, rate: tf.Tensor, l2: Any, clip: Any
     ) -> Any:

@@ -105,7 +105,7 @@ class CompiledFlow:
     def data(self, rows: Any) -> tf.Tensor:
         """Return data ``[N, D]`` for noise and conditions, side by side, ``[N, k D + C]``."""
         program = self.program
-        function = self.shared("data", lambda: RowChunks(noise_to_data(program)))
+        function = self.shared("data", lambda: RowChunks(noise_to_data(program), has_loops=True))
         return function(rows, *self.packed)
 
     def inverse(self, first: int, last: int, rows: Any) -> tf.Tensor:

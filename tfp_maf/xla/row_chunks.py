@@ -40,6 +40,8 @@ class RowChunks:
             it returns a tensor ``[N, ...]``.
         sizes: of the chunks, in ascending order.
         small: sizes, in ascending order, for calls with no more rows than that.
+        has_loops: whether the function has Python loops over tensors, which AutoGraph must convert.
+            Without it, tracing takes a third of the time.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class RowChunks:
         *,
         sizes: tuple[int, ...] = SIZES,
         small: tuple[int, ...] = (),
+        has_loops: bool = False,
     ):
         self._function, self._sizes, self._small = function, sizes, small
+        self._has_loops = has_loops
         self._by_shape: dict[tuple[int, ...], Any] = {}
 
     def _chunk(self, rows: tf.Tensor, arguments: Sequence[Any]) -> tf.Tensor:
@@ -63,7 +67,9 @@ class RowChunks:
     def _traced(self, rows: tf.Tensor, arguments: Sequence[Any]) -> Callable[..., tf.Tensor]:
         # Without default arguments, whose binding would fail in each call.
         compiled = tf.function(
-            lambda rows, *arguments: self._function(rows, *arguments), jit_compile=True
+            lambda rows, *arguments: self._function(rows, *arguments),
+            jit_compile=True,
+            autograph=self._has_loops,
         )
         concrete = compiled.get_concrete_function(rows, *arguments)
 
