@@ -318,8 +318,8 @@ def _column(
     spelling = found.cells[name].spelling
     if spelling is not None and spelling.width:
         found.notes.append(
-            f"column {name!r}: numbers of {spelling.width} digits, with zeros in front; if they are codes, "
-            f'--schema can make it {{"kind": "category"}}'
+            f"column {name!r}: numbers of {spelling.width} digits, with zeros in front; if they "
+            f'are codes, --schema can make it {{"kind": "category"}}'
         )
     return described
 
