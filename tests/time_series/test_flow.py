@@ -11,7 +11,10 @@ from series import REGIMES, SWITCHES, switching_series, var_series
 
 from tfp_maf.networks.past import ENCODERS
 from tfp_maf.time_series.flow import CONDITIONALS, FILE, TimeFlow
+from tfp_maf.time_series.innovations import Innovations
+from tfp_maf.time_series.least_squares import ORDERS
 from tfp_maf.time_series.sampling import PathSampler, sample_paths
+from tfp_maf.time_series.windows import Stretch
 
 PAST, KNOWN = 3, 1
 
@@ -90,7 +93,7 @@ def test_each_step_has_a_density_that_integrates_to_one():
     model = shaken(TimeFlow(1, past=2, length=2, conditional="nsf", **options), by=0.05)
     x = var_series(300)[0][:, :1]
     before = model.density.log_det
-    model.innovations = type(model.innovations).fit([x])
+    model.innovations = Innovations.fit([model.stretch(x)], orders=[2])
     assert before == 0 != model.density.log_det
     grid = np.linspace(-8, 8, 1001)
     series = np.tile(x[200:203], (len(grid), 1, 1))
@@ -127,7 +130,7 @@ def test_units_change_the_density_by_their_factor():
         model = small("maf", batch_norm=False)
         x = var_series(300)[0] * unit + 7 * unit
         known = np.zeros([300, 1])
-        model.innovations = type(model.innovations).fit([x[:200]])
+        model.innovations = Innovations.fit([model.stretch(x[:200], known[:200])], orders=[1])
         found.append(model.step_log_prob(x, known))
     np.testing.assert_allclose(found[1], found[0] - 2 * np.log(50), atol=1e-3)
 
@@ -211,6 +214,54 @@ def test_many_series_are_scored_as_each_alone():
             np.testing.assert_allclose(each, alone(x, known, first=1), atol=1e-5)
 
 
+@pytest.mark.parametrize("steps_before", [0, 1, 2, 8])
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_paths_have_the_innovations_that_were_drawn(order, steps_before, monkeypatch):
+    model = small()
+    x, known = steps(90)
+    orders = [order] if order else []
+    model.innovations = Innovations.fit([model.stretch(x, known)], orders=orders)
+    assert model.innovations.order == order
+    drawn = np.random.default_rng(1).normal(size=[6, 1, 2]).clip(-2, 2)
+    monkeypatch.setattr(model.flow, "sample", lambda *_, **__: tf.constant(next(left)))
+    left = iter(drawn)
+    past = x[None, :steps_before]
+    path = sample_paths(model, past, steps=6, known=known[None, : steps_before + 6])[0, 0]
+    whole = model.stretch(np.concatenate([past[0], path]), known[: steps_before + 6])
+    found = model.innovations.apply(whole)[0][steps_before:]
+    np.testing.assert_allclose(found, drawn[:, 0], atol=1e-9)
+
+
+def test_innovations_take_the_order_and_the_season_that_there_are():
+    rng = np.random.default_rng(0)
+    x, season = np.zeros([600, 1]), np.sin(2 * np.pi * np.arange(600) / 12)[:, None]
+    for t in range(3, 600):
+        x[t] = 0.9 * x[t - 3] + 2 * season[t] + 0.1 * rng.normal()
+    model = TimeFlow(1, past=8, known_size=1)
+    without = TimeFlow(1, past=2, known_size=1)
+    fitted = [
+        Innovations.fit([m.stretch(x, season)], orders=[p for p in ORDERS if p <= m.past])
+        for m in (model, without)
+    ]
+    assert fitted[0].order >= 3 and fitted[1].order <= 2
+    assert fitted[0].scale[0] * fitted[0].factor[0, 0] == pytest.approx(0.1, rel=0.1)
+    assert fitted[0].matrix[2, 0] == pytest.approx(0.9, abs=0.05)
+    assert fitted[0].matrix[-1, 0] * fitted[0].scale[0] == pytest.approx(2, rel=0.1)
+
+
+def test_innovations_are_uncorrelated_but_for_a_diagonal_density():
+    x, known = var_series(2_000)[0], np.zeros([2_000, 0])
+    stretch = Stretch(x + 3 * x[:, :1], known)
+    for diagonal in (False, True):
+        found = Innovations.fit([stretch], orders=[1], diagonal=diagonal)
+        e = found.apply(stretch)[0][1:]
+        np.testing.assert_allclose(e.std(axis=0), 1, atol=0.05)
+        assert (abs(np.corrcoef(e.T)[0, 1]) < 0.05) is not diagonal
+        holed = replace(stretch, x=np.where(np.arange(2_000)[:, None] == 7, [np.nan, 1], x))
+        found = found.apply(holed)[0][7]
+        assert np.isnan(found[0]) and np.isfinite(found[1])
+
+
 def test_draws_beyond_what_was_trained_on_are_moved(tmp_path):
     model = small()
     x, _ = steps(9)
@@ -223,7 +274,7 @@ def test_draws_beyond_what_was_trained_on_are_moved(tmp_path):
 def test_a_saved_model_is_the_same(tmp_path):
     model = small("nsf", "gru")
     x, known = steps()
-    model.innovations = type(model.innovations).fit([x])
+    model.innovations = Innovations.fit([model.stretch(x, known)], orders=[1])
     model.save(tmp_path / "m")
     loaded = TimeFlow.load(tmp_path / "m")
     np.testing.assert_allclose(loaded.step_log_prob(x, known), model.step_log_prob(x, known))

@@ -22,7 +22,8 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.networks.made import dense_layers
 from tfp_maf.networks.past import PastEncoder, build_encoder
 from tfp_maf.time_series.density import WindowDensity
-from tfp_maf.time_series.innovations import Innovations
+from tfp_maf.time_series.innovations import Innovations, first_fitted
+from tfp_maf.time_series.least_squares import ORDERS
 from tfp_maf.time_series.windows import Layout, Stretch, training_rows
 from tfp_maf.training import checkpoints
 from tfp_maf.training.history import History
@@ -185,7 +186,7 @@ class TimeFlow:
 
     def rows(self, stretch: Stretch) -> np.ndarray:
         """Return a stretch's windows ``[n, row_size]``."""
-        events, seen_values = self.innovations.apply(stretch.x)
+        events, seen_values = self.innovations.apply(stretch)
         seen = np.isfinite(stretch.x)
         return self.layout.cut(np.where(seen, events, 0.0), seen_values, seen, stretch)
 
@@ -203,7 +204,7 @@ class TimeFlow:
         Args:
             train, validation: from :meth:`stretch`; those of validation begin with their past.
             standardise: whether mean and scale of the columns are taken from ``train``.
-            linear: whether, beyond that, the linear prediction by the step before is taken off.
+            linear: whether, beyond that, a linear prediction by the last steps is taken off.
             options: options of :func:`tfp_maf.fit` that replace those of :func:`training_of`.
 
         Returns:
@@ -213,10 +214,17 @@ class TimeFlow:
             ValueError: If no step is complete, or as for :func:`tfp_maf.fit`.
         """
         if standardise:
-            self.innovations = Innovations.fit([s.x for s in train], linear=linear)
-        # Nothing precedes a series' first step: its innovation is the value itself, far out.
+            orders = [order for order in ORDERS if linear and order <= self.past]
+            diagonal = self.settings["conditional"] == "gaussian"
+            self.innovations = Innovations.fit(train, orders=orders, diagonal=diagonal)
+        # Little precedes a series' first steps: their innovations are nearly the values, far out.
         if standardise and linear:
-            train = [replace(s, first=max(s.first, 1)) for s in train if len(s.x) > 1]
+            order = self.innovations.order
+            train = [
+                replace(s, first=max(s.first, first_fitted(len(s.x), order)))
+                for s in train
+                if len(s.x) > 1
+            ]
         rows = training_rows([self.rows(s) for s in train], self.layout)
         held_out = training_rows([self.rows(s) for s in validation], self.layout)
         return self.fit_rows(rows, held_out, **(training_of(len(rows)) | options))
@@ -322,7 +330,8 @@ class TimeFlow:
         arrays, values = checkpoints.read(path, ("weights", "innovations"))
         try:
             model = cls(**values["settings"])
-            model.innovations = Innovations(*arrays["innovations"])
+            innovations: list[Any] = arrays["innovations"]
+            model.innovations = Innovations(*innovations)
             model.density.set_weights(arrays["weights"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error}); train again or copy it again") from None

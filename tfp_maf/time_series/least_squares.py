@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ORDERS = (1, 2, 3, 5, 8, 12, 20, 30)  # numbers of last values that are tried
 RIDGES = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)  # in units of a standardised column's variance
 
 

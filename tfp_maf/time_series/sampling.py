@@ -38,6 +38,8 @@ class PathSampler:
         count, steps, size = pasts.shape
         self._step = model.encoder_step
         cache, latest = model.encoder.empty(count), np.zeros([count, size])
+        order = model.innovations.order
+        lags: list[np.ndarray] = []  # standardised values of the last steps, the latest first
         if steps < model.past:  # steps before a series are zeros, as in windows
             zeros = tf.zeros([count, model.layout.input_size], model.flow.dtype)
             for _ in range(model.past):
@@ -47,7 +49,8 @@ class PathSampler:
             seen = np.isfinite(z[:, t])
             latest = np.where(seen, z[:, t], latest)
             context, cache = self._step(cache, self._inputs(latest, seen, known[:, t]))
-        self._latest = np.repeat(latest, paths, axis=0)
+            lags = shifted(lags, latest, order)
+        self._lags = [np.repeat(lag, paths, axis=0) for lag in lags]
         self._cache = [tf.repeat(part, paths, axis=0) for part in cache]
         self._context = tf.repeat(context, paths, axis=0)
         self._paths = paths
@@ -67,10 +70,19 @@ class PathSampler:
         events = np.asarray(events, np.float64)
         self.cut += int((np.abs(events) > farthest).sum())
         events = np.clip(events, -farthest, farthest)
-        self._latest = model.innovations.next(self._latest, events)
-        inputs = self._inputs(self._latest, np.ones_like(self._latest), known)
-        self._context, self._cache = self._step(self._cache, inputs)
-        return model.innovations.in_units(self._latest)
+        order = model.innovations.order
+        lags = self._lags or order * [np.zeros_like(events)]
+        now = model.innovations.next(np.concatenate([*lags, known], axis=1), events)
+        self._lags = shifted(self._lags, now, order)
+        self._context, self._cache = self._step(
+            self._cache, self._inputs(now, np.ones_like(now), known)
+        )
+        return model.innovations.in_units(now)
+
+
+def shifted(lags: list[np.ndarray], now: np.ndarray, order: int) -> list[np.ndarray]:
+    """Return the last values after one more step, as by :func:`innovations.regressors`."""
+    return [now, *lags][:order] if lags else order * [now]
 
 
 def sample_paths(

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from tfp_maf.time_series.innovations import Innovations
-from tfp_maf.time_series.least_squares import PRIORS, Moments, Prior
+from tfp_maf.time_series.innovations import Innovations, regressors
+from tfp_maf.time_series.least_squares import ORDERS, PRIORS, Moments, Prior
 from tfp_maf.time_series.windows import Stretch, latest
-
-ORDERS = (1, 2, 3, 5, 8, 12, 20, 30)
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ class _Regression:
 
     @classmethod
     def of(cls, train: Sequence[Stretch], order: int) -> _Regression:
-        scaling = Innovations.fit([s.x for s in train], linear=False)
+        scaling = Innovations.fit(train)
         parts = []
         for stretch in train:
             given, z = _regressors(stretch, scaling, order)
@@ -175,7 +173,5 @@ def _regressors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return lags, known inputs and a one ``[T, p D + K + 1]``, and standardised values."""
     z = scaling.standardised(stretch.x)
-    seen = latest(z)
-    padded = np.concatenate([np.zeros([order, z.shape[1]]), seen])
-    lags = [padded[order - 1 - j : order - 1 - j + len(z)] for j in range(order)]
-    return np.concatenate([*lags, stretch.known, np.ones([len(z), 1])], axis=1), z
+    given = regressors(latest(z), stretch.known, order)
+    return np.concatenate([given, np.ones([len(z), 1])], axis=1), z
