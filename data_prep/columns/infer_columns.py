@@ -21,6 +21,10 @@ ROWS_PER_NUMBER = 20  # on average, of whole numbers
 MOST_DECIMALS = 9
 ROUNDED = 0.9  # a column with a larger fraction of distinct values is continuous,
 DENSE = 2  # unless its grid has no more places per distinct value
+SPARSE = 20  # values of which so few are there are no matter of their step,
+ROWS_PER_VALUE = 5  # but repeat, if each has so many rows on average,
+MOST_ONCE = 0.05  # and no larger fraction of the rows has one of its own
+MOST_VALUES = 1_000
 SPECIAL = 0.05  # smallest fraction of the rows with a special value
 SPECIAL_ROWS = 10  # smallest number of such rows
 STANDS_OUT = 4  # times as frequent as the values next to it
@@ -69,9 +73,13 @@ def numbers(
         step = None
     special = _special(values, counts)
     usual = [part[~np.isin(part, special)] for part in (train, validation, seen)]
-    transform, parameters = _transform(usual[0], usual[1], usual[2], step)
+    grid = _grid(usual[0], usual[2], step)
+    margin = 0.0 if step is None else step / 2
+    if grid:
+        step, margin = None, max(grid[1] - grid[0], grid[-1] - grid[-2]) / 2
+    transform, parameters = _transform(*usual, margin=margin)
     return NumberColumn(
-        name, low, high, step, decimals, transform, parameters, special, has_missing
+        name, low, high, step, decimals, transform, parameters, special, has_missing, grid
     )
 
 
@@ -98,6 +106,19 @@ def _are_few(distinct: np.ndarray, count: int) -> bool:
     whole = bool((distinct == np.round(distinct)).all())
     most = MOST_NUMBERS if whole else MOST_FRACTIONS
     return len(distinct) <= most and len(distinct) * ROWS_PER_NUMBER <= count
+
+
+def _grid(train: np.ndarray, seen: np.ndarray, step: float | None) -> tuple[float, ...]:
+    """Return all values of a column whose values repeat, if these are not multiples of a step."""
+    values, counts = np.unique(train, return_counts=True)
+    if len(values) < FEWEST_OTHERS or len(train) < ROWS_PER_VALUE * len(values):
+        return ()
+    is_regular = step is not None and values[-1] - values[0] < SPARSE * step * len(values)
+    once = (counts == 1).sum()
+    all_values = np.unique(seen)
+    if is_regular or once > MOST_ONCE * len(train) or len(all_values) > MOST_VALUES:
+        return ()
+    return tuple(map(float, all_values))
 
 
 def is_rounded(distinct: np.ndarray, count: int, step: float) -> bool:
@@ -142,13 +163,13 @@ def _special(distinct: np.ndarray, counts: np.ndarray) -> tuple[float, ...]:
 
 
 def _transform(
-    train: np.ndarray, validation: np.ndarray, seen: np.ndarray, step: float | None
+    train: np.ndarray, validation: np.ndarray, seen: np.ndarray, *, margin: float
 ) -> tuple[str, tuple[float, float]]:
     """Return the transformation under which a Gaussian fits training and validation rows best.
 
     The Gaussian is that of the training rows. A transformation must win by three standard errors.
+    With its noise, a value may be as much as ``margin`` beyond the smallest and largest.
     """
-    margin = 0.0 if step is None else step / 2
     plain = (0.0, 1.0)
     if len(validation) < 2 or len(train) < 2 or (train == train[0]).all():
         return "none", plain

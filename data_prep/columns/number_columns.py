@@ -2,8 +2,10 @@
 
 A rounded value stands for all numbers that round to it: noise of the width of its step is added, so
 that the column has a density, as Papamakarios et al. 2017 (arXiv 1705.07057, appendix D.1) did for
-POWER. A value that is repeated very often, such as zero or the limit of a sensor, is no matter of
-density: it becomes a category of its own, and so does a missing value.
+POWER. Where values repeat without being multiples of a step, as in a column of whole numbers that
+was standardised, each stands for the numbers that are nearest to it. A value that is repeated very
+often, such as zero or the limit of a sensor, is no matter of density: it becomes a category of its
+own, and so does a missing value.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ class NumberColumn:
         parameters: Those of the transformation.
         special: Values that are categories of their own.
         has_missing: Whether a missing value is a category of its own.
+        grid: All values, in ascending order, if they repeat but are not multiples of a step.
     """
 
     name: str
@@ -62,6 +65,7 @@ class NumberColumn:
     parameters: tuple[float, float] = (0.0, 1.0)
     special: tuple[float, ...] = ()
     has_missing: bool = False
+    grid: tuple[float, ...] = ()
 
     kind = "number"
 
@@ -75,6 +79,7 @@ class NumberColumn:
             raise ValueError(f"column {self.name!r}: step {self.step!r} is not positive")
         object.__setattr__(self, "parameters", tuple(map(float, self.parameters)))
         object.__setattr__(self, "special", tuple(map(float, self.special)))
+        object.__setattr__(self, "grid", tuple(map(float, self.grid)))
 
     @property
     def number_names(self) -> list[str]:
@@ -110,6 +115,8 @@ class NumberColumn:
         numbers = np.where((codes == 0) & np.isfinite(values), values, np.nan)
         if self.step is not None:
             numbers = numbers + self.step * (row_noise.uniform(keys, stream) - 0.5)
+        if self.grid:
+            numbers = within_cells(numbers, np.array(self.grid), row_noise.uniform(keys, stream))
         numbers, log_det = self.transformed(numbers)
         outside = (codes == 0) & (reasons == "") & ~np.isfinite(numbers)
         reasons[outside] = f"column {self.name!r}: the value is out of range"
@@ -127,6 +134,9 @@ class NumberColumn:
             low = self.low or 0.0
             origin = low - np.round(low / self.step) * self.step
             values = np.round((values - origin) / self.step) * self.step + origin
+        if self.grid:
+            grid = np.array(self.grid)
+            values = grid[np.searchsorted(middles(grid), values)]
         if self.low is not None:
             values = np.maximum(values, self.low)
         if self.high is not None:
@@ -170,6 +180,8 @@ class NumberColumn:
     def describe(self) -> str:
         """Return what the column is, in words."""
         words = "continuous" if self.step is None else f"rounded to {self.step:g}"
+        if self.grid:
+            words = f"{len(self.grid)} values that repeat"
         if self.transform == "log":
             words += f", log of the distance above {self.parameters[0]:g}"
         if self.transform == "logit":
@@ -185,3 +197,26 @@ class NumberColumn:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return {"kind": self.kind} | asdict(self)
+
+
+def middles(grid: np.ndarray) -> np.ndarray:
+    """Return the limits ``[G - 1]`` between the cells of ascending values ``[G]``."""
+    return np.asarray(grid[1:] + grid[:-1]) / 2
+
+
+def within_cells(values: np.ndarray, grid: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Return a number within the cell of each value ``[N]`` that is one of a grid's.
+
+    A cell is what is nearest to the grid's value; at both ends, it reaches out as far as it does
+    inwards. Other values are returned as they are.
+
+    Args:
+        values: NaN where there is none.
+        grid: values in ascending order, ``[G]``.
+        u: where in the cell, within (0, 1), ``[N]``.
+    """
+    inner = middles(grid)
+    edges = np.concatenate([[2 * grid[0] - inner[0]], inner, [2 * grid[-1] - inner[-1]]])
+    place = np.clip(np.searchsorted(grid, values), 0, len(grid) - 1)
+    noisy = edges[place] + u * (edges[place + 1] - edges[place])
+    return np.where(grid[place] == values, noisy, values)

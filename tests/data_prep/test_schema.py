@@ -11,7 +11,7 @@ from tfp_maf.data_prep import table
 from tfp_maf.data_prep.columns import cells, date_columns, infer_columns, row_noise
 from tfp_maf.data_prep.columns.category_columns import CategoryColumn
 from tfp_maf.data_prep.columns.date_columns import DateColumn
-from tfp_maf.data_prep.columns.number_columns import NumberColumn
+from tfp_maf.data_prep.columns.number_columns import NumberColumn, within_cells
 from tfp_maf.data_prep.columns.schema import Schema
 from tfp_maf.data_prep.columns.spelling import Spelling
 
@@ -391,6 +391,51 @@ def test_spelled_numbers_may_be_missing():
     texts = Spelling(thousands=",").write(pd.Series([1e15, 1234567.25, 0.1, 1e-7]))
     assert list(texts) == ["1,000,000,000,000,000", "1,234,567.25", "0.1", "0.0000001"]
     assert list(Spelling(places=0, width=3).write(pd.Series([7, 1000]))) == ["007", "1000"]
+
+
+@pytest.mark.parametrize("how", ["standardised", "five digits", "prices"])
+def test_values_that_repeat_off_a_step_come_back(load, how):
+    rng = np.random.default_rng(0)
+    whole = rng.binomial(60, 0.4, 3_000).astype(float)
+    values = {
+        "standardised": (whole - whole.mean()) / whole.std(),
+        "five digits": np.array([float(f"{x:.5g}") for x in whole - 23.5378]),
+        "prices": np.round(1.13**whole - 0.01, 2),
+    }[how]
+    frame = pd.DataFrame({"x": values, "y": rng.normal(size=3_000)})
+    splits = load(frame)
+    column = splits.schema.columns[0]
+    assert column.grid == tuple(np.unique(values)) and column.step is None
+    assert f"{len(column.grid)} values that repeat" in column.describe()
+    encoded = splits.schema.encode(frame)
+    assert len(np.unique(encoded.numbers[:, 0])) > 2_900  # noise within the cells
+    back = splits.schema.decode(encoded.numbers, encoded.codes)
+    np.testing.assert_array_equal(back["x"], values)
+    moved = splits.schema.decode(encoded.numbers + 0.01, encoded.codes)
+    assert set(moved["x"]) <= set(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda rng: rng.poisson(30, 3_000),
+        lambda rng: np.round(rng.lognormal(5, 1.5, 3_000)),  # most values once or twice
+        lambda rng: rng.normal(size=3_000),
+        lambda rng: np.round(rng.normal(size=3_000), 2),
+    ],
+)
+def test_other_values_have_no_grid(load, values):
+    frame = pd.DataFrame({"x": values(np.random.default_rng(0)), "y": range(0, 9_000, 3)})
+    assert load(frame).schema.columns[0].grid == ()
+
+
+def test_cells_have_the_density_of_their_values():
+    grid = np.array([0.0, 1.0, 4.0])
+    u = np.linspace(0.001, 0.999, 999)
+    for value, (low, high) in zip(grid, [(-0.5, 0.5), (0.5, 2.5), (2.5, 5.5)], strict=True):
+        cell = within_cells(np.full(999, value), grid, u)
+        np.testing.assert_allclose(cell, low + (high - low) * u)
+    np.testing.assert_array_equal(within_cells(np.array([2.2, np.nan]), grid, u[:2]), [2.2, np.nan])
 
 
 def test_columns_named_by_the_same_letters_have_their_own_noise(load):
