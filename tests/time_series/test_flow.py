@@ -249,6 +249,16 @@ def test_innovations_take_the_order_and_the_season_that_there_are():
     assert fitted[0].matrix[-1, 0] * fitted[0].scale[0] == pytest.approx(2, rel=0.1)
 
 
+@pytest.mark.parametrize("length", [2, 3, 4, 9])
+def test_innovations_of_many_short_series_have_a_prediction(length):
+    rng = np.random.default_rng(0)
+    starts = rng.normal(size=[60, 1, 1])
+    series = starts + 0.1 * rng.normal(size=[60, length, 1]).cumsum(axis=1)
+    found = Innovations.fit([Stretch(x, np.zeros([length, 0])) for x in series], orders=ORDERS)
+    assert 1 <= found.order <= length
+    assert found.scale[0] * found.factor[0, 0] == pytest.approx(0.1, rel=0.2)
+
+
 def test_innovations_are_uncorrelated_but_for_a_diagonal_density():
     x, known = var_series(2_000)[0], np.zeros([2_000, 0])
     stretch = Stretch(x + 3 * x[:, :1], known)

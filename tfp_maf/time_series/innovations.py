@@ -146,6 +146,8 @@ class Innovations:
             is_later = np.arange(len(given)) >= LATER * len(given)
             parts.append((given, z[whole], is_later))
         given, wanted, is_later = (np.concatenate(each) for each in zip(*parts, strict=True))
+        if not is_later.any():  # of very short series, the last ones choose
+            is_later = np.arange(len(given)) >= LATER * len(given)
         return np.concatenate([given, np.ones([len(given), 1])], axis=1), wanted, is_later
 
     @property
