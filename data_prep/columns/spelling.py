@@ -12,7 +12,6 @@ import pandas as pd
 
 CURRENCY_SIGN = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF)"
 SPACES = "'\u2019 \u00a0\u202f"  # between thousands, whatever the decimal sign
-MINUS = "-\u2212"
 USUAL = 0.8  # fraction of the texts that have the same signs
 PARTS = re.compile(
     rf"\(?\s*[-+\u2212]?\s*(?P<before>{CURRENCY_SIGN}?\s*)[-+\u2212]?"

@@ -108,7 +108,7 @@ class Innovations:
         self, train: Sequence[Stretch], orders: Sequence[int], *, diagonal: bool
     ) -> Innovations:
         """Return the map with the linear prediction of the best order, if there are rows enough."""
-        best, of_short, chosen = np.inf, np.inf, self
+        best, of_short, chosen = np.inf, np.inf, None
         for order in sorted(orders):
             given, wanted, is_later = self._rows(train, order)
             rows, size = given.shape
@@ -122,16 +122,14 @@ class Innovations:
             else:
                 of_short = min(of_short, loss)
             if loss < needed:
-                weights = Moments.of(given, wanted).weights(prior)
-                shrinkage = 1.0
-                if not diagonal:
-                    shrinkage = _best_shrinkage(given, wanted, is_later, prior)
-                factor = factor_of(wanted - given @ weights, shrinkage=shrinkage)
-                best = loss
-                chosen = replace(
-                    self, order=order, matrix=weights[:-1], offset=weights[-1], factor=factor
-                )
-        return chosen
+                best, chosen = loss, (order, prior, given, wanted, is_later)
+        if chosen is None:
+            return self
+        order, prior, given, wanted, is_later = chosen
+        weights = Moments.of(given, wanted).weights(prior)
+        shrinkage = 1.0 if diagonal else _best_shrinkage(given, wanted, is_later, prior)
+        factor = factor_of(wanted - given @ weights, shrinkage=shrinkage)
+        return replace(self, order=order, matrix=weights[:-1], offset=weights[-1], factor=factor)
 
     def _rows(
         self, train: Sequence[Stretch], order: int
@@ -249,5 +247,4 @@ def _best_prior(given: np.ndarray, wanted: np.ndarray, is_later: np.ndarray) -> 
         errors = wanted[is_later] - given[is_later] @ earlier.weights(prior)
         return float(np.log((errors**2).mean(axis=0) + SMALLEST**2).sum())
 
-    best = min(PRIORS, key=loss)
-    return loss(best), best
+    return min(((loss(prior), prior) for prior in PRIORS), key=lambda each: each[0])
