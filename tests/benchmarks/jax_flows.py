@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 EPSILON = 1e-5
+Rate = Callable[[jax.Array], jax.Array | float]
 
 
 @cache
@@ -19,10 +21,19 @@ def rows(n: int, features: int) -> jax.Array:
 
 
 class PlainJax:
-    """A hand-written MAF with batch normalisation, its steps in one ``lax.scan``."""
+    """A hand-written MAF with batch normalisation, its steps in one ``lax.scan``.
 
-    def __init__(self, case: dict[str, Any]):
+    Args:
+        case: sizes.
+        rate: learning rate by step, from 0.
+        clip_norm: most that the gradients' norm may be.
+    """
+
+    def __init__(
+        self, case: dict[str, Any], rate: Rate = lambda _: 1e-4, clip_norm: float | None = None
+    ):
         self.features, self.batch = case["features"], case["batch"]
+        self.rate, self.clip_norm = rate, clip_norm
         hidden = case["hidden"]
         degrees = [np.arange(1, self.features + 1)]
         degrees += [
@@ -44,10 +55,9 @@ class PlainJax:
             self.weights.append(jax.tree.map(jnp.asarray, (kernels, biases, norm)))
         zeros = jax.tree.map(jnp.zeros_like, self.weights)
         self.state = (self.weights, zeros, zeros, jnp.float32(0))
-        self.data = rows(case["steps"] * self.batch, self.features)
-        self.data = self.data.reshape(-1, self.batch, self.features)
+        self.set_rows(rows(case["steps"] * self.batch, self.features))
         self.run = jax.jit(lambda state, data: jax.lax.scan(self.step, state, data))
-        self.jit_log_prob = jax.jit(lambda weights, x: self.densities(weights, x, training=False))
+        self.jit_log_prob = jax.jit(self.densities)
         self.jit_sample = jax.jit(self.draw, static_argnums=2)
 
     def network(self, kernels: Any, biases: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -58,12 +68,17 @@ class PlainJax:
         shift, log_scale = jnp.split(x, 2, axis=1)
         return shift, 3 * jnp.tanh(log_scale / 3)
 
-    def densities(self, weights: Any, x: jax.Array, *, training: bool) -> jax.Array:
+    def set_rows(self, x: jax.Array) -> None:
+        """Take the rows of the next steps."""
+        self.data = jnp.reshape(x, [-1, self.batch, self.features])
+
+    def densities(self, weights: Any, x: jax.Array, moments: Any = None) -> jax.Array:
+        """Log-densities, normalised by each layer's ``moments``, or those of the batch."""
         log_det = 0.0
-        for kernels, biases, (gamma, beta) in weights:
+        for layer, (kernels, biases, (gamma, beta)) in enumerate(weights):
             shift, log_scale = self.network(kernels, biases, x)
             x = (x - shift) * jnp.exp(-log_scale)
-            mean, variance = (x.mean(0), x.var(0)) if training else (0.0, jnp.ones_like(gamma))
+            mean, variance = (x.mean(0), x.var(0)) if moments is None else moments[layer]
             x = (x - mean) * jax.lax.rsqrt(variance + EPSILON) * gamma + beta
             norm = jnp.log(gamma) - 0.5 * jnp.log(variance + EPSILON)
             log_det += norm.sum() - log_scale.sum(axis=1)
@@ -73,13 +88,15 @@ class PlainJax:
     def step(self, state: Any, x: jax.Array) -> Any:
         weights, first, second, count = state
         count += 1
-        loss, gradients = jax.value_and_grad(lambda w: -self.densities(w, x, training=True).mean())(
-            weights
-        )
+        loss, gradients = jax.value_and_grad(lambda w: -self.densities(w, x).mean())(weights)
+        if self.clip_norm is not None:
+            norm = jnp.sqrt(sum((g**2).sum() for g in jax.tree.leaves(gradients)))
+            factor = jnp.minimum(1.0, self.clip_norm / norm)
+            gradients = jax.tree.map(lambda g: factor * g, gradients)
         gradients = jax.tree.map(lambda g, w: g + 1e-6 * w, gradients, weights)
         first = jax.tree.map(lambda m, g: m + 0.1 * (g - m), first, gradients)
         second = jax.tree.map(lambda v, g: v + 0.001 * (g * g - v), second, gradients)
-        rate = 1e-4 * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+        rate = self.rate(count - 1) * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
         weights = jax.tree.map(
             lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-7), weights, first, second
         )
@@ -103,20 +120,40 @@ class PlainJax:
 
     def log_prob(self, n: int) -> None:
         x = rows(n, self.features)
-        self.jit_log_prob(self.weights, x).block_until_ready()
+        still = [(jnp.zeros(self.features), jnp.ones(self.features))] * len(self.weights)
+        self.jit_log_prob(self.state[0], x, still).block_until_ready()
+
+    def score(self, train: np.ndarray, validation: np.ndarray) -> float:
+        """Mean log-density of ``validation``, normalised by each layer's moments of ``train``."""
+        x, moments = jnp.asarray(train), []
+        for kernels, biases, (gamma, beta) in self.state[0]:
+            shift, log_scale = self.network(kernels, biases, x)
+            x = (x - shift) * jnp.exp(-log_scale)
+            moments.append((x.mean(0), x.var(0)))
+            x = (x - x.mean(0)) * jax.lax.rsqrt(x.var(0) + EPSILON) * gamma + beta
+            x = x[:, ::-1]
+        return float(self.jit_log_prob(self.state[0], jnp.asarray(validation), moments).mean())
 
     def sample(self, n: int) -> None:
         self.jit_sample(self.weights, jax.random.key(0), n).block_until_ready()
 
 
 class FlowJax:
-    """flowjax's own flow and training step, jitted as its ``fit_to_data`` does; no batch norm."""
+    """flowjax's own flow and training step, jitted as its ``fit_to_data`` does; no batch norm.
 
-    def __init__(self, case: dict[str, Any]):
+    Args:
+        case: sizes, and whether it has ``splines``.
+        rate: learning rate by step, from 0.
+        clip_norm: most that the gradients' norm may be.
+    """
+
+    def __init__(
+        self, case: dict[str, Any], rate: Rate | float = 1e-4, clip_norm: float | None = None
+    ):
         import equinox as eqx
         import optax
         import paramax
-        from flowjax.bijections import Affine
+        from flowjax.bijections import Affine, RationalQuadraticSpline
         from flowjax.distributions import Normal
         from flowjax.flows import masked_autoregressive_flow
         from flowjax.train.losses import MaximumLikelihoodLoss
@@ -126,7 +163,10 @@ class FlowJax:
         self.flow = masked_autoregressive_flow(
             jax.random.key(0),
             base_dist=Normal(jnp.zeros(self.features)),
-            transformer=Affine(),
+            # The splines of its front page.
+            transformer=RationalQuadraticSpline(knots=8, interval=4)
+            if case.get("splines")
+            else Affine(),
             flow_layers=case["layers"],
             nn_width=case["hidden"][0],
             nn_depth=len(case["hidden"]),
@@ -137,12 +177,16 @@ class FlowJax:
             eqx.is_inexact_array,
             is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable),
         )
-        self.optimizer, self.loss = optax.adam(1e-4), MaximumLikelihoodLoss()
+        clip = [] if clip_norm is None else [optax.clip_by_global_norm(clip_norm)]
+        self.optimizer, self.loss = optax.chain(*clip, optax.adam(rate)), MaximumLikelihoodLoss()
         self.optimizer_state, self.step = self.optimizer.init(self.params), step
-        data = rows(case["steps"] * self.batch, self.features)
-        self.batches = list(data.reshape(-1, self.batch, self.features))
+        self.set_rows(rows(case["steps"] * self.batch, self.features))
         self.jit_log_prob = eqx.filter_jit(lambda flow, x: flow.log_prob(x))
         self.jit_sample = eqx.filter_jit(lambda flow, key, n: flow.sample(key, (n,)))
+
+    def set_rows(self, x: jax.Array) -> None:
+        """Take the rows of the next steps."""
+        self.batches = list(jnp.reshape(x, [-1, self.batch, self.features]))
 
     def train(self, steps: int) -> None:
         for batch in self.batches[:steps]:
@@ -158,12 +202,23 @@ class FlowJax:
             )
         loss.block_until_ready()
 
+    def trained(self) -> Any:
+        """The flow with its parameters of now."""
+        import equinox as eqx
+        import paramax
+
+        return paramax.unwrap(eqx.combine(self.params, self.static))
+
+    def score(self, _: np.ndarray, validation: np.ndarray) -> float:
+        """Mean log-density of ``validation``."""
+        return float(self.jit_log_prob(self.trained(), jnp.asarray(validation)).mean())
+
     def log_prob(self, n: int) -> None:
         x = rows(n, self.features)
-        self.jit_log_prob(self.flow, x).block_until_ready()
+        self.jit_log_prob(self.trained(), x).block_until_ready()
 
     def sample(self, n: int) -> None:
-        self.jit_sample(self.flow, jax.random.key(0), n).block_until_ready()
+        self.jit_sample(self.trained(), jax.random.key(0), n).block_until_ready()
 
 
 LIBRARIES = {"jax": PlainJax, "flowjax": FlowJax}

@@ -161,7 +161,10 @@ def test_the_growth_of_compilation_is_measured_and_drawn(tmp_path):
 
 @pytest.mark.slow
 def test_the_time_to_quality_is_measured(real_data, tmp_path):
-    run(HERE / "time_to_quality.py", real_data / "power", tmp_path / "q", "maf", "0")
-    found = json.loads((tmp_path / "q.json").read_text())
-    assert len(found["epochs"]) == 1 and found["epochs"][0]["cpu"] > 0
-    assert not found["is_reached"]
+    name = "tfp_maf, MAF(10), 0.001"
+    options = ["--models", name, "--most", 0, "--out", tmp_path / "q"]
+    run(HERE / "time_to_quality.py", real_data / "power", *options)
+    found = json.loads((tmp_path / "q.json").read_text())["models"][name]
+    assert found["epochs"] == 1 and found["first"]["cpu"] > 0
+    assert found["reached"] is None and np.isfinite(found["best"]["validation"])
+    assert f"| {name} | not reached |" in (tmp_path / "q.md").read_text()
