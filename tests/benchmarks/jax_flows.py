@@ -57,7 +57,8 @@ class PlainJax:
         self.state = (self.weights, zeros, zeros, jnp.float32(0))
         self.set_rows(rows(case["steps"] * self.batch, self.features))
         self.run = jax.jit(lambda state, data: jax.lax.scan(self.step, state, data))
-        self.jit_log_prob = jax.jit(self.densities)
+        still = [(jnp.zeros(self.features), jnp.ones(self.features))] * case["layers"]
+        self.jit_log_prob = jax.jit(lambda weights, x: self.densities(weights, x, still))
         self.jit_sample = jax.jit(self.draw, static_argnums=2)
 
     def network(self, kernels: Any, biases: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -120,8 +121,7 @@ class PlainJax:
 
     def log_prob(self, n: int) -> None:
         x = rows(n, self.features)
-        still = [(jnp.zeros(self.features), jnp.ones(self.features))] * len(self.weights)
-        self.jit_log_prob(self.state[0], x, still).block_until_ready()
+        self.jit_log_prob(self.weights, x).block_until_ready()
 
     def score(self, train: np.ndarray, validation: np.ndarray) -> float:
         """Mean log-density of ``validation``, normalised by each layer's moments of ``train``."""
@@ -132,7 +132,7 @@ class PlainJax:
             moments.append((x.mean(0), x.var(0)))
             x = (x - x.mean(0)) * jax.lax.rsqrt(x.var(0) + EPSILON) * gamma + beta
             x = x[:, ::-1]
-        return float(self.jit_log_prob(self.state[0], jnp.asarray(validation), moments).mean())
+        return float(self.densities(self.state[0], jnp.asarray(validation), moments).mean())
 
     def sample(self, n: int) -> None:
         self.jit_sample(self.weights, jax.random.key(0), n).block_until_ready()
@@ -202,23 +202,20 @@ class FlowJax:
             )
         loss.block_until_ready()
 
-    def trained(self) -> Any:
-        """The flow with its parameters of now."""
+    def score(self, _: np.ndarray, validation: np.ndarray) -> float:
+        """Mean log-density of ``validation`` by the parameters of now."""
         import equinox as eqx
         import paramax
 
-        return paramax.unwrap(eqx.combine(self.params, self.static))
-
-    def score(self, _: np.ndarray, validation: np.ndarray) -> float:
-        """Mean log-density of ``validation``."""
-        return float(self.jit_log_prob(self.trained(), jnp.asarray(validation)).mean())
+        flow = paramax.unwrap(eqx.combine(self.params, self.static))
+        return float(self.jit_log_prob(flow, jnp.asarray(validation)).mean())
 
     def log_prob(self, n: int) -> None:
         x = rows(n, self.features)
-        self.jit_log_prob(self.trained(), x).block_until_ready()
+        self.jit_log_prob(self.flow, x).block_until_ready()
 
     def sample(self, n: int) -> None:
-        self.jit_sample(self.trained(), jax.random.key(0), n).block_until_ready()
+        self.jit_sample(self.flow, jax.random.key(0), n).block_until_ready()
 
 
 LIBRARIES = {"jax": PlainJax, "flowjax": FlowJax}

@@ -10,6 +10,7 @@ OPTIONS = [
     {"permute": False},
     {"batch_norm": False},
     {"activation": "relu", "hidden_units": [9, 6]},
+    {"activation": "elu"},
     {"log_scale_bound": None, "hidden_units": [7]},
     {"hidden_units": []},
 ]

@@ -5,11 +5,47 @@ Automatic differentiation gives the same numbers (``tests/xla/test_program.py``)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+import tf_keras
 
 from tfp_maf.networks.dense import bounded
+
+# Takes values of a dense layer, ``[N, n]``, and returns equal ones: a loop over layers keeps them
+# on the way there, and returns those kept on the way back.
+Keep = Callable[[tf.Tensor], tf.Tensor]
+Activation = Callable[[tf.Tensor], tf.Tensor]
+# Slopes of activations, given their values.
+SLOPES: dict[Activation, Callable[[tf.Tensor], tf.Tensor]] = {
+    tf_keras.activations.linear: tf.ones_like,
+    tf_keras.activations.tanh: lambda y: 1 - y**2,
+    tf_keras.activations.relu: lambda y: tf.cast(y > 0, y.dtype),
+}
+
+
+def as_it_is(values: tf.Tensor) -> tf.Tensor:
+    """Return the values: the :data:`Keep` that keeps nothing."""
+    return values
+
+
+def activate(x: tf.Tensor, activation: Activation, keep: Keep) -> tf.Tensor:
+    """Return ``activation(x)``; its gradient needs what was kept only, not ``x`` again.
+
+    Kept are the values after an activation whose slope they tell, otherwise those before.
+    """
+
+    @tf.custom_gradient
+    def after(x: tf.Tensor) -> Any:
+        y = keep(activation(x))
+        return y, lambda dy: dy * SLOPES[activation](y)
+
+    @tf.custom_gradient
+    def before(x: tf.Tensor) -> Any:
+        return keep(x), lambda dy: dy
+
+    return after(x) if activation in SLOPES else activation(before(x))
 
 
 def sum_rows(x: tf.Tensor) -> tf.Tensor:

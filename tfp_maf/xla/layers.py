@@ -25,7 +25,16 @@ from tfp_maf.bijectors.spline import CouplingSplines
 from tfp_maf.networks.dense import DenseNetwork, bounded
 from tfp_maf.networks.made import MaskedParameters, dense_layers
 from tfp_maf.xla.block_sparse import Blocks
-from tfp_maf.xla.gradients import add_bias, affine, normalise, normalise_together, several
+from tfp_maf.xla.gradients import (
+    Keep,
+    activate,
+    add_bias,
+    affine,
+    as_it_is,
+    normalise,
+    normalise_together,
+    several,
+)
 
 Parts = Sequence[tf.Tensor]
 Noise = tuple[tf.Tensor, tf.Tensor]
@@ -38,18 +47,25 @@ class Layer:
         signature: equal for layers that differ in their weights only.
         weight_shapes: shape of each trained variable.
         num_statistics: number of stored statistics, which are not trained.
+        widths: numbers of columns that :meth:`inverse` hands to ``keep``, call by call.
     """
 
     signature: Hashable
     weight_shapes: Sequence[tuple[int, ...]] = ()
     num_statistics = 0
+    widths: Sequence[int] = ()
 
     def split(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Cut the variables' values into the parts that :meth:`inverse` takes."""
         return list(values)
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
+        self,
+        x: tf.Tensor,
+        condition: tf.Tensor | None,
+        parts: Parts,
+        statistics: Parts | None,
+        keep: Keep = as_it_is,
     ) -> Noise:
         """Return noise ``[N, D]`` for data ``[N, D]``, and log-determinants ``[N]`` or ``[]``."""
         raise NotImplementedError
@@ -74,6 +90,7 @@ class MaskedNetwork(Layer):
         self.masks = [masks[layer.kernel.ref()] for layer in masked]
         params = [1] * (len(masked) - 1) + [self.params]
         self.blocks = [Blocks(m, params=p) for m, p in zip(self.masks, params, strict=True)]
+        self.widths = [blocks.n_out * blocks.params for blocks in self.blocks]
         self.depth = len(masked)
         self.is_conditional = bool(conditional)
         self.weight_shapes = [tuple(v.shape) for v in self.variables_of(parameters)]
@@ -107,7 +124,9 @@ class MaskedNetwork(Layer):
             parts = parts[blocks.count :]
         return kernels + [self.blocks[i % self.depth].ungroup(v) for i, v in enumerate(parts)]
 
-    def outputs(self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts) -> tf.Tensor:
+    def outputs(
+        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, keep: Keep = as_it_is
+    ) -> tf.Tensor:
         """Return raw outputs ``[N, params * D]``, grouped by parameter, for ``[N, D]``."""
         parts = list(parts)
         kernels = []
@@ -119,9 +138,9 @@ class MaskedNetwork(Layer):
             h = blocks.matmul(h, kernel)
             if condition is not None:
                 h += tf.matmul(condition, parts[self.depth + i])
-            h = add_bias(h, parts[i])
-            if i < self.depth - 1:
-                h = self.activation(h)
+            is_last = i == self.depth - 1
+            activation = tf_keras.activations.linear if is_last else self.activation
+            h = activate(add_bias(h, parts[i]), activation, keep)
         return h
 
 
@@ -134,10 +153,15 @@ class AffineLayer(MaskedNetwork):
         self.signature = (self.signature, self.bound)
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
+        self,
+        x: tf.Tensor,
+        condition: tf.Tensor | None,
+        parts: Parts,
+        statistics: Parts | None,
+        keep: Keep = as_it_is,
     ) -> Noise:
         """See :class:`Layer`."""
-        u, log_det = affine(x, self.outputs(x, condition, parts), self.bound)
+        u, log_det = affine(x, self.outputs(x, condition, parts, keep), self.bound)
         return u, tf.reduce_sum(log_det, axis=1)
 
     def draw(self, outputs: tf.Tensor, noise: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -159,10 +183,15 @@ class ElementwiseLayer(MaskedNetwork):
         self.signature = (self.signature, self.bijector)
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
+        self,
+        x: tf.Tensor,
+        condition: tf.Tensor | None,
+        parts: Parts,
+        statistics: Parts | None,
+        keep: Keep = as_it_is,
     ) -> Noise:
         """See :class:`Layer`."""
-        outputs = self.outputs(x, condition, parts)
+        outputs = self.outputs(x, condition, parts, keep)
         by_feature = tf.reshape(outputs, [x.shape[0], self.params, x.shape[1]])
         bijector = self.bijector(tf.linalg.matrix_transpose(by_feature))
         log_det = bijector.inverse_log_det_jacobian(x, event_ndims=0)
@@ -185,6 +214,7 @@ class CouplingLayer(Layer):
         self.masked = bijector._masked_size
         self.activations = [[layer.activation for layer in net.layers] for net in nets]
         self.weight_shapes = [tuple(v.shape) for v in self.variables_of(nets)]
+        self.widths = [shape[1] for shape in self.weight_shapes[::2]]
         self.signature = (
             type(self).__name__,
             self.masked,
@@ -205,7 +235,9 @@ class CouplingLayer(Layer):
         """Return the moved features ``[m, N]`` for noise ``[m, N]``."""
         raise NotImplementedError
 
-    def _outputs(self, h: tf.Tensor, parts: Parts, *, transposed: bool = False) -> list[tf.Tensor]:
+    def _outputs(
+        self, h: tf.Tensor, parts: Parts, *, keep: Keep = as_it_is, transposed: bool = False
+    ) -> list[tf.Tensor]:
         results, parts, seen = [], list(parts), h
         for activations in self.activations:
             h = seen
@@ -214,18 +246,23 @@ class CouplingLayer(Layer):
                 if transposed:
                     h = activation(tf.matmul(kernel, h, transpose_a=True) + bias[:, None])
                 else:
-                    h = activation(add_bias(tf.matmul(h, kernel), bias))
+                    h = activate(add_bias(tf.matmul(h, kernel), bias), activation, keep)
             results.append(h)
         return results
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
+        self,
+        x: tf.Tensor,
+        condition: tf.Tensor | None,
+        parts: Parts,
+        statistics: Parts | None,
+        keep: Keep = as_it_is,
     ) -> Noise:
         """See :class:`Layer`."""
         first, last = x[:, : self.masked], x[:, self.masked :]
         kept, moved = (first, last) if self.masked > 0 else (last, first)
         seen = kept if condition is None else tf.concat([kept, condition], axis=1)
-        moved, log_det = self.to_noise(moved, self._outputs(seen, parts))
+        moved, log_det = self.to_noise(moved, self._outputs(seen, parts, keep=keep))
         return tf.concat([kept, moved] if self.masked > 0 else [moved, kept], axis=1), log_det
 
     def forward(
@@ -290,7 +327,12 @@ class Normalisation(Layer):
         self.signature = (type(self).__name__, self.epsilon, self.gamma_constraint)
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
+        self,
+        x: tf.Tensor,
+        condition: tf.Tensor | None,
+        parts: Parts,
+        statistics: Parts | None,
+        keep: Keep = as_it_is,
     ) -> Noise:
         """See :class:`Layer`."""
         gamma, beta = parts
@@ -328,7 +370,12 @@ class Permutation(Layer):
         return Permutation(np.argsort(self.order))
 
     def inverse(
-        self, x: tf.Tensor, condition: tf.Tensor | None, parts: Parts, statistics: Parts | None
+        self,
+        x: tf.Tensor,
+        condition: tf.Tensor | None,
+        parts: Parts,
+        statistics: Parts | None,
+        keep: Keep = as_it_is,
     ) -> Noise:
         """See :class:`Layer`."""
         # XLA gathers element by element, but reverses at the speed of a copy.

@@ -24,6 +24,7 @@ from tfp_maf.bijectors.spline import CouplingSplines
 from tfp_maf.distributions.mixture import MixtureMade, pick, uniform
 from tfp_maf.networks.dense import bounded
 from tfp_maf.networks.made import MaskedParameters, kernel_masks
+from tfp_maf.xla.gradients import Keep, as_it_is
 from tfp_maf.xla.layers import (
     AffineCoupling,
     AffineLayer,
@@ -167,26 +168,29 @@ class FlowProgram:
         x, total = run(head, x, condition)
         if self.repeats:
 
-            def layers(i: tf.Tensor, x: tf.Tensor, own: list[tf.Tensor]) -> Any:
+            def layers(i: tf.Tensor, x: tf.Tensor, own: list[tf.Tensor], keep: Keep) -> Any:
                 parts = iter(own)
                 of_layer = [
                     (layer, [next(parts) for _ in stacked], stored and [s[i] for s in stored])
                     for layer, stacked, stored in body
                 ]
-                return run(of_layer, x, condition)
+                return run(of_layer, x, condition, keep)
 
             stacked = [part for _, parts, _ in body for part in parts]
-            x, log_det = repeated(layers, x, stacked, repeats=self.repeats)
+            widths = [width for layer in self.body for width in layer.widths]
+            x, log_det = repeated(layers, x, stacked, repeats=self.repeats, widths=widths)
             total += log_det
         x, log_det = run(tail, x, condition)
         return total + log_det + self.base.log_prob(x, condition, of_base)
 
 
-def run(layers: Dealt, x: tf.Tensor, condition: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+def run(
+    layers: Dealt, x: tf.Tensor, condition: tf.Tensor | None, keep: Keep = as_it_is
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return noise ``[N, D]`` and the log-determinant ``[N]`` of layers, one after the other."""
     total = tf.zeros([x.shape[0]], x.dtype)
     for layer, parts, statistics in layers:
-        x, log_det = layer.inverse(x, condition, parts, statistics)
+        x, log_det = layer.inverse(x, condition, parts, statistics, keep)
         total += log_det
     return x, total
 
@@ -198,44 +202,54 @@ def part_count(layer: Layer) -> int:
 
 
 def repeated(
-    body: Callable[[tf.Tensor, tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, tf.Tensor]],
+    body: Callable[[tf.Tensor, tf.Tensor, list[tf.Tensor], Keep], tuple[tf.Tensor, tf.Tensor]],
     x: tf.Tensor,
     stacked: Sequence[tf.Tensor],
     *,
     repeats: int,
+    widths: Sequence[int],
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Run ``x, log_det_i = body(i, x, [w[i] for w in stacked])`` for each i; sum the log_dets.
+    """Run ``x, log_det_i = body(i, x, [w[i] for w in stacked], keep)`` for each i; sum log_dets.
 
-    The gradient is written by hand: it keeps each layer's input only, and runs the body again on
-    the way back. Automatic differentiation of a loop would add a whole stack of zeros per layer to
-    the weights' gradients, and keep every hidden unit.
+    The gradient is written by hand. It keeps what each layer hands to ``keep``, tensors of
+    ``widths`` columns, and runs the body again on the way back with these in place of its matrix
+    products, which XLA then leaves out. Automatic differentiation of a loop would keep every
+    tensor, and add a whole stack of zeros per layer to the weights' gradients.
     """
 
     @tf.custom_gradient
     def loop(x: tf.Tensor, *stacked: tf.Tensor) -> Any:
-        inputs = tf.TensorArray(x.dtype, repeats, element_shape=x.shape)
+        shapes = [x.shape, *([x.shape[0], width] for width in widths)]
+        arrays = [tf.TensorArray(x.dtype, repeats, element_shape=shape) for shape in shapes]
 
-        def step(i: tf.Tensor, x: tf.Tensor, total: tf.Tensor, inputs: tf.TensorArray) -> Any:
-            inputs = inputs.write(i, x)
-            x, log_det = body(i, x, [w[i] for w in stacked])
-            return [i + 1, x, total + log_det, inputs]
+        def step(i: tf.Tensor, x: tf.Tensor, total: tf.Tensor, *arrays: tf.TensorArray) -> Any:
+            kept = [x]
 
-        start = [tf.constant(0), x, tf.zeros([x.shape[0]], x.dtype), inputs]
-        _, u, total, inputs = tf.while_loop(
+            def keep(values: tf.Tensor) -> tf.Tensor:
+                kept.append(values)
+                return values
+
+            x, log_det = body(i, x, [w[i] for w in stacked], keep)
+            written = [array.write(i, v) for array, v in zip(arrays, kept, strict=True)]
+            return [i + 1, x, total + log_det, *written]
+
+        start = [tf.constant(0), x, tf.zeros([x.shape[0]], x.dtype), *arrays]
+        _, u, total, *arrays = tf.while_loop(
             lambda i, *_: i < repeats, step, start, maximum_iterations=repeats
         )
 
         def gradient(du: tf.Tensor, dtotal: tf.Tensor) -> Any:
-            kept = inputs.stack()
+            inputs, *kept = [array.stack() for array in arrays]
             gradients = [
                 tf.TensorArray(w.dtype, repeats, element_shape=w.shape[1:]) for w in stacked
             ]
 
             def back(i: tf.Tensor, du: tf.Tensor, *gradients: tf.TensorArray) -> Any:
-                of_layer = [kept[i], *(w[i] for w in stacked)]
+                of_layer = [inputs[i], *(w[i] for w in stacked)]
+                known = iter([values[i] for values in kept])
                 with tf.GradientTape() as tape:
                     tape.watch(of_layer)
-                    outputs = body(i, of_layer[0], of_layer[1:])
+                    outputs = body(i, of_layer[0], of_layer[1:], lambda _: next(known))
                 dx, *slopes = tape.gradient(
                     outputs,
                     of_layer,
