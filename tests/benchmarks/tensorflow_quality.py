@@ -17,7 +17,10 @@ def scores(case: dict) -> Iterator[float]:
 
     with np.load(case["rows"]) as rows:
         train, validation = rows["train"], rows["validation"]
-    flow = getattr(tfp_maf, case["builder"])(train.shape[1], num_layers=case["layers"])
+    arguments = {"num_layers": case["layers"], "hidden_units": case.get("hidden", (100, 100))}
+    if "batch_norm" in case:
+        arguments["batch_norm"] = case["batch_norm"]
+    flow = getattr(tfp_maf, case["builder"])(train.shape[1], **arguments)
     steps = case["epochs"] * (len(train) // case["batch"])
     warm_up = steps // 20
     rate = tf_keras.optimizers.schedules.CosineDecay(
