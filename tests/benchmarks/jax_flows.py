@@ -58,7 +58,7 @@ class PlainJax:
         self.set_rows(rows(case["steps"] * self.batch, self.features))
         self.run = jax.jit(lambda state, data: jax.lax.scan(self.step, state, data))
         still = [(jnp.zeros(self.features), jnp.ones(self.features))] * case["layers"]
-        self.jit_log_prob = jax.jit(lambda weights, x: self.densities(weights, x, still))
+        self.jit_log_prob = jax.jit(lambda weights, x: self.densities(weights, x, still)[0])
         self.jit_sample = jax.jit(self.draw, static_argnums=2)
 
     def network(self, kernels: Any, biases: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -73,23 +73,24 @@ class PlainJax:
         """Take the rows of the next steps."""
         self.data = jnp.reshape(x, [-1, self.batch, self.features])
 
-    def densities(self, weights: Any, x: jax.Array, moments: Any = None) -> jax.Array:
-        """Log-densities, normalised by each layer's ``moments``, or those of the batch."""
-        log_det = 0.0
+    def densities(self, weights: Any, x: jax.Array, moments: Any = None) -> tuple[jax.Array, list]:
+        """Log-densities by each layer's ``moments``, or those of the batch, and the moments."""
+        log_det, used = 0.0, []
         for layer, (kernels, biases, (gamma, beta)) in enumerate(weights):
             shift, log_scale = self.network(kernels, biases, x)
             x = (x - shift) * jnp.exp(-log_scale)
             mean, variance = (x.mean(0), x.var(0)) if moments is None else moments[layer]
+            used.append((mean, variance))
             x = (x - mean) * jax.lax.rsqrt(variance + EPSILON) * gamma + beta
             norm = jnp.log(gamma) - 0.5 * jnp.log(variance + EPSILON)
             log_det += norm.sum() - log_scale.sum(axis=1)
             x = x[:, ::-1]
-        return log_det - 0.5 * (x**2).sum(axis=1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
+        return log_det - 0.5 * (x**2).sum(axis=1) - 0.5 * x.shape[1] * np.log(2 * np.pi), used
 
     def step(self, state: Any, x: jax.Array) -> Any:
         weights, first, second, count = state
         count += 1
-        loss, gradients = jax.value_and_grad(lambda w: -self.densities(w, x).mean())(weights)
+        loss, gradients = jax.value_and_grad(lambda w: -self.densities(w, x)[0].mean())(weights)
         if self.clip_norm is not None:
             norm = jnp.sqrt(sum((g**2).sum() for g in jax.tree.leaves(gradients)))
             factor = jnp.minimum(1.0, self.clip_norm / norm)
@@ -125,14 +126,9 @@ class PlainJax:
 
     def score(self, train: np.ndarray, validation: np.ndarray) -> float:
         """Mean log-density of ``validation``, normalised by each layer's moments of ``train``."""
-        x, moments = jnp.asarray(train), []
-        for kernels, biases, (gamma, beta) in self.state[0]:
-            shift, log_scale = self.network(kernels, biases, x)
-            x = (x - shift) * jnp.exp(-log_scale)
-            moments.append((x.mean(0), x.var(0)))
-            x = (x - x.mean(0)) * jax.lax.rsqrt(x.var(0) + EPSILON) * gamma + beta
-            x = x[:, ::-1]
-        return float(self.densities(self.state[0], jnp.asarray(validation), moments).mean())
+        weights = self.state[0]
+        _, moments = self.densities(weights, jnp.asarray(train))
+        return float(self.densities(weights, jnp.asarray(validation), moments)[0].mean())
 
     def sample(self, n: int) -> None:
         self.jit_sample(self.weights, jax.random.key(0), n).block_until_ready()

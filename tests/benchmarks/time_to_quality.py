@@ -25,7 +25,7 @@ from run import HERE, make_environment
 from tfp_maf.data_prep import power
 
 GOAL = 1.0
-BASE = {"epochs": 150, "batch": 100}
+BASE = {"epochs": 150, "batch": 100, "goal": GOAL}
 RATES = (5e-3, 1e-3)  # unless a model names its own
 # The other libraries' splines are those of their front pages.
 MODELS: dict[str, dict] = {

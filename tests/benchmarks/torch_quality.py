@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 import torch
+from schedule import rates
 from torch_flows import NFlows, TorchFlow
 
 
@@ -57,16 +57,12 @@ def scores(case: dict) -> Iterator[float]:
         train, validation = (torch.tensor(rows[part]) for part in ("train", "validation"))
     an_epoch = len(train) // case["batch"]
     steps = case["epochs"] * an_epoch
-    warm_up = steps // 20
     case = case | {"features": train.shape[1], "steps": an_epoch, "threads": 1, "compile": True}
     flow = LIBRARIES[case["library"]](case)
 
-    def rate(step: int) -> float:
-        fall = 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
-        return step / warm_up if step < warm_up else fall
-
-    flow.optimizer.param_groups[0]["lr"] = case["rate"]
-    rates = torch.optim.lr_scheduler.LambdaLR(flow.optimizer, rate)
+    by_step = rates(case, steps)
+    flow.optimizer.param_groups[0]["lr"] = 1.0
+    scheduler = torch.optim.lr_scheduler.LambdaLR(flow.optimizer, by_step.__getitem__)
     for _ in range(case["epochs"]):
         flow.flow.train()
         shuffled = train[torch.randperm(len(train))]
@@ -76,7 +72,7 @@ def scores(case: dict) -> Iterator[float]:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(flow.flow.parameters(), 1.0)
             flow.optimizer.step()
-            rates.step()
+            scheduler.step()
         flow.flow.eval()
         with torch.no_grad():
             yield float(flow.density(validation).mean())

@@ -144,13 +144,12 @@ class MaskedNetwork(Layer):
         return h
 
 
-class AffineLayer(MaskedNetwork):
-    """Affine layer ``u = (x - shift) exp(-log_scale)`` (Papamakarios et al. 2017, equation 5)."""
+class AutoregressiveLayer(MaskedNetwork):
+    """Layer that moves each feature by what a MADE gives for those before it."""
 
-    def __init__(self, parameters: Any, masks: dict[Any, np.ndarray]):
-        super().__init__(parameters, masks)
-        self.bound = parameters.bound
-        self.signature = (self.signature, self.bound)
+    def to_noise(self, x: tf.Tensor, outputs: tf.Tensor) -> Noise:
+        """Return noise and log-determinants of each feature, ``[N, D]``, for outputs ``[N, n]``."""
+        raise NotImplementedError
 
     def inverse(
         self,
@@ -161,8 +160,21 @@ class AffineLayer(MaskedNetwork):
         keep: Keep = as_it_is,
     ) -> Noise:
         """See :class:`Layer`."""
-        u, log_det = affine(x, self.outputs(x, condition, parts, keep), self.bound)
+        u, log_det = self.to_noise(x, self.outputs(x, condition, parts, keep))
         return u, tf.reduce_sum(log_det, axis=1)
+
+
+class AffineLayer(AutoregressiveLayer):
+    """Affine layer ``u = (x - shift) exp(-log_scale)`` (Papamakarios et al. 2017, equation 5)."""
+
+    def __init__(self, parameters: Any, masks: dict[Any, np.ndarray]):
+        super().__init__(parameters, masks)
+        self.bound = parameters.bound
+        self.signature = (self.signature, self.bound)
+
+    def to_noise(self, x: tf.Tensor, outputs: tf.Tensor) -> Noise:
+        """See :class:`AutoregressiveLayer`."""
+        return affine(x, outputs, self.bound)
 
     def draw(self, outputs: tf.Tensor, noise: Sequence[tf.Tensor]) -> tf.Tensor:
         """Return some features ``x = u exp(log_scale) + shift`` (equation 3), ``[n, N]``.
@@ -174,7 +186,7 @@ class AffineLayer(MaskedNetwork):
         return noise[0] * tf.exp(bounded(outputs[:, 1], self.bound)) + outputs[:, 0]
 
 
-class ElementwiseLayer(MaskedNetwork):
+class ElementwiseLayer(AutoregressiveLayer):
     """Autoregressive layer of any elementwise bijector, such as a spline."""
 
     def __init__(self, parameters: Any, masks: dict[Any, np.ndarray]):
@@ -182,20 +194,11 @@ class ElementwiseLayer(MaskedNetwork):
         self.bijector = parameters.bijector
         self.signature = (self.signature, self.bijector)
 
-    def inverse(
-        self,
-        x: tf.Tensor,
-        condition: tf.Tensor | None,
-        parts: Parts,
-        statistics: Parts | None,
-        keep: Keep = as_it_is,
-    ) -> Noise:
-        """See :class:`Layer`."""
-        outputs = self.outputs(x, condition, parts, keep)
+    def to_noise(self, x: tf.Tensor, outputs: tf.Tensor) -> Noise:
+        """See :class:`AutoregressiveLayer`."""
         by_feature = tf.reshape(outputs, [x.shape[0], self.params, x.shape[1]])
         bijector = self.bijector(tf.linalg.matrix_transpose(by_feature))
-        log_det = bijector.inverse_log_det_jacobian(x, event_ndims=0)
-        return bijector.inverse(x), tf.reduce_sum(log_det, axis=1)
+        return bijector.inverse(x), bijector.inverse_log_det_jacobian(x, event_ndims=0)
 
     def draw(self, outputs: tf.Tensor, noise: Sequence[tf.Tensor]) -> tf.Tensor:
         """Return some features ``[n, N]`` from outputs ``[n, params, N]`` and noise ``[n, N]``."""
