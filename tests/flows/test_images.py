@@ -13,6 +13,7 @@ import tfp_maf
 from tfp_maf.flows.image_attention import build_image_transformer, build_pixelsnail
 from tfp_maf.flows.pixelcnn import build_patch_made, build_pixelcnn, build_pixelcnn_pp
 from tfp_maf.networks.drawing import draw
+from tfp_maf.networks.views import digest
 
 
 def every_image(model):
@@ -322,6 +323,18 @@ def test_in_training_features_are_dropped_as_a_function_of_the_image():
     np.testing.assert_array_equal(training, model.tfp_log_prob(rows, training=True))
     other = tf.concat([1 - rows[:1], rows[1:]], axis=0)
     assert (model.tfp_log_prob(other, training=True)[1:] != training[1:]).numpy().any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_dropped_does_not_depend_on_the_machine(dtype):
+    images = np.random.default_rng(0).random([50, 16, 16, 1]).astype(dtype)
+    bits = images.ravel().view(np.int32)
+    bits ^= bits >> 20
+    with np.errstate(over="ignore"):
+        expected = (bits * np.arange(1, bits.size + 1, dtype=np.int32)).sum(dtype=np.int32)
+    for compiles in (False, True):
+        assert tf.function(digest, jit_compile=compiles)(images).numpy() == expected
+    assert digest(images[::-1]).numpy() != expected
 
 
 def test_what_is_not_an_image_is_refused():

@@ -148,13 +148,19 @@ class WholeImage:
         if not self.training or not rate:
             return x
         self._drops += 1
-        weights = tf.range(1, tf.size(self.image) + 1) % 8191
-        total = tf.reduce_sum(
-            tf.reshape(self.image, [-1]) * tf.cast(weights, self.image.dtype) / 8191
-        )
-        seed = tf.stack([tf.cast(total * 1e3, tf.int32), self._drops])
+        seed = tf.stack([digest(self.image), self._drops])
         kept = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype) >= rate
         return tf.where(kept, x / (1 - rate), 0)
+
+
+def digest(image: tf.Tensor) -> tf.Tensor:
+    """Return a whole number that tells images apart, on every machine the same one.
+
+    A sum of floats would depend on its order, and so on the machine; whole numbers wrap around.
+    """
+    bits = tf.reshape(tf.bitcast(image, tf.int32), [-1])
+    bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, 20))
+    return tf.reduce_sum(bits * tf.range(1, tf.size(bits) + 1))
 
 
 def shifted(x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
