@@ -329,7 +329,7 @@ def test_in_training_features_are_dropped_as_a_function_of_the_image():
 def test_what_is_dropped_does_not_depend_on_the_machine(dtype):
     images = np.random.default_rng(0).random([50, 16, 16, 1]).astype(dtype)
     bits = images.ravel().view(np.int32)
-    bits ^= bits >> 20
+    bits = bits ^ (bits >> 20)
     with np.errstate(over="ignore"):
         expected = (bits * np.arange(1, bits.size + 1, dtype=np.int32)).sum(dtype=np.int32)
     for compiles in (False, True):
