@@ -284,15 +284,21 @@ def test_a_ratio(words):
     heard = {name: [aligned_views(mels_of(x), SCALES[0])] for name, x in cut.items()}
     scorers = {"ratio": listener.score_rows} | report.parts_of(listener)
     scorers |= report.baselines(heard["happy"], heard["cat"], clips=30, seed=0)
-    assert set(scorers) == {"ratio", *MODELS[1:], "Gaussian ratio", "SVM against words"}
+    assert set(scorers) == {
+        "ratio",
+        *MODELS[1:],
+        "one Gaussian",
+        "Gaussian ratio",
+        "SVM against words",
+    }
     for name, score in scorers.items():
         word, background = score(heard["happy"]), score(heard["cat"])
         assert word.shape == (30,)
         assert np.isfinite(word).all()
         if name not in ("ratio", "flow"):  # two epochs are too few for a flow
             assert conditions.mean_auc(word, background, np.zeros(30)) > 0.6, name
-    both = [scorers[name](heard["wow"]) for name in ("flow", "mixture")]
-    np.testing.assert_allclose(np.mean(both, axis=0), scorers["ratio"](heard["wow"]), atol=1e-3)
+    parts = [scorers[name](heard["wow"]) for name in ("flow", "mixture", "one Gaussian")]
+    np.testing.assert_allclose(np.mean(parts, axis=0), scorers["ratio"](heard["wow"]), atol=1e-3)
 
 
 @pytest.mark.slow

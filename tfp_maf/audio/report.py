@@ -12,7 +12,7 @@ from sklearn.svm import SVC, OneClassSVM
 
 from tfp_maf.audio.conditions import InNoise, Rows, Scorer
 from tfp_maf.audio.listener import Listener
-from tfp_maf.audio.recipes import COMPONENTS, FEW, MIXTURE, SHRINKAGE
+from tfp_maf.audio.recipes import COMPONENTS, FEW, MIXTURE, RATIO_COMPONENTS, SHRINKAGE
 from tfp_maf.data_prep.audio_features import log_mel
 from tfp_maf.data_prep.speech_commands import Clips
 from tfp_maf.estimators.anomaly import MIXTURE_FLOOR, AnomalyDetector
@@ -22,16 +22,16 @@ from tfp_maf.flows.gaussian_mixture import ROWS_PER_COMPONENT
 from tfp_maf.plotting import audio as audio_plots
 from tfp_maf.utils.console import say
 
-RATIO_COMPONENTS = 64
 GALLERY = 4
 
 
 def parts_of(listener: Listener) -> dict[str, Scorer]:
-    """Return the scores of the listener's flows alone and of its mixtures alone, by name.
+    """Return the scores of each of the listener's densities alone, by name.
 
-    There are none if it has no mixtures.
+    There are none if it has a flow only.
     """
-    if len(listener.detectors[0].flows) < 2:
+    names = ("flow", "mixture", "one Gaussian")[: len(listener.detectors[0].flows)]
+    if len(names) < 2:
         return {}
 
     def part(i: int) -> Scorer:
@@ -46,7 +46,7 @@ def parts_of(listener: Listener) -> dict[str, Scorer]:
         ]
         return Listener(listener.word, listener.recipe, detectors).score_rows
 
-    return {"flow": part(0), "mixture": part(1)}
+    return {name: part(i) for i, name in enumerate(names)}
 
 
 def baselines(

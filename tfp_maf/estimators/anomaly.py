@@ -54,8 +54,8 @@ class AnomalyDetector:
 
     Attributes:
         whitening: map from rows to their principal components.
-        flows: densities whose log-likelihoods are averaged: flows with different seeds, and a
-            Gaussian mixture if :meth:`fit` was asked for one.
+        flows: densities whose log-likelihoods are averaged: flows with different seeds, then the
+            Gaussian mixtures that :meth:`fit` was asked for.
         background: densities of background rows; may be empty.
         weight: weight of the background's log-likelihood.
         threshold: rows that score below it are anomalies; NaN before :meth:`calibrate`.
@@ -86,7 +86,7 @@ class AnomalyDetector:
         components: int | None = None,
         shrinkage: float = 0.0,
         seeds: Sequence[int] = (0,),
-        mixture: int = 0,
+        mixtures: Sequence[int] = (),
         checkpoints: Path | None = None,
         progress: bool = True,
         **training: Any,
@@ -106,8 +106,8 @@ class AnomalyDetector:
             weight: weight of the background's log-likelihood.
             components, shrinkage: see :meth:`Whitening.fit`.
             seeds: one seed per flow; the background model has one flow, with the first seed.
-            mixture: number of components of a Gaussian mixture, which is averaged in as one more
-                density; 0 for none. There are at most as many as there are twenties of rows.
+            mixtures: numbers of components of Gaussian mixtures, each of which is averaged in as
+                one more density. A mixture has at most as many as there are twenties of rows.
             checkpoints: folder for the flows' training states; if it has some, training resumes
                 from them.
             progress: whether to show progress bars.
@@ -151,12 +151,13 @@ class AnomalyDetector:
             return flows
 
         def mixtures_of(rows: np.ndarray, held_out: np.ndarray) -> list[Flow]:
-            if not mixture:
-                return []
             z, v = whitening(rows), whitening(held_out)
-            count = max(1, min(mixture, len(z) // ROWS_PER_COMPONENT))
-            options = {"components": [count], "floors": [MIXTURE_FLOOR], "seed": seeds[0]}
-            return [fit_gaussian_mixture(z, v, **options)]  # type: ignore[arg-type]
+            most = max(1, len(z) // ROWS_PER_COMPONENT)
+            options: dict[str, Any] = {"floors": [MIXTURE_FLOOR], "seed": seeds[0]}
+            return [
+                fit_gaussian_mixture(z, v, components=[min(count, most)], **options)
+                for count in mixtures
+            ]
 
         flows = flows_of("flow", np.concatenate(rows), validation, seeds)
         flows += mixtures_of(x, validation)
