@@ -395,6 +395,12 @@ def test_a_training_step_holds_the_features_of_a_few_images():
     assert build_patch_made((28, 28), levels=2).gradient_rows >= 100  # their features are few
 
 
+def test_a_gpu_takes_a_batch_at_once(monkeypatch):
+    assert [rows_at_once(n, 6) for n in (100, 64, 6, 7, 1)] == [5, 4, 6, 1, 1]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind}:0"])
+    assert rows_at_once(100, 6) == 100
+
+
 def test_what_is_not_an_image_is_refused():
     model = build_pixelcnn((2, 2), levels=3, num_layers=1, features=4)
     with pytest.raises(

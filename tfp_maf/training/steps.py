@@ -91,8 +91,11 @@ def is_plain_adam(optimizer: tf_keras.optimizers.Optimizer) -> bool:
 
 
 def rows_at_once(batch_size: int, most: int | None) -> int:
-    """Return the largest divisor of a batch's size that is at most ``most``; None is no limit."""
-    if most is None:
+    """Return the largest divisor of a batch's size that is at most ``most``; None is no limit.
+
+    A GPU, which has no such cache and is idle between small passes, takes a batch at once.
+    """
+    if most is None or tf.config.list_physical_devices("GPU"):
         return batch_size
     return max(n for n in range(1, min(batch_size, most) + 1) if batch_size % n == 0)
 
