@@ -151,6 +151,8 @@ class AnomalyDetector:
             return flows
 
         def mixtures_of(rows: np.ndarray, held_out: np.ndarray) -> list[Flow]:
+            if not mixtures:
+                return []
             z, v = whitening(rows), whitening(held_out)
             most = max(1, len(z) // ROWS_PER_COMPONENT)
             options: dict[str, Any] = {"floors": [MIXTURE_FLOOR], "seed": seeds[0]}

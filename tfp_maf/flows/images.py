@@ -26,8 +26,7 @@ tfb, tfd = tfp.bijectors, tfp.distributions
 # Images per call: features of hundreds of pixels do not fit memory for many more at once.
 CHUNKS = (10, 100)
 # Sites whose gradient is taken at once: their features stay in a processor's cache of some
-# megabytes, where those of a hundred images do not. A Gated PixelCNN's step takes half
-# the time.
+# megabytes, where those of a hundred images do not. A Gated PixelCNN's step takes half the time.
 SITES_AT_ONCE = 5_000
 
 

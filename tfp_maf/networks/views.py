@@ -167,7 +167,7 @@ def scattered(seed: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
 
     The places' numbers are mixed as MurmurHash3 does at its end. ``tf.random`` has better numbers,
     but XLA on a CPU computes them again for each neighbour that looks at a feature, which took four
-    fifths of a PixelCNN++'s time.
+    fifths of a PixelCNN++'s forward pass.
     """
     bits = tf.range(tf.reduce_prod(shape)) + seed * 747_796_405
     for shift, factor in ((16, -2_048_144_789), (13, -1_028_477_387), (16, 1)):

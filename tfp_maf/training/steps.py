@@ -93,7 +93,7 @@ def is_plain_adam(optimizer: tf_keras.optimizers.Optimizer) -> bool:
 def rows_at_once(batch_size: int, most: int | None) -> int:
     """Return the largest divisor of a batch's size that is at most ``most``; None is no limit.
 
-    A GPU, which has no such cache and is idle between small passes, takes a batch at once.
+    A GPU takes a batch at once, as it is idle between small passes.
     """
     if most is None or tf.config.list_physical_devices("GPU"):
         return batch_size
@@ -125,11 +125,10 @@ class PlainSteps:
 
         def mean_gradients(batch: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
             log_prob, gradients = tf.zeros([], flow.dtype), [tf.zeros_like(v) for v in variables]
-            first = tf.constant(0)
+            first, share = tf.constant(0), at_once / batch_size
             while first < batch_size:
                 rows = tf.slice(batch, [first, 0], [at_once, batch.shape[1]])
                 of_rows, slopes = gradients_of(rows)
-                share = at_once / batch_size
                 log_prob += share * of_rows
                 gradients = [g + share * d for g, d in zip(gradients, slopes, strict=True)]
                 first += at_once
