@@ -130,20 +130,33 @@ UNCONDITIONAL = {
 }
 # Attention to patches of 4 x 4 pixels: to those of 2 x 2 it takes several times as long.
 IN_PATCHES = {"patch": 4, "features": 64, "heads": 4, "hidden_units": (256, 256)}
+# An epoch over pixels takes minutes, so there are few: smaller batches make more steps of each.
+SMALL_BATCH = {"batch_size": 50}
 # Models of images, in the sizes that an hour or two on a CPU allow (docs/images.md).
 OF_IMAGES = {
     "pixelcnn": Model(
-        "PixelCNN", "build_pixelcnn", {"num_layers": 7, "features": 32}, 2e-3, of_levels=True
+        "PixelCNN",
+        "build_pixelcnn",
+        {"num_layers": 7, "features": 32},
+        2e-3,
+        training=SMALL_BATCH,
+        of_levels=True,
     ),
     "gated_pixelcnn": Model(
         "Gated PixelCNN",
         "build_pixelcnn",
         {"gated": True, "num_layers": 6, "features": 16},
         2e-3,
+        training=SMALL_BATCH,
         of_levels=True,
     ),
     "pixelcnn_pp": Model(
-        "PixelCNN++", "build_pixelcnn_pp", {"num_layers": 1, "features": 16}, 1e-3, of_levels=True
+        "PixelCNN++",
+        "build_pixelcnn_pp",
+        {"num_layers": 1, "features": 16},
+        1e-3,
+        training=SMALL_BATCH,
+        of_levels=True,
     ),
     "patch_made": Model("MADE within patches", "build_patch_made", {}, 3e-3, of_levels=True),
     "pixelsnail": Model("PixelSNAIL", "build_pixelsnail", IN_PATCHES, 2e-3, of_levels=True),

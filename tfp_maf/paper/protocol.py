@@ -113,9 +113,8 @@ def train_model(
 
 def _training_options(model: Model) -> dict[str, Any]:
     """Return the options of :func:`tfp_maf.fit` that are a model's own."""
-    if not model.of_levels:
-        return {"learning_rate": model.learning_rate} | model.training
-    return OF_LEVELS | {"learning_rate": model.learning_rate, "schedule": "cosine"}
+    options = OF_LEVELS | {"schedule": "cosine"} if model.of_levels else {}
+    return options | {"learning_rate": model.learning_rate} | model.training
 
 
 def _as_fit_takes_them(
