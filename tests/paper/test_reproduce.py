@@ -210,8 +210,8 @@ def test_splines_are_not_for_logits_of_pixels(digits, tmp_path, capsys):
 @pytest.mark.slow
 def test_models_of_images_on_scikit_learns_digits(tmp_path, capsys):
     out, models = tmp_path / "o", "patch_made,patch_made_conditional"
-    arguments = ["reproduce", "digits", "--out", out, "--max-epochs", "2", "--hidden-units", "8,8"]
-    assert tfp_maf_command(*arguments, "--models", models) == 0
+    arguments = ["reproduce", "digits", "--out", out, "--hidden-units", "8,8", "--max-epochs", "2"]
+    assert tfp_maf_command(*arguments, "--batch-size", 20, "--models", models) == 0
     results = json.loads((out / "results.json").read_text())["models"]
     assert list(results) == models.split(",")
     splits = digits.load()
@@ -224,7 +224,8 @@ def test_models_of_images_on_scikit_learns_digits(tmp_path, capsys):
     assert plain["validation"] > -64 * np.log(17)  # better than no idea of the level
     assert 0 <= results["patch_made_conditional"]["accuracy"] <= 1
     assert (out / "samples_patch_made_conditional.png").stat().st_size > 1000
-    assert plain["command"].endswith("--seed 0 --hidden-units 8,8 --max-epochs 2")
+    assert plain["command"].endswith("--seed 0 --hidden-units 8,8 --max-epochs 2 --batch-size 20")
+    assert plain["training"]["batch_size"] == 20
     # What does not fit is said.
     base = ["reproduce", "digits", "--out", out]
     assert "maf_5: a density is not for levels" in fails(capsys, *base, "--models", "maf_5")
@@ -243,6 +244,18 @@ def test_every_model_of_images_can_be_built(name):
     assert flow.event_size == 64
     conditional = catalogue.REPRODUCED[f"{name}_conditional"].build((8, 8), levels=2, num_labels=3)
     assert conditional.conditioning.size == 3
+
+
+def test_models_over_pixels_take_small_batches():
+    sizes = {
+        name: protocol._training_options(model).get("batch_size", 100)
+        for name, model in catalogue.OF_IMAGES.items()
+    }
+    assert {name for name, size in sizes.items() if size == 50} == {
+        "pixelcnn",
+        "gated_pixelcnn",
+        "pixelcnn_pp",
+    }
 
 
 def test_errors(power_folder, tmp_path, capsys):

@@ -87,6 +87,11 @@ def download(dataset: str, to: str | None) -> int:
     "falling to 0]",
 )
 @click.option(
+    "--batch-size",
+    type=click.IntRange(2),
+    help="Number of rows per step. [default: 100; 50 for TarFlow and PixelCNNs]",
+)
+@click.option(
     "--clip-norm",
     callback=positive,
     type=float,
