@@ -64,7 +64,7 @@ def download(dataset: str, to: str | None) -> int:
     callback=hidden_units_of,
     metavar="N,N",
     help="Number of units in each hidden layer, comma-separated. [default: 100,100 for power and "
-    "gas; 1024 for mnist and cifar10; otherwise 512,512; models of images have their own]",
+    "gas; 1024 for images; otherwise 512,512; models of images have their own]",
 )
 @click.option(
     "--activation",
@@ -76,7 +76,7 @@ def download(dataset: str, to: str | None) -> int:
     callback=positive,
     type=float,
     help="Bound on each layer's log scale, in nats, of all models but TarFlow. [default: 2 for "
-    "mnist and cifar10; otherwise 30 / number of layers, at most 8]",
+    "images; otherwise 30 / number of layers, at most 8]",
 )
 @click.option(
     "--learning-rate",
@@ -126,8 +126,9 @@ def reproduce(
 ) -> int:
     """Train the paper's models on DATASET and tabulate the results beside the published ones.
 
-    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10. Models of images also take
-    mnist_binary (MNIST in black and white) and digits (of scikit-learn, without a download).
+    DATASET is power, gas, hepmass, miniboone, bsds300, mnist or cifar10; or imagenet64, whose files
+    only its publisher has. Models of images also take mnist_binary (MNIST in black and white) and
+    digits (of scikit-learn, without a download).
 
     To resume after an interruption, repeat the command.
     """

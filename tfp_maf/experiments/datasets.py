@@ -15,6 +15,7 @@ from tfp_maf.data_prep import (
     cifar10,
     gas,
     hepmass,
+    imagenet64,
     miniboone,
     mnist,
     power,
@@ -40,6 +41,7 @@ LOADERS: dict[str, Callable[..., Splits]] = {
     "bsds300": bsds300.load,
     "mnist": mnist.load,
     "cifar10": cifar10.load,
+    "imagenet64": imagenet64.load,
 }
 
 

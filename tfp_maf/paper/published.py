@@ -8,7 +8,8 @@ of van den Oord et al. 2016a (arXiv 1601.06759), table 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class DataSet:
         log_scale_bound: see :func:`tfp_maf.build_maf`.
         train_rows: number of training rows of the published models.
         test: published mean test log-likelihood by model, in nats.
+        sizes: arguments of a model's builder, by model, where the data set has its own.
     """
 
     hidden_units: tuple[int, ...]
@@ -29,6 +31,13 @@ class DataSet:
     log_scale_bound: float | str
     train_rows: int
     test: dict[str, float]
+    sizes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def networks_of(self, model: str) -> dict[str, Any]:
+        """Return what a flow's builder is given, conditional or not."""
+        of_all = ("hidden_units", "activation", "log_scale_bound")
+        own = self.sizes.get(model.removesuffix("_conditional"), {})
+        return {name: getattr(self, name) for name in of_all} | own
 
 
 def _column(values: str) -> dict[str, float]:
@@ -69,6 +78,12 @@ TRAIN_ROWS = {
     "mnist": 50_000,
     "cifar10": 90_000,
 }
+# Sizes that colour images want, and a GPU (docs/attention.md); that for ImageNet is of TarFlow's
+# paper, where a head has 64 features.
+TARFLOW = {
+    "cifar10": {"patch": 4, "num_blocks": 8, "layers": 4, "width": 512, "heads": 8},
+    "imagenet64": {"patch": 2, "num_blocks": 8, "layers": 8, "width": 768, "heads": 12},
+}
 DATASETS = {
     name: DataSet(
         HIDDEN_UNITS[name],
@@ -76,6 +91,7 @@ DATASETS = {
         log_scale_bound=LOG_SCALE_BOUND.get(name, "auto"),
         train_rows=TRAIN_ROWS[name],
         test=_column(values),
+        sizes={"tarflow": TARFLOW[name]} if name in TARFLOW else {},
     )
     for name, values in TABLE.items()
 }
@@ -85,4 +101,15 @@ IMAGES = {
     "mnist_binary": DataSet((), "relu", "auto", train_rows=50_000, test={"pixelcnn": -81.30}),
     "digits": DataSet((), "relu", "auto", train_rows=1_398, test={}),
 }
-REPRODUCED = DATASETS | IMAGES
+# Not in the paper, nor to be had without an account.
+LARGER = {
+    "imagenet64": DataSet(
+        (1024,),
+        "relu",
+        2.0,
+        train_rows=1_271_167,
+        test={},
+        sizes={"tarflow": TARFLOW["imagenet64"]},
+    )
+}
+REPRODUCED = DATASETS | IMAGES | LARGER

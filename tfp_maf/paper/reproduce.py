@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfp_maf.data_prep import cifar10, digits, mnist
+from tfp_maf.data_prep import cifar10, digits, imagenet64, mnist
 from tfp_maf.data_prep.files import make_folder, replaced_when_whole, write_json
 from tfp_maf.data_prep.splits import Splits
 from tfp_maf.experiments.datasets import DATA_FOLDER, load_splits
@@ -21,18 +21,18 @@ from tfp_maf.flows.flow import Flow
 from tfp_maf.flows.loading import load_flow
 from tfp_maf.paper import table as results
 from tfp_maf.paper.protocol import Interrupted, data_fingerprint, train_model
-from tfp_maf.paper.published import DATASETS, IMAGES
+from tfp_maf.paper.published import IMAGES
 from tfp_maf.paper.published import REPRODUCED as DATA_SETS
 from tfp_maf.plotting import figures
 from tfp_maf.utils.console import say
 
-NETWORKS = ("hidden_units", "activation", "log_scale_bound")
 COMMAND = "command.json"
 LEVEL_LOADERS: dict[str, Callable[[str], Splits]] = {
     "mnist": mnist.load_levels,
     "mnist_binary": mnist.load_binary,
     "cifar10": cifar10.load_levels,
     "digits": digits.load,
+    "imagenet64": imagenet64.load_levels,
 }
 SAMPLES = 50
 SAMPLES_PER_LABEL = 8
@@ -75,7 +75,7 @@ def reproduce(
         rows = {part: len(getattr(splits, part)) for part in ("train", "validation", "test")}
         say(f"{splits.source}: {rows['train']:,} / {rows['validation']:,} / {rows['test']:,} rows")
     make_folder(folder)
-    of_all = UNCONDITIONAL if name in DATASETS else OF_IMAGES
+    of_all = OF_IMAGES if name in IMAGES else UNCONDITIONAL
     chosen = list(models) or [m for m in of_all if _why_not(m, loaded) is None]
     for model in chosen:
         unfit = _why_not(model, loaded)
@@ -87,7 +87,7 @@ def reproduce(
         splits = loaded[REPRODUCED[model].of_levels]
         used = networks
         if not REPRODUCED[model].of_levels:
-            used = {n: getattr(DATA_SETS[name], n) for n in NETWORKS} | networks
+            used = DATA_SETS[name].networks_of(model) | networks
         try:
             metrics = train_model(
                 model, splits, folder / model, networks=used, seed=seed, options=options
@@ -116,7 +116,7 @@ def _load(name: str, source: str, *, seed: int, models: Sequence[str]) -> dict[b
     loaded = {}
     if True in kinds and name in LEVEL_LOADERS:
         loaded[True] = LEVEL_LOADERS[name](source)
-    if name in DATASETS and (False in kinds or not loaded):
+    if name not in IMAGES and (False in kinds or not loaded):
         loaded[False] = load_splits(name, source, seed=seed)
     return loaded or {True: LEVEL_LOADERS[name](source)}
 
@@ -131,7 +131,7 @@ def _why_not(model: str, loaded: dict[bool, Splits]) -> str | None:
     if REPRODUCED[model].is_conditional and splits.labels is None:
         return f"{splits.source} has no labels to condition on"
     if REPRODUCED[model].is_of_images and splits.space is None:
-        return f"{splits.source} has no images: it is for mnist and cifar10"
+        return f"{splits.source} has no images: it is for mnist, cifar10 and imagenet64"
     if model.startswith("nsf") and splits.space is not None:
         return "splines act between -3 and 3, but most pixel logits lie outside"
     return None
