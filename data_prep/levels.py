@@ -1,8 +1,8 @@
 """Images as models of levels take them: whole numbers 0 .. L - 1, without noise or logits.
 
-The likelihood of such a model is a probability, so that ``-log2 P(x) / D`` bits per dimension are
-comparable with those of a density of dequantised pixels
-(:class:`tfp_maf.data_prep.images.ImageSpace`), of which they are a bound at worst.
+The likelihood of such a model is a probability, and ``-log2 P(x) / D`` its bits per dimension.
+Those of a density of dequantised pixels (:class:`tfp_maf.data_prep.images.ImageSpace`) are an upper
+bound of the bits of the probabilities that the density implies.
 """
 
 from __future__ import annotations

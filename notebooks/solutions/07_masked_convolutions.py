@@ -29,9 +29,10 @@ training = {
 logistic = {"levels": 17, "pixels": "logistic", "components": 5}
 gated = {"gated": True, "num_layers": 3, "features": SIZE.digits_features} | logistic
 
-# 1. It moves out of the first kernel's reach, and no further: the corner above to the right starts
-# where that ends. It is gone when the first kernel sees the whole image, 2 W - 1 columns wide, as
-# that of build_patch_made does; 29 columns cost four times the weights of seven.
+# 1. It moves out of the first kernel's reach, and no further: what is hidden starts where that
+# ends. It is gone when the first kernel sees all rows above and the whole width, 2 W - 1 columns,
+# as that of build_patch_made does. All three kernels here see nine rows up, so that only the width
+# differs; 29 columns cost four times the weights of seven.
 is_before = np.arange(11 * 15).reshape(11, 15) < 9 * 15 + 4
 for width in (7, 15, 29):
     stack = tfp_maf.build_pixelcnn((11, 15), levels=17, num_layers=2, features=16)

@@ -36,9 +36,10 @@ def to_logits(levels, rng):
 rng = np.random.default_rng(0)
 rows = {part: to_logits(getattr(splits, part), rng) for part in ("train", "validation", "test")}
 
-# 1. The Jacobian of noise by data is full: a patch's shift depends on the patch itself and on those
-# after it. Its determinant is then not the product of the diagonal, exp(-sum log_scale), which
-# log_prob takes it for: exp(log_prob) no longer integrates to one.
+# 1. The Jacobian of noise by data is full, but for the column of the last patch, which is no input
+# of the network: a patch's shift depends on the patch itself and on those after it. Its determinant
+# is then not the product of the diagonal, exp(-sum log_scale), which log_prob takes it for:
+# exp(log_prob) no longer integrates to one.
 block = tfp_maf.build_tarflow((2, 2), patch=1, num_blocks=1, layers=1, width=8, heads=2, seed=1)
 for variable in block.trainable_variables:
     variable.assign_add(rng.normal(size=variable.shape, scale=0.3))

@@ -56,7 +56,8 @@ def download(dataset: str, to: str | None) -> int:
     callback=models_of,
     metavar="NAME,NAME",
     help=f"Models to train, comma-separated: {', '.join(MODELS)}. Append _conditional to "
-    "condition a model on labels. [default: all unconditional models that suit DATASET]",
+    "condition a model on labels. [default: all unconditional flows; of mnist_binary and digits "
+    "all models of images]",
 )
 @SEED
 @click.option(
@@ -83,8 +84,8 @@ def download(dataset: str, to: str | None) -> int:
     callback=positive,
     type=float,
     help="Learning rate of Adam, for all models. [default: 0.001 for MADE, 0.0005 for neural "
-    "splines, otherwise 0.0001; 0.001 for TarFlow and 0.002 or 0.003 for other models of images, "
-    "falling to 0]",
+    "splines, otherwise 0.0001; 0.001 to 0.003, falling to 0, for TarFlow and other models of "
+    "images]",
 )
 @click.option(
     "--batch-size",
@@ -95,7 +96,8 @@ def download(dataset: str, to: str | None) -> int:
     "--clip-norm",
     callback=positive,
     type=float,
-    help="Clip gradients to this global norm. [default: 1 for TarFlow, otherwise no clipping]",
+    help="Clip gradients to this global norm. [default: 1 for TarFlow, 200 for other models of "
+    "images, otherwise no clipping]",
 )
 @click.option(
     "--max-epochs",
@@ -105,7 +107,8 @@ def download(dataset: str, to: str | None) -> int:
 @click.option(
     "--patience",
     type=click.IntRange(1),
-    help="Stop after this many epochs without a better validation score. [default: 30]",
+    help="Stop after this many epochs without a better validation score. [default: 30; never for "
+    "TarFlow and other models of images]",
 )
 @click.option(
     "--redraw",

@@ -5,9 +5,9 @@ before it (R, then G, then B):
 
 * :class:`BinaryPixels`: a Bernoulli variable, for two levels;
 * :class:`CategoricalPixels`: a softmax over all levels (van den Oord et al. 2016a, arXiv
-  1601.06759, section 3.3);
+  1601.06759, section 2.2);
 * :class:`LogisticPixels`: a mixture of logistic distributions, each level the integral of the
-  density around it (Salimans et al. 2017, arXiv 1701.05517, section 2.1 and 2.2).
+  density around it (Salimans et al. 2017, arXiv 1701.05517, sections 2.1 and 2.2).
 """
 
 from __future__ import annotations

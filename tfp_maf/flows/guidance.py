@@ -1,6 +1,6 @@
 """Guidance and denoising of a flow's samples.
 
-Zhai et al. 2024 (TarFlow, arXiv 2412.06329), sections 3.4 and 3.5. A flow is trained on data with
+Both are those of Zhai et al. 2024 (TarFlow, arXiv 2412.06329). A flow is trained on data with
 noise, ``fit(..., input_noise=s)``, which makes it smooth between the data; its samples have that
 noise too, and one step along the gradient of its density takes it off again (Tweedie's formula)::
 

@@ -3,11 +3,11 @@
 A kernel is multiplied by a mask that is zero below its centre, and to the right of it in its own
 row, so that a pixel's outputs depend on the pixels before it in raster order (van den Oord et al.
 2016a, arXiv 1601.06759, section 3.4). At the centre, mask A of the first layer lets no value see
-itself, mask B of all others does; of an RGB pixel, G sees R, and B sees R and G (figure 4).
+itself, mask B of all others does; of an RGB pixel, G sees R, and B sees R and G (figure 2).
 
 A stack of such layers has a blind spot: pixels above and to the right that no path reaches. Two
 stacks mend it, one of whole rows above, one of the pixels to the left (van den Oord et al. 2016b,
-arXiv 1606.05328, section 2.1): :func:`vertical_mask`, and :func:`convolution_mask` of one row.
+arXiv 1606.05328, section 2.2): :func:`vertical_mask`, and :func:`convolution_mask` of one row.
 
 Masks are NumPy arrays; the layer is TensorFlow.
 """

@@ -1,6 +1,6 @@
 """Causal Transformer: what it says of a token is a function of the tokens before.
 
-It stands where MADE stands in a MAF (Zhai et al. 2024, TarFlow, arXiv 2412.06329, section 3.2): its
+It stands where MADE stands in a MAF (Zhai et al. 2024, TarFlow, arXiv 2412.06329): its
 outputs are the parameters of token t, its inputs the tokens before t. The inputs are shifted by one
 position, behind a start token, and attention is inclusive::
 

@@ -125,7 +125,7 @@ def _why_not(model: str, loaded: dict[bool, Splits]) -> str | None:
     """Return the reason why a model does not suit a data set, or None."""
     if REPRODUCED[model].of_levels not in loaded:
         if True in loaded:
-            return "a density is not for levels; choose a model of images"
+            return f"a density is not for levels; choose from {', '.join(OF_IMAGES)}"
         return "it models images, and these are none"
     splits = loaded[REPRODUCED[model].of_levels]
     if REPRODUCED[model].is_conditional and splits.labels is None:
