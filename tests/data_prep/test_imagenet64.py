@@ -74,6 +74,9 @@ def test_bad_batches(folder):
         ({"data": images.astype(float), "labels": labels}, "in bytes, .*float64"),
         ({"data": images, "labels": labels[:2]}, "a label from 1 to 1000 for each of its 3"),
         ({"data": images, "labels": labels * 0}, "a label from 1 to 1000"),
+        ({"data": images, "labels": labels + 0.5}, "a label from 1 to 1000"),
+        ({"data": images, "labels": ["a", "b", "c"]}, "a label from 1 to 1000"),
+        ({"data": images[:0], "labels": labels[:0]}, "has no images"),
         ({"data": np.array([object()]), "labels": labels}, "damaged"),
     ):
         np.savez(path, **content)
@@ -98,12 +101,26 @@ def test_reproduce_reads_it_for_flows_and_for_models_of_levels(folder):
 
 
 def test_tarflow_has_its_papers_size():
-    networks = published.REPRODUCED["imagenet64"].networks_of("tarflow_conditional")
+    networks = published.REPRODUCED["imagenet64"].networks_of(
+        "tarflow_conditional", of_levels=False
+    )
     sizes = ("patch", "num_blocks", "layers", "width", "heads")
     assert [networks[name] for name in sizes] == [2, 8, 8, 768, 12]
     # All are the builder's, and none is the catalogue's, which would take precedence.
-    for data_set in published.TARFLOW:
-        own = {*published.TARFLOW[data_set]}
+    for sizes_of in published.SIZES.values():
+        own = {*sizes_of["tarflow"]}
         assert own <= {*catalogue.arguments_of("build_tarflow")}
         assert not own & {*catalogue.REPRODUCED["tarflow"].arguments}
-    assert "patch" not in published.REPRODUCED["mnist"].networks_of("tarflow")
+    assert "patch" not in published.REPRODUCED["mnist"].networks_of("tarflow", of_levels=False)
+
+
+@pytest.mark.parametrize("name", catalogue.OF_IMAGES)
+def test_models_of_images_can_be_built_for_colours(name):
+    sizes = published.REPRODUCED["cifar10"].networks_of(name, of_levels=True)
+    model = catalogue.REPRODUCED[name].build((4, 4, 3), levels=256, **sizes)
+    assert model.event_size == 48
+
+
+def test_what_is_given_replaces_a_model_of_images_own():
+    model = catalogue.REPRODUCED["pixelsnail"].build((8, 8), levels=3, hidden_units=(16,))
+    assert model.arguments["hidden_units"] == [16]

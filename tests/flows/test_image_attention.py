@@ -64,12 +64,16 @@ def test_pixelsnail_sees_all_pixels_before_in_one_layer():
     [
         (build_image_transformer, {"block": (0, 1)}, "block must be one length"),
         (build_image_transformer, {"block": (1, 1, 1)}, "block must be one length"),
-        (build_image_transformer, {"block": (2,)}, "memory needs as many sizes as block, 1"),
-        (build_image_transformer, {"block": (2,), "memory": (-1,)}, "memory must not be negative"),
+        (build_image_transformer, {"block": (2.5, 2)}, "block must be one length"),
+        (build_image_transformer, {"block": (2,)}, "memory must be as many .* as block has: 1"),
+        (build_image_transformer, {"block": (2,), "memory": (-1,)}, "memory must be as many"),
+        (build_image_transformer, {"memory": (1.9, 0.5)}, r"from 0, .* got \(1\.9, 0\.5\)"),
+        (build_image_transformer, {"patch": 0}, "patch must be a positive integer"),
+        (build_image_transformer, {"patch": "2"}, "patch must be a positive integer"),
         (build_image_transformer, {"patch": 3}, "patch=3 does not divide"),
         (build_image_transformer, {"block": (1, 1), "heads": 5}, "heads=5 does not divide"),
-        (build_pixelsnail, {"heads": 5}, "heads=5 does not divide width=32"),
-        (build_pixelsnail, {"hidden_units": ()}, "hidden_units must be equal sizes"),
+        (build_pixelsnail, {"heads": 5}, "heads=5 does not divide features=32"),
+        (build_pixelsnail, {"hidden_units": ()}, "hidden_units must be one size"),
     ],
 )
 def test_invalid_arguments_are_refused(build, options, message):

@@ -12,6 +12,7 @@ from image_models import TINY, every_kind, every_network, every_tiny_network, sh
 from scipy import stats
 
 import tfp_maf
+from tfp_maf.flows import guidance
 from tfp_maf.flows.image_attention import build_image_transformer, build_pixelsnail
 from tfp_maf.flows.pixelcnn import build_patch_made, build_pixelcnn, build_pixelcnn_pp
 from tfp_maf.networks.drawing import draw
@@ -415,18 +416,88 @@ def test_what_is_not_an_image_is_refused():
     assert np.isneginf(found[1:]).all()
     with pytest.raises(ValueError, match="don't standardise"):
         model.standardise(np.zeros([2, 4]))
-    with pytest.raises(ValueError, match="images must have shape"):
+    with pytest.raises(ValueError, match=r"must have shape \[\.\.\., 2, 2\], got \[5, 3, 2\]"):
         model.to_rows(np.zeros([5, 3, 2]))
+    with pytest.raises(ValueError, match=r"rows must have shape \[\.\.\., 4\], got \[2, 3\]"):
+        model.to_images(np.zeros([2, 3]))
+    grey = np.arange(4).reshape(1, 2, 2, 1) % 3
+    np.testing.assert_array_equal(model.to_rows(grey), grey.reshape(1, 4))
+    with_axes = np.zeros([2, 2, 4])
+    with_axes[1, 1, 1] = 3
+    with pytest.raises(ValueError, match="x has 3 at row 3, column 1"):
+        model.log_prob(with_axes)
+    for value in (5000, -1.0, np.nan):
+        with pytest.raises(ValueError, match="must have shape"):
+            model.log_prob(value)
+    with pytest.raises(ValueError, match="x has 7 at row 0"):
+        model.log_prob(tf.Variable(np.full([1, 4], 7.0), dtype=tf.float32))
+    for bad in (300, 0.5):
+        with pytest.raises(ValueError, match="levels are the integers 0 to 2"):
+            model.noise(np.full([1, 4], bad))
+        noise = tf.function(model.noise)(tf.constant([[0.0, 1, 2, 0], [0, 1, bad, 0]]))
+        assert np.isfinite(noise[0]).all()
+        assert np.isnan(noise[1, 2])
+    with pytest.raises(ValueError, match="levels with noise are none"):
+        tfp_maf.fit(model, np.zeros([200, 4]), np.zeros([2, 4]), input_noise=0.1)
+    with pytest.raises(ValueError, match="denoising is for densities"):
+        guidance.denoised(model, np.zeros([2, 4]), 0.1)
     with pytest.raises(ValueError, match="standardise=False"):
         tfp_maf.fit(tfp_maf.build_made(2), np.zeros([200, 2]), np.zeros([2, 2]), redraw=binarised)
+
+
+@every_network
+def test_what_has_no_condition_has_no_number(name):
+    model = shaken(name, (4, 4), num_labels=2, dtype="float32")
+    x = some(model, 3)
+    for density in (model.distribution.log_prob, model.base.log_prob):
+        with pytest.raises(ValueError, match=r"conditional: use the model's given"):
+            density(x)
+    # In a graph an unknown label can't be refused: it has neither a probability nor an image.
+    labels = tf.constant([0, 7, 1])
+    drawn = tf.function(lambda c: model.sample(3, condition=c, seed=tf.constant([1, 2])))(labels)
+    log_prob = tf.function(lambda c: model.log_prob(tf.constant(x, tf.float32), c))(labels)
+    assert np.isnan(drawn.numpy()).all(axis=1).tolist() == [False, True, False]
+    assert np.isnan(log_prob.numpy()).tolist() == [False, True, False]
+
+
+def test_vectors_are_standardised_and_levels_are_not():
+    model = build_patch_made((4, 4), levels=3, num_layers=1, features=4, condition_size=2)
+    rng = np.random.default_rng(0)
+    x, c = rng.integers(0, 3, [300, 16]), rng.normal(20_000, 300, [300, 2])
+    options = {"train_condition": c[:200], "validation_condition": c[200:], "progress": False}
+    options |= {"max_epochs": 1, "batch_size": 50}
+    history = tfp_maf.fit(model, x[:200], x[200:], **options)
+    assert model.is_standardised
+    np.testing.assert_allclose(
+        model.rows.condition_standardisation.loc, c[:200].mean(axis=0), rtol=1e-6
+    )
+    assert model.standardisation.is_identity
+    assert history.untrained > -16 * np.log(3) - 8
+    # Intensities that are drawn anew for each epoch are no obstacle.
+    black_and_white = build_patch_made((4, 4), levels=2, num_layers=1, features=4, condition_size=2)
+    grey = rng.random([300, 16])
+    tfp_maf.fit(
+        black_and_white, grey[:200], binarised(grey[200:], rng), redraw=binarised, **options
+    )
+    assert not black_and_white.rows.condition_standardisation.is_identity
 
 
 @pytest.mark.parametrize(
     ("build", "options", "message"),
     [
         (build_pixelcnn, {"image_shape": (4,)}, "image_shape must be"),
-        (build_pixelcnn, {"features": 8, "image_shape": (4, 4, 3), "levels": 2}, "does not divide"),
+        (build_pixelcnn, {"image_shape": 16}, "image_shape must be"),
+        (build_pixelcnn, {"image_shape": None}, "image_shape must be"),
+        (build_patch_made, {"image_shape": (4.9, 4.2)}, "image_shape must be"),
+        (
+            build_pixelcnn,
+            {"features": 8, "image_shape": (4, 4, 3), "levels": 2},
+            "features must be a multiple of 6",
+        ),
+        (build_pixelcnn, {"features": 1}, "features must be a multiple of 2"),
         (build_pixelcnn, {"levels": 0}, "levels"),
+        (build_pixelcnn, {"levels": 1}, "levels must be at least 2"),
+        (build_pixelcnn, {"seed": 1.5}, "seed must be an integer"),
         (build_pixelcnn, {"pixels": "normal"}, "pixels must be"),
         (build_pixelcnn, {"pixels": "binary"}, "binary pixels have 2 levels"),
         (build_pixelcnn, {"num_layers": 0}, "num_layers"),
@@ -435,8 +506,10 @@ def test_what_is_not_an_image_is_refused():
         (build_pixelcnn_pp, {"image_shape": (6, 4)}, "multiples of 4, got 6 x 4"),
         (build_pixelcnn_pp, {"image_shape": (4, 4, 3), "levels": 2}, "pixels='logistic'"),
         (build_patch_made, {"patch": 3}, "patch=3 does not divide"),
-        (build_patch_made, {"hidden_units": (8, 9)}, "equal sizes"),
+        (build_patch_made, {"hidden_units": (8, 9)}, "hidden_units must be one size"),
+        (build_patch_made, {"hidden_units": [[4]]}, "hidden_units must be one size"),
         (build_patch_made, {"dropout": 1.0}, "dropout"),
+        (build_patch_made, {"dropout": "a"}, "dropout"),
     ],
 )
 def test_arguments_are_checked(build, options, message):

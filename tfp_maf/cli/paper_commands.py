@@ -84,7 +84,7 @@ def download(dataset: str, to: str | None) -> int:
     callback=positive,
     type=float,
     help="Learning rate of Adam, for all models. [default: 0.001 for MADE, 0.0005 for neural "
-    "splines, otherwise 0.0001; 0.001 to 0.003, falling to 0, for TarFlow and other models of "
+    "splines, otherwise 0.0001; 0.001 to 0.008, falling to 0, for TarFlow and other models of "
     "images]",
 )
 @click.option(

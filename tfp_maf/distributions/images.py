@@ -38,7 +38,13 @@ class ImageDistribution(Autoregressive):
         return ImageDistribution(self.network, dtype=self.dtype.name, training=True)
 
     def _sites(self, x: tf.Tensor, condition: tf.Tensor | None) -> tuple[tf.Tensor, Any]:
-        """Return sites ``[N, h, w, S C]`` and condition ``[N, K]`` of a batch of rows."""
+        """Return sites ``[N, h, w, S C]`` and condition ``[N, K]`` of a batch of rows.
+
+        Raises:
+            ValueError: If the network is conditional, and there is no condition.
+        """
+        if self.network.condition_size and condition is None:
+            raise ValueError("the images are conditional: use the model's given(condition)")
         given = broadcast_condition(condition, x)
         if given is not None:
             given = tf.reshape(given, [-1, self.network.condition_size])
@@ -59,8 +65,10 @@ class ImageDistribution(Autoregressive):
         sites, given = self._sites(x, condition)
         outputs = self.network(sites, given, training=self.training)
         found = self._rows(self.pixels.conditionals(outputs, self._by_pixel(sites)), x)
-        is_level = (x >= 0) & (x <= self.pixels.levels - 1) & (tf.floor(x) == x)
-        return tf.where(is_level, found, tf.constant(-np.inf, x.dtype))
+        return tf.where(self._are_levels(x), found, tf.constant(-np.inf, x.dtype))
+
+    def _are_levels(self, x: tf.Tensor) -> tf.Tensor:
+        return (x >= 0) & (x <= self.pixels.levels - 1) & (tf.floor(x) == x)
 
     def _log_prob(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return tf.reduce_sum(self.conditionals(x, condition), axis=-1)
@@ -89,10 +97,18 @@ class ImageDistribution(Autoregressive):
 
         how = draw if self.network.remembers and not naively else draw_naively
         drawn = how(self.network, choose, tf.shape(sites)[0], given, dtype=self.dtype)
-        return self._rows(drawn, chosen)
+        rows = self._rows(drawn, chosen)
+        if given is None:
+            return rows
+        # An unknown label is NaN, which no comparison with probabilities would show.
+        known = tf.reshape(tf.reduce_all(tf.math.is_finite(given), axis=-1), tf.shape(rows)[:-1])
+        return tf.where(known[..., None], rows, tf.constant(np.nan, self.dtype))
 
     def normal_scores(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
-        """Return ``Phi^-1`` of the middle of each level's part of (0, 1), ``[..., D]``."""
+        """Return ``Phi^-1`` of the middle of each level's part of (0, 1), ``[..., D]``.
+
+        What is no level has NaN.
+        """
         sites, given = self._sites(x, condition)
         outputs, pixel = self.network(sites, given), self._by_pixel(sites)
         scores = []
@@ -104,4 +120,5 @@ class ImageDistribution(Autoregressive):
             middle = ends - 0.5 * tf.reduce_sum(probabilities * chosen, axis=-1)
             tiny = tf.constant(np.finfo(x.dtype.as_numpy_dtype).eps, x.dtype)
             scores.append(tf.math.ndtri(tf.clip_by_value(middle, tiny, 1 - tiny)))
-        return self._rows(tf.stack(scores, axis=-1), x)
+        found = self._rows(tf.stack(scores, axis=-1), x)
+        return tf.where(self._are_levels(x), found, tf.constant(np.nan, x.dtype))

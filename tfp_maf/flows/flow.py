@@ -73,6 +73,7 @@ class Flow(tf.Module):
 
     steps_per_call = 250  # in training, before checkpoints and progress bar have their turn
     gradient_rows: int | None = None  # most rows that a training step takes at once; None is all
+    is_of_levels = False  # whether events are levels of pixels, which take no noise and no scale
     _TF_MODULE_IGNORED_PROPERTIES = frozenset(
         {*tf.Module._TF_MODULE_IGNORED_PROPERTIES, "_variables"}
     )

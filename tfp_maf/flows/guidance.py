@@ -35,9 +35,12 @@ def denoised(flow: Flow, x: Any, noise: float, *, condition: Any = None) -> np.n
         condition: for a conditional flow, see :meth:`Flow.log_prob`.
 
     Raises:
-        ValueError: If the noise is negative, or rows or condition are invalid.
+        ValueError: If the flow models levels, the noise is negative, or rows or condition are
+            invalid.
     """
     check_positive("noise", noise, or_zero=True)
+    if flow.is_of_levels:
+        raise ValueError(f"denoising is for densities; {flow.builder} models levels")
     rows = tf.constant(flow.joined_rows(x, condition))
     with tf.GradientTape() as tape:
         tape.watch(rows)
@@ -70,6 +73,8 @@ def guided_sample(
         raise ValueError(f"guidance is for flows from build_tarflow, not {flow.builder}")
     if not flow.conditioning.size:
         raise ValueError("guidance needs a conditional flow: build it with num_labels")
+    if not np.ndim(condition):
+        raise ValueError(f"condition must give one for each sample, got {condition!r}")
     shape = (len(condition),)
     given, other = (
         tf.constant(flow.rows.condition_arrays(values, shape)) for values in (condition, against)
@@ -103,7 +108,10 @@ def drop_labels(labels: np.ndarray, *, label: int, share: float, seed: int) -> n
     labels = np.asarray(labels)
     if not 0 <= share <= 1:
         raise ValueError(f"share must be between 0 and 1, got {share!r}")
-    if len(labels) and labels.max() >= label:
-        raise ValueError(f"labels must be below {label}, which means any: got {labels.max()}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be integers, got {labels.dtype}")
+    if labels.size and not 0 <= labels.min() <= labels.max() < label:
+        bad = labels.max() if labels.max() >= label else labels.min()
+        raise ValueError(f"labels must be at least 0 and below {label}, which means any: got {bad}")
     dropped = np.random.default_rng(seed).random(labels.shape) < share
     return np.where(dropped, label, labels)

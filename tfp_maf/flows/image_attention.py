@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from tfp_maf.flows.images import ImageModel, build_image_model
+from tfp_maf.flows.images import ImageModel, build_image_model, image_arguments, sizes_of
 from tfp_maf.flows.parts import Dtype
 from tfp_maf.networks.attention import local_mask_1d, local_mask_2d
-from tfp_maf.networks.image_attention import ImageTransformer, PixelSnail, checked_block
+from tfp_maf.networks.image_attention import ImageTransformer, PixelSnail
 from tfp_maf.networks.image_network import Sites
 
 OPTIONS = ("patch", "num_layers", "features", "heads", "hidden_units")
@@ -90,13 +90,19 @@ def build_image_transformer(
     Raises:
         ValueError: If an argument is out of its range; the message names it.
     """
-    arguments = dict(locals())
-    shape = [*image_shape, 1][:3]
-    grid = Sites((shape[0], shape[1], shape[2]), patch).grid
-    sizes = arguments["block"] = checked_block(block)
-    around = arguments["memory"] = [int(size) for size in memory]
+    shape, arguments = image_arguments(image_shape, dict(locals()))
+    grid = Sites(shape, patch).grid
+    sizes, around = sizes_of(block), sizes_of(memory, least=0)
+    if len(sizes) not in (1, 2):
+        raise ValueError(
+            f"block must be one length in raster order, or rows and columns, got {block!r}"
+        )
     if len(around) != len(sizes):
-        raise ValueError(f"memory needs as many sizes as block, {len(sizes)}, got {memory!r}")
+        raise ValueError(
+            f"memory must be as many numbers of sites, from 0, as block has: {len(sizes)}, got "
+            f"{memory!r}"
+        )
+    arguments |= {"block": sizes, "memory": around}
     if len(sizes) == 1:
         mask = local_mask_1d(grid[0] * grid[1], block=sizes[0], memory=around[0])
     else:

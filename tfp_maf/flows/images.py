@@ -18,6 +18,7 @@ from tfp_maf.distributions.pixels import pixels_of
 from tfp_maf.flows import contexts
 from tfp_maf.flows.conditioning import Conditioning
 from tfp_maf.flows.flow import Flow, RowChunks
+from tfp_maf.flows.inputs import is_symbolic
 from tfp_maf.networks.image_network import ImageNetwork
 from tfp_maf.utils.checks import check_one_of, check_positive_integer
 
@@ -42,6 +43,7 @@ class ImageModel(Flow):
     """
 
     steps_per_call = 25
+    is_of_levels = True
 
     def __init__(
         self,
@@ -90,9 +92,17 @@ class ImageModel(Flow):
         return tfd.TransformedDistribution(self.distribution, tfb.Chain(planes))
 
     def to_images(self, rows: Any) -> np.ndarray:
-        """Return images ``[..., H, W]`` or ``[..., H, W, C]`` of rows ``[..., D]``."""
+        """Return images ``[..., H, W]`` or ``[..., H, W, C]`` of rows ``[..., D]``.
+
+        Raises:
+            ValueError: If the rows have another shape.
+        """
         height, width, channels = self.network.sites.image_shape
         rows = np.asarray(rows)
+        if rows.shape[-1:] != (self.event_size,):
+            raise ValueError(
+                f"rows must have shape [..., {self.event_size}], got {list(rows.shape)}"
+            )
         planes = rows.reshape(*rows.shape[:-1], channels, height, width)
         return planes[..., 0, :, :] if channels == 1 else np.moveaxis(planes, -3, -1)
 
@@ -103,8 +113,11 @@ class ImageModel(Flow):
             ValueError: If the images have another shape.
         """
         images, shape = np.asarray(images), self.image_shape
+        if images.shape[-3:] == (*shape, 1):  # grey images with an axis of colours
+            images = images[..., 0]
         if images.shape[-len(shape) :] != shape:
-            raise ValueError(f"images must have shape [..., {shape}], got {list(images.shape)}")
+            expected = ", ".join(map(str, shape))
+            raise ValueError(f"images must have shape [..., {expected}], got {list(images.shape)}")
         batch = images.shape[: -len(shape)]
         return (images if len(shape) == 2 else np.moveaxis(images, -1, -3)).reshape(*batch, -1)
 
@@ -115,9 +128,17 @@ class ImageModel(Flow):
             ValueError: Also if a value is not a level, 0 .. L - 1; in a graph, which can't raise
                 it, the result is minus infinity.
         """
-        if not tf.is_tensor(x) or isinstance(x, tf.__internal__.EagerTensor):
-            self._check_levels(x, name="x", first_row=first_row)
+        self._check_if_known(x, first_row=first_row)
         return super().log_prob(x, condition, first_row=first_row)
+
+    def noise(self, x: Any, condition: Any = None) -> tf.Tensor:
+        """Return ``Phi^-1`` of the middle of each level's part of (0, 1); see :meth:`Flow.noise`.
+
+        Raises:
+            ValueError: Also if a value is not a level; in a graph, its noise is NaN.
+        """
+        self._check_if_known(x)
+        return super().noise(x, condition)
 
     def bits_per_dimension(self, x: Any, condition: Any = None) -> tf.Tensor:
         """Return ``-log2 P(x) / D``, ``[...]`` for rows ``[..., D]``."""
@@ -131,15 +152,23 @@ class ImageModel(Flow):
         self._check_levels(rows[:, : self.event_size], name=name, first_row=first_row)
         return rows
 
+    def _check_if_known(self, x: Any, *, first_row: int = 0) -> None:
+        """Check levels, but for a tensor whose values are not known while a graph is traced."""
+        if tf.executing_eagerly() or not is_symbolic(x):
+            self._check_levels(x, name="x", first_row=first_row)
+
     def _check_levels(self, x: Any, *, name: str, first_row: int) -> None:
         try:
             values = np.asarray(x, np.float64)
         except (TypeError, ValueError):
             return  # what is not numbers is refused elsewhere
+        if values.ndim == 0:
+            return  # so is what is not a row
         bad = np.argwhere((values < 0) | (values > self.levels - 1) | (values != np.floor(values)))
         if len(bad):
             place = tuple(bad[0])
-            row = f"row {first_row + place[0]}, " if values.ndim > 1 else ""
+            number = int(np.ravel_multi_index(place[:-1], values.shape[:-1])) if place[:-1] else 0
+            row = f"row {first_row + number}, " if values.ndim > 1 else ""
             raise ValueError(
                 f"{name} has {values[place]:g} at {row}column {place[-1]} (counted from 0); "
                 f"levels are the integers 0 to {self.levels - 1}"
@@ -147,14 +176,21 @@ class ImageModel(Flow):
 
     @property
     def is_standardised(self) -> bool:
-        """True: levels are not standardised."""
-        return True
+        """Whether vectors that it is conditional on are standardised; levels stay as they are."""
+        of_condition = self.rows.condition_standardisation
+        return of_condition is None or not of_condition.is_identity
 
     def standardise(
         self, x: Any, condition: Any = None, *, weights: np.ndarray | None = None
     ) -> None:
-        """Raise ValueError: levels are not standardised."""
-        raise ValueError("a model of images takes levels as they are: don't standardise it")
+        """Standardise the vectors that the model is conditional on; levels stay as they are.
+
+        Raises:
+            ValueError: If there are no such vectors.
+        """
+        if self.rows.condition_standardisation is None:
+            raise ValueError("a model of images takes levels as they are: don't standardise it")
+        self.rows.standardise_condition(condition, weights=weights)
 
     def _sample_rows(self, n: int, seed: Any, conditions: np.ndarray) -> tf.Tensor:
         noise = self._noise(n, seed)
@@ -211,24 +247,45 @@ def image_arguments(
     Raises:
         ValueError: If one is out of its range; the message names it.
     """
-    shape = [int(size) for size in np.ravel(image_shape)]
-    if len(shape) not in (2, 3) or min(shape) < 1:
+    shape = sizes_of(image_shape)
+    if len(shape) not in (2, 3):
         raise ValueError(
-            f"image_shape must be (height, width) or (height, width, colours), got {image_shape!r}"
+            f"image_shape must be (height, width) or (height, width, colours), integers above 0, "
+            f"got {image_shape!r}"
         )
     plain = {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
     plain["image_shape"] = shape
     for name in ("levels", "num_layers", "features", "patch", "components"):
         if name in plain:
             check_positive_integer(name, plain[name])
+    if plain["levels"] < 2:
+        raise ValueError("levels must be at least 2: one level alone has no distribution")
+    if "heads" in plain:
+        check_positive_integer("heads", plain["heads"])
+        if plain["features"] % plain["heads"]:
+            raise ValueError(f"heads={plain['heads']} does not divide features={plain['features']}")
     if "hidden_units" in plain:
-        units = plain["hidden_units"] = np.asarray(plain["hidden_units"]).tolist()
+        units = sizes_of(plain["hidden_units"])
         if len(set(units)) != 1:
-            raise ValueError(f"hidden_units must be equal sizes, got {tuple(units)}")
-        for units in plain["hidden_units"]:
-            check_positive_integer("hidden_units", units)
-    if not 0 <= plain.get("dropout", 0) < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {plain['dropout']}")
+            raise ValueError(
+                f"hidden_units must be one size above 0 for each layer, all equal, got "
+                f"{plain['hidden_units']!r}"
+            )
+        plain["hidden_units"] = units
+    dropout = plain.get("dropout", 0)
+    if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")
+    if not isinstance(plain["seed"], int) or plain["seed"] < 0:
+        raise ValueError(f"seed must be an integer of at least 0, got {plain['seed']!r}")
     check_one_of("dtype", plain["dtype"], ("float32", "float64"))
     Conditioning(plain["condition_size"], plain["num_labels"])
     return (shape[0], shape[1], shape[2] if len(shape) == 3 else 1), plain
+
+
+def sizes_of(values: Any, *, least: int = 1) -> list[int]:
+    """Return integers of at least ``least``, one or several, as a list; an empty one for others."""
+    flat = list(values) if isinstance(values, (list, tuple, np.ndarray)) else [values]
+    are_sizes = all(
+        isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v >= least for v in flat
+    )
+    return [int(v) for v in flat] if are_sizes else []

@@ -73,11 +73,21 @@ class StandardRows(tf.Module):
             events, _ = self.support.to_line(self.support.check(events, name="x"))
         self.standardisation.set(events.reshape(-1, self.event_size), weights=weights)
         if self.condition_standardisation is not None:
-            self.conditioning.check_presence(condition)
-            vectors = self.conditioning.array(condition)
-            size = self.conditioning.condition_size
-            per_row = weights if vectors.ndim > 1 else None
-            self.condition_standardisation.set(vectors.reshape(-1, size), weights=per_row)
+            self.standardise_condition(condition, weights=weights)
+
+    def standardise_condition(self, condition: Any, *, weights: np.ndarray | None = None) -> None:
+        """Set the standardising bijector of vectors ``[N, C]`` alone.
+
+        Raises:
+            ValueError: If the density is not conditional on vectors, or these have another shape.
+        """
+        if self.condition_standardisation is None:
+            raise ValueError("the density is not conditional on vectors")
+        self.conditioning.check_presence(condition)
+        vectors = self.conditioning.array(condition)
+        size = self.conditioning.condition_size
+        per_row = weights if vectors.ndim > 1 else None
+        self.condition_standardisation.set(vectors.reshape(-1, size), weights=per_row)
 
     def frozen(self) -> StandardRows:
         """Return the same conversion of arrays, with the standardisation as it is now."""

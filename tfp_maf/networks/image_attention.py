@@ -14,7 +14,6 @@ of pixels as in :mod:`tfp_maf.networks.patch_made`, whose MADE takes a site's va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -214,17 +213,3 @@ class ImageTransformer(AttentionNetwork):
             h += attention.of_view(seen, seen, view, width=self.sites.grid[1])
             h += output(hidden(normalised(h)))
         return normalised(h)
-
-
-def checked_block(block: Sequence[int]) -> list[int]:
-    """Return the sizes of local blocks, of one dimension or two; they may exceed the image.
-
-    Raises:
-        ValueError: If there are not one or two positive sizes.
-    """
-    sizes = [int(size) for size in np.ravel(block)]
-    if len(sizes) not in (1, 2) or min(sizes) < 1:
-        raise ValueError(
-            f"block must be one length in raster order, or rows and columns, got {block!r}"
-        )
-    return sizes

@@ -55,6 +55,11 @@ class PixelNetwork(ImageNetwork):
         self.num_layers, self.features = num_layers, features
         # Where colours depend on each other in the distribution, no feature sees its own pixel.
         self.colours = pixels.channels if pixels.colours_masked else 1
+        if features % (2 * self.colours):
+            raise ValueError(
+                f"features must be a multiple of {2 * self.colours}, twice the colours that see "
+                f"each other, got {features}"
+            )
         self.context_sees_site = self.colours > 1
         self._options = {"rng": rng, "dtype": dtype}
 

@@ -33,11 +33,11 @@ class DataSet:
     test: dict[str, float]
     sizes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def networks_of(self, model: str) -> dict[str, Any]:
-        """Return what a flow's builder is given, conditional or not."""
-        of_all = ("hidden_units", "activation", "log_scale_bound")
+    def networks_of(self, model: str, *, of_levels: bool) -> dict[str, Any]:
+        """Return what a model's builder is given, conditional or not."""
+        of_flows = () if of_levels else ("hidden_units", "activation", "log_scale_bound")
         own = self.sizes.get(model.removesuffix("_conditional"), {})
-        return {name: getattr(self, name) for name in of_all} | own
+        return {name: getattr(self, name) for name in of_flows} | own
 
 
 def _column(values: str) -> dict[str, float]:
@@ -78,11 +78,18 @@ TRAIN_ROWS = {
     "mnist": 50_000,
     "cifar10": 90_000,
 }
-# Sizes that colour images want, and a GPU (docs/attention.md); that for ImageNet is of TarFlow's
-# paper, where a head has 64 features.
-TARFLOW = {
-    "cifar10": {"patch": 4, "num_blocks": 8, "layers": 4, "width": 512, "heads": 8},
-    "imagenet64": {"patch": 2, "num_blocks": 8, "layers": 8, "width": 768, "heads": 12},
+# Sizes for colour images. Those of TarFlow want a GPU (docs/attention.md); the one for ImageNet is
+# of its paper, where a head has 64 features. Features of PixelCNNs divide among three colours.
+IN_COLOUR = {"pixelcnn": {"features": 36}, "gated_pixelcnn": {"features": 18}}
+SIZES: dict[str, dict[str, dict[str, Any]]] = {
+    "cifar10": {
+        "tarflow": {"patch": 4, "num_blocks": 8, "layers": 4, "width": 512, "heads": 8},
+        **IN_COLOUR,
+    },
+    "imagenet64": {
+        "tarflow": {"patch": 2, "num_blocks": 8, "layers": 8, "width": 768, "heads": 12},
+        **IN_COLOUR,
+    },
 }
 DATASETS = {
     name: DataSet(
@@ -91,7 +98,7 @@ DATASETS = {
         log_scale_bound=LOG_SCALE_BOUND.get(name, "auto"),
         train_rows=TRAIN_ROWS[name],
         test=_column(values),
-        sizes={"tarflow": TARFLOW[name]} if name in TARFLOW else {},
+        sizes=SIZES.get(name, {}),
     )
     for name, values in TABLE.items()
 }
@@ -109,7 +116,7 @@ LARGER = {
         2.0,
         train_rows=1_271_167,
         test={},
-        sizes={"tarflow": TARFLOW["imagenet64"]},
+        sizes=SIZES["imagenet64"],
     )
 }
 REPRODUCED = DATASETS | IMAGES | LARGER

@@ -36,6 +36,7 @@ LEVEL_LOADERS: dict[str, Callable[[str], Splits]] = {
 }
 SAMPLES = 50
 SAMPLES_PER_LABEL = 8
+LABELS_DRAWN = 10
 
 
 def reproduce(
@@ -85,12 +86,10 @@ def reproduce(
     for model in chosen:
         say(f"{REPRODUCED[model].label}:")
         splits = loaded[REPRODUCED[model].of_levels]
-        used = networks
-        if not REPRODUCED[model].of_levels:
-            used = DATA_SETS[name].networks_of(model) | networks
+        own = DATA_SETS[name].networks_of(model, of_levels=REPRODUCED[model].of_levels)
         try:
             metrics = train_model(
-                model, splits, folder / model, networks=used, seed=seed, options=options
+                model, splits, folder / model, networks=own | networks, seed=seed, options=options
             )
         except Interrupted:
             say("interrupted: repeat the command to resume; at most ten seconds are lost")
@@ -200,9 +199,9 @@ def _write(
 
 
 def _write_samples(folder: Path, model: str, flow: Flow, splits: Splits) -> None:
-    """Write a figure of samples as images, one row per label for a conditional model."""
+    """Write a figure of samples as images, a row for each of ten labels of a conditional model."""
     assert splits.space is not None
-    count = flow.conditioning.num_labels
+    count = min(flow.conditioning.num_labels, LABELS_DRAWN)
     columns = SAMPLES_PER_LABEL if count else 10
     labels = [label for label in range(count) for _ in range(columns)]
     samples = flow.sample(len(labels) or SAMPLES, condition=labels or None, seed=0)

@@ -263,10 +263,13 @@ def _prepare(
     Raises:
         ValueError: If the data are refused; see :func:`fit`.
     """
+    if input_noise and flow.is_of_levels:
+        raise ValueError("input_noise is for densities: levels with noise are none")
     if redraw is not None and (is_dataset(train) or isinstance(validation, float)):
         raise ValueError("redraw takes an array as train, and validation rows of their own")
     if redraw is not None and (
-        flow.rows.is_standardised or (standardise and not flow.is_standardised)
+        flow.rows.is_standardised
+        or (standardise and not flow.is_standardised and not flow.is_of_levels)
     ):
         raise ValueError("redraw is for flows that are not standardised: give standardise=False")
     columns = flow.columns
@@ -312,7 +315,7 @@ def _prepare(
     else:
         if standardise and not flow.is_standardised:
             flow.standardise(train, train_condition, weights=weights)
-            joined = flow.joined_rows(train, train_condition, name="train")
+            joined = flow.joined_rows(drawn, train_condition, name=name)
         if flow.conditioning.num_labels and not flow.rows.label_counts.numpy().any():
             flow.rows.see_labels(train_condition)
         if redraw is not None:
