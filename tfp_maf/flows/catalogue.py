@@ -132,8 +132,8 @@ UNCONDITIONAL = {
 }
 # Attention to patches of 4 x 4 pixels: to those of 2 x 2 it takes several times as long.
 IN_PATCHES = {"patch": 4, "features": 64, "heads": 4, "hidden_units": (256, 256)}
-# An epoch over pixels takes minutes, so there are few: smaller batches make more steps of each, and a
-# high rate more of each step. After one epoch a PixelCNN has 92.0 nats, and 94.0 by a rate of .002.
+# An epoch over pixels takes minutes, so there are few: small batches make more steps of each, and a
+# high rate more of a step. After one epoch a PixelCNN has 92.0 nats, by a rate of .002 it has 94.0.
 SMALL_BATCH, PIXEL_RATE = {"batch_size": 50}, 8e-3
 # Models of images, in the sizes that an hour or two on a CPU allow (docs/images.md).
 OF_IMAGES = {
