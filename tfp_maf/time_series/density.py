@@ -33,7 +33,8 @@ class WindowDensity(tf.Module):
     builder = "TimeFlow"
     has_batch_norm = False
     columns = None
-    steps_per_call = Flow.steps_per_call
+    steps_per_call, gradient_rows = Flow.steps_per_call, Flow.gradient_rows
+    is_of_levels = False
 
     def __init__(
         self,
