@@ -2,9 +2,9 @@
 
 Chrabaszcz, Loshchilov and Hutter 2017 (arXiv 1707.08819) shrank ImageNet's images; its site offers
 ten training batches and one for validation, as NumPy archives (``train_data_batch_1.npz``) or as
-pickles without an ending, to those who have an account. Papers about densities before 2021 used van
-den Oord's older reduction (2016a, arXiv 1601.06759), smoothed otherwise and offered no longer: bits
-per dimension on one are not comparable with those on the other.
+pickles without an ending, to those who have an account. Most papers about densities used van den
+Oord's older reduction (2016a, arXiv 1601.06759), smoothed otherwise: bits per dimension on one are
+not comparable with those on the other.
 """
 
 from __future__ import annotations
