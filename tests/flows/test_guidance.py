@@ -97,5 +97,10 @@ def test_invalid_arguments_are_refused():
         guided_sample(build_tarflow((2, 2), patch=1, width=4), [0], against=1, weight=1.0, seed=0)
     with pytest.raises(ValueError, match="noise must be a finite number of at least 0"):
         denoised(flow, np.zeros([1, 8]), -0.1, condition=[0])
-    with pytest.raises(ValueError, match="labels must be below 2"):
-        drop_labels(np.array([0, 2]), label=2, share=0.1, seed=0)
+    with pytest.raises(ValueError, match="condition must give one for each sample, got 1"):
+        guided_sample(flow, 1, against=1, weight=1.0, seed=0)
+    for labels in ([0, 2], [-1, 0]):
+        with pytest.raises(ValueError, match="labels must be at least 0 and below 2"):
+            drop_labels(np.array(labels), label=2, share=0.1, seed=0)
+    with pytest.raises(ValueError, match="labels must be integers, got float64"):
+        drop_labels(np.array([0.5]), label=2, share=0.1, seed=0)
