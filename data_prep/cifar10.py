@@ -15,7 +15,7 @@ import numpy as np
 
 from tfp_maf.data_prep import pickles, text_files
 from tfp_maf.data_prep.images import ImageSpace
-from tfp_maf.data_prep.levels import LevelSpace, level_splits
+from tfp_maf.data_prep.levels import LevelSpace, image_splits
 from tfp_maf.data_prep.splits import Labels, Scaler, Splits
 
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
@@ -71,7 +71,7 @@ def load_levels(folder: str | Path) -> Splits:
     _mirror(train)
     space = LevelSpace(shape=SPACE.shape, levels=256)
     parts = [train, levels[n_train:], test_levels]
-    return level_splits(parts, labels, space=space, source=str(folder))
+    return image_splits(parts, labels, space=space, source=str(folder))
 
 
 def _mirror(train: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfp_maf.data_prep.levels import LevelSpace, level_splits
+from tfp_maf.data_prep.levels import LevelSpace, image_splits
 from tfp_maf.data_prep.splits import Labels, Splits
 
 SPACE = LevelSpace(shape=(8, 8), levels=17)
@@ -30,7 +30,7 @@ def load(folder: object = None) -> Splits:
     order = np.random.default_rng(SHUFFLE_SEED).permutation(len(images))
     places = np.split(order, [len(order) - 399, len(order) - 200])
     train, validation, test = (labels[place].astype(np.int64) for place in places)
-    return level_splits(
+    return image_splits(
         [images[place] for place in places],
         Labels(train, validation, test, count=10),
         space=SPACE,

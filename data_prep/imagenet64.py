@@ -17,8 +17,8 @@ import numpy as np
 
 from tfp_maf.data_prep import pickles, text_files
 from tfp_maf.data_prep.images import ImageSpace
-from tfp_maf.data_prep.levels import LevelSpace, level_splits
-from tfp_maf.data_prep.splits import Labels, Scaler, Splits
+from tfp_maf.data_prep.levels import LevelSpace, image_splits
+from tfp_maf.data_prep.splits import Labels, Splits
 
 BATCHES = 10
 TRAIN = tuple(f"train_data_batch_{i}" for i in range(1, BATCHES + 1))
@@ -55,24 +55,15 @@ def load(folder: str | Path, *, seed: int = 42) -> Splits:
     def convert(levels: np.ndarray, rows: np.ndarray) -> None:
         SPACE.to_logits(levels, rng, out=rows)
 
-    (train, validation, test), labels, source = _read_parts(Path(folder), convert)
-    columns = [f"value_{i}" for i in range(PIXELS)]
-    return Splits(
-        train=train,
-        validation=validation,
-        test=test,
-        scaler=Scaler(tuple(columns), np.zeros(PIXELS), np.ones(PIXELS)),
-        source=source,
-        labels=labels,
-        space=SPACE,
-    )
+    parts, labels, source = _read_parts(Path(folder), convert)
+    return image_splits(parts, labels, space=SPACE, source=source)
 
 
 def load_levels(folder: str | Path) -> Splits:
     """Load the images as levels 0 to 255, for models of levels; otherwise as :func:`load`."""
     parts, labels, source = _read_parts(Path(folder), lambda levels, rows: np.copyto(rows, levels))
     space = LevelSpace(shape=SPACE.shape, levels=256)
-    return level_splits(parts, labels, space=space, source=source)
+    return image_splits(parts, labels, space=space, source=source)
 
 
 def _read_parts(
@@ -84,15 +75,17 @@ def _read_parts(
         folder: See :func:`load`.
         convert: Writes levels as float32 rows to its second argument.
     """
-    found = [path for name in TRAIN for path in [_path(folder, name)] if path is not None]
-    test = _path(folder, TEST)
+    folders = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
+    paths = [_path(folders, name) for name in TRAIN]
+    found = [path for path in paths if path is not None]
+    test = _path(folders, TEST)
     if not found or test is None:
         missing = [TEST] * (test is None) + [f"{TRAIN[0]} or any other of {BATCHES}"] * (not found)
         raise FileNotFoundError(
             f"{folder} has no {' and no '.join(missing)} (.npz, or a pickle without an ending); "
             f"ImageNet's site offers them to those who have an account"
         )
-    batches = [_read(path) for path in found]
+    batches, (test_images, test_labels) = [_read(path) for path in found], _read(test)
     count = sum(len(images) for images, _ in batches)
     if count < 2:
         raise ValueError(
@@ -105,7 +98,6 @@ def _read_parts(
         images, _ = batches.pop(0)
         convert(images, rows[start : start + len(images)])
         start += len(images)
-    test_images, test_labels = _read(test)
     test_rows = np.empty(test_images.shape, np.float32)
     convert(test_images, test_rows)
     n_train = count - min(VALIDATION, max(1, count // 10))
@@ -116,9 +108,8 @@ def _read_parts(
     return [rows[:n_train], rows[n_train:], test_rows], of_parts, source
 
 
-def _path(folder: Path, name: str) -> Path | None:
-    """Return the path of a batch in the folder, or in a folder within it, or None."""
-    folders = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
+def _path(folders: list[Path], name: str) -> Path | None:
+    """Return the path of a batch in the first of the folders that has it, or None."""
     paths = [inner / f"{name}{ending}" for inner in folders for ending in ENDINGS]
     return next((path for path in paths if path.is_file()), None)
 
@@ -126,14 +117,12 @@ def _path(folder: Path, name: str) -> Path | None:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a batch's levels, 0 to 255, ``[N, 12288]`` and labels, from 0, ``[N]``."""
     text_files.require_file(path)
+    batch = _archive(path) if path.suffix == ".npz" else _pickle(path)
     try:
-        batch = _archive(path) if path.suffix == ".npz" else _pickle(path)
-        images, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
+        with text_files.named(path):  # lists of unequal lengths are no arrays
+            images, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
     except (KeyError, TypeError, IndexError):
         raise ValueError(f"{path} is no batch of ImageNet: it lacks data or labels") from None
-    except ValueError as error:  # lists of unequal lengths, or not readable at all
-        message = str(error)
-        raise ValueError(message if str(path) in message else f"{path}: {message}") from None
     if images.ndim != 2 or images.shape[1] != PIXELS or images.dtype != np.uint8:
         raise ValueError(
             f"{path} should hold images of shape [N, {PIXELS}] in bytes, 64 x 64 pixels, but has "

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfp_maf.data_prep.images import ImageSpace
 from tfp_maf.data_prep.splits import Labels, Scaler, Splits
 
 
@@ -41,15 +42,15 @@ class LevelSpace:
         return -np.asarray(log_prob, np.float64) / (np.shape(x)[1] * np.log(2))
 
 
-def level_splits(
+def image_splits(
     parts: Sequence[np.ndarray],
     labels: Labels,
     *,
-    space: LevelSpace,
+    space: LevelSpace | ImageSpace,
     source: str,
     intensities: np.ndarray | None = None,
 ) -> Splits:
-    """Return the splits of training, validation and test rows of levels, not standardised."""
+    """Return the splits of training, validation and test rows of images, not standardised."""
     train, validation, test = (np.asarray(part, np.float32) for part in parts)
     columns = tuple(f"value_{i}" for i in range(train.shape[1]))
     return Splits(

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfp_maf.data_prep import pickles, text_files
 from tfp_maf.data_prep.images import ImageSpace
-from tfp_maf.data_prep.levels import LevelSpace, binarise, level_splits
+from tfp_maf.data_prep.levels import LevelSpace, binarise, image_splits
 from tfp_maf.data_prep.splits import Labels, Scaler, Splits
 
 FILES = {
@@ -67,7 +67,7 @@ def load_levels(folder: str | Path) -> Splits:
     """Load the digits as levels 0 to 255, for models of levels; otherwise as :func:`load`."""
     parts, labels = _read_parts(Path(folder))
     space = LevelSpace(shape=SPACE.shape, levels=256)
-    return level_splits(parts, labels, space=space, source=str(folder))
+    return image_splits(parts, labels, space=space, source=str(folder))
 
 
 def load_binary(folder: str | Path, *, seed: int = BINARISATION_SEED) -> Splits:
@@ -86,7 +86,7 @@ def load_binary(folder: str | Path, *, seed: int = BINARISATION_SEED) -> Splits:
     parts, labels = _read_parts(Path(folder))
     intensities = [images.astype(np.float32) / 255 for images in parts]
     rng = np.random.default_rng(seed)
-    return level_splits(
+    return image_splits(
         [binarise(part, rng) for part in intensities],
         labels,
         space=LevelSpace(shape=SPACE.shape, levels=2),

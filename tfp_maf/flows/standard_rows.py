@@ -72,17 +72,16 @@ class StandardRows(tf.Module):
         if self.support is not None:
             events, _ = self.support.to_line(self.support.check(events, name="x"))
         self.standardisation.set(events.reshape(-1, self.event_size), weights=weights)
-        if self.condition_standardisation is not None:
-            self.standardise_condition(condition, weights=weights)
+        self.standardise_condition(condition, weights=weights)
 
     def standardise_condition(self, condition: Any, *, weights: np.ndarray | None = None) -> None:
-        """Set the standardising bijector of vectors ``[N, C]`` alone.
+        """Set the standardising bijector of vectors ``[N, C]``, if it is conditional on any.
 
         Raises:
-            ValueError: If the density is not conditional on vectors, or these have another shape.
+            ValueError: If the vectors are missing, or have another shape.
         """
         if self.condition_standardisation is None:
-            raise ValueError("the density is not conditional on vectors")
+            return
         self.conditioning.check_presence(condition)
         vectors = self.conditioning.array(condition)
         size = self.conditioning.condition_size
