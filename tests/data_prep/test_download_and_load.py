@@ -184,7 +184,7 @@ def publish(server, tmp_path, monkeypatch):
     return publish
 
 
-@pytest.mark.parametrize("name", ["power", "gas", *(n for n in LOADERS if n != "power")])
+@pytest.mark.parametrize("name", options.DATASETS)
 def test_from_the_publisher(publish, name, tmp_path, monkeypatch):
     monkeypatch.setattr(bsds300, "ROWS", {"train": 200, "validation": 20, "test": 50})
     publish(name)
