@@ -87,6 +87,10 @@ def test_a_conditional_flow_given_its_condition_is_a_distribution(name, kind):
     x = tf.function(lambda: many.sample(3, seed=(1, 2)))()
     assert x.shape == [3, 4, 2]
     np.testing.assert_allclose(many.log_prob(x), flow.log_prob(x, condition), atol=1e-9)
+    for event in (x[0, 0], x[:, :1]):  # one event for all conditions, and three
+        log_prob = many.log_prob(event)
+        assert log_prob.shape == [*event.shape[:-2], 4]
+        np.testing.assert_allclose(log_prob, many.log_prob(event + tf.zeros([4, 2], x.dtype)))
 
 
 def test_a_sample_of_independent_events(flow):

@@ -47,14 +47,16 @@ def given_condition(
         condition: the networks' input.
         event_size: D.
     """
+    shape = tf.concat([tf.shape(condition)[:-1], [event_size]], axis=0)
+    zero = tf.ensure_shape(tf.zeros(shape, condition.dtype), [*condition.shape[:-1], event_size])
     if isinstance(base, Autoregressive):
         base = base.given(condition)
     else:
-        shape = tf.concat([tf.shape(condition)[:-1], [event_size]], axis=0)
-        loc = tf.ensure_shape(tf.zeros(shape, condition.dtype), [*condition.shape[:-1], event_size])
-        base = tfd.MultivariateNormalDiag(loc=loc)
+        base = tfd.MultivariateNormalDiag(loc=zero)
     filled = [_filled(bijector, condition) for bijector in bijectors]
-    return tfd.TransformedDistribution(base, tfb.Chain(filled))
+    # A shift by zero gives one event the batch shape of several conditions: a coupling layer would
+    # join the part of it that it leaves alone, still one, to one other part for each condition.
+    return tfd.TransformedDistribution(base, tfb.Chain([tfb.Shift(zero), *filled]))
 
 
 def _filled(bijector: Any, condition: tf.Tensor) -> Any:

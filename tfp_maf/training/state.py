@@ -30,6 +30,19 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else repr(value)
 
 
+def _differing(stored: dict[str, Any], settings: dict[str, Any]) -> str | None:
+    """Return the first setting, or part of one, that differs, with both values; None if none."""
+    for name, value in settings.items():
+        other = stored.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            parts = dict.fromkeys([*value, *other])
+            if part := _differing(parts | other, parts | value):
+                return f"{name}: {part}"
+        elif value != other:
+            return f"{name} ({other}, now {value})"
+    return None
+
+
 class TrainingState:
     """State from which a training run resumes: weights, moments, best weights, history, shuffles.
 
@@ -127,12 +140,8 @@ class TrainingState:
         arrays, values = checkpoints.read(path, ("weights", "best", "optimizer"))
         try:
             stored = values["settings"]
-            differing = [n for n in self.settings if stored.get(n) != self.settings[n]]
-            if differing:
-                raise ValueError(
-                    f"another {differing[0]} ({stored.get(differing[0])}, now "
-                    f"{self.settings[differing[0]]})"
-                )
+            if differing := _differing(stored, self.settings):
+                raise ValueError(f"another {differing}")
             history = History(**values["history"])
             if not 0 <= history.best_epoch <= history.epochs:
                 raise ValueError(f"best epoch {history.best_epoch} of {history.epochs}")
