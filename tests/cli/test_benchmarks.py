@@ -102,6 +102,7 @@ def test_the_quality_of_tables_models_is_measured(name, tmp_path):
     assert {"auto", "MAF(10), the default before"} <= set(row)
     if name == "quality":
         assert all(np.isfinite(value["mean"]) for value in row.values())
+        assert row["attention"]["epochs"] == 2
         assert "**" in out.with_suffix(".md").read_text()
     else:
         assert all(0 <= value <= 1 for value in row.values())
