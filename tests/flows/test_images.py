@@ -364,6 +364,24 @@ def steps_of(model, at_once, *, batch_size=12):
     return make_steps(model, adam, StepSettings(batch_size, 1e-3), workers=Workers())
 
 
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_pixelcnn_knows_where_a_pixel_is(gated):
+    """Kernels alone can't tell rows whose neighbours are black, the border being far."""
+    options = {"num_layers": 1, "features": 4, "dtype": "float64"}
+    model = build_pixelcnn((16, 16), levels=2, gated=gated, **options)
+    images = np.zeros([2, 16, 16])
+    images[0, 9, 8] = images[1, 10, 8] = 1
+
+    def difference():
+        return float(np.diff(model.log_prob(images.reshape(2, 256)))[0])
+
+    assert difference() == pytest.approx(0, abs=1e-9)
+    for variable in model.trainable_variables:
+        if variable.name.startswith("place"):
+            variable[10].assign(variable[10] + 3)
+    assert abs(difference()) > 1e-2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pixelcnn", "gated"])
 def test_gradients_of_a_few_images_at_a_time_are_the_batchs(name):
@@ -495,6 +513,8 @@ def test_vectors_are_standardised_and_levels_are_not():
             "features must be a multiple of 6",
         ),
         (build_pixelcnn, {"features": 1}, "features must be a multiple of 2"),
+        (build_pixelcnn, {"dilations": ()}, r"dilations must be one or more .* above 0, got \(\)"),
+        (build_pixelcnn, {"dilations": (1, 0)}, "dilations must be one or more"),
         (build_pixelcnn, {"levels": 0}, "levels"),
         (build_pixelcnn, {"levels": 1}, "levels must be at least 2"),
         (build_pixelcnn, {"seed": 1.5}, "seed must be an integer"),

@@ -10,8 +10,12 @@ SMALL = {"num_layers": 2, "features": 12}
 PATCHES = {"hidden_units": (20, 20), **SMALL}
 ATTENTION = {"hidden_units": (20, 20), "heads": 2, **SMALL}
 BUILD = {
-    "pixelcnn": lambda shape, **options: build_pixelcnn(shape, **SMALL, **options),
-    "gated": lambda shape, **options: build_pixelcnn(shape, gated=True, **SMALL, **options),
+    "pixelcnn": lambda shape, **options: build_pixelcnn(
+        shape, dilations=(2, 1), **SMALL, **options
+    ),
+    "gated": lambda shape, **options: build_pixelcnn(
+        shape, gated=True, dilations=(1, 2), **SMALL, **options
+    ),
     "pixelcnn_pp": lambda shape, **options: build_pixelcnn_pp(
         shape, num_layers=1, features=6, dropout=0.1, **options
     ),

@@ -17,8 +17,8 @@ from tfp_maf.networks.masked_dense import gen_mask
 RNG = np.random.default_rng
 
 
-def layer(mask, seed=0):
-    return MaskedConvolution(mask, rng=RNG(seed), dtype="float64")
+def layer(mask, seed=0, **options):
+    return MaskedConvolution(mask, rng=RNG(seed), dtype="float64", **options)
 
 
 def reached(network, height, width, channels):
@@ -179,6 +179,14 @@ def test_a_single_stack_has_a_blind_spot_and_two_stacks_have_none():
 
     mended = receptive_field(two_stacks, **options)
     np.testing.assert_array_equal(mended, near & past)
+
+
+def test_dilated_kernels_look_further_and_at_earlier_pixels_alone():
+    mask = convolution_mask((3, 3), 1, 1, mask_type="A")
+    dilated = layer(mask, 1, dilation=2)
+    assert dilated.offsets == ((-2, -2), (-2, 0), (-2, 2), (0, -2))
+    field = receptive_field(dilated, height=5, width=6, row=3, column=3)
+    assert np.argwhere(field).tolist() == [[1, 1], [1, 3], [1, 5], [3, 1]]
 
 
 def test_kernels_are_read_up_to_the_centre():

@@ -258,6 +258,12 @@ def image_arguments(
     for name in ("levels", "num_layers", "features", "patch", "components"):
         if name in plain:
             check_positive_integer(name, plain[name])
+    if "dilations" in plain:
+        plain["dilations"] = sizes_of(plain["dilations"])
+        if not plain["dilations"]:
+            raise ValueError(
+                f"dilations must be one or more integers above 0, got {arguments['dilations']!r}"
+            )
     if plain["levels"] < 2:
         raise ValueError("levels must be at least 2: one level alone has no distribution")
     if "heads" in plain:

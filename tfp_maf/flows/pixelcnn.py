@@ -19,6 +19,7 @@ def build_pixelcnn(
     gated: bool = False,
     num_layers: int = 6,
     features: int = 32,
+    dilations: Sequence[int] = (1,),
     components: int = 10,
     condition_size: int = 0,
     num_labels: int = 0,
@@ -35,6 +36,8 @@ def build_pixelcnn(
         gated: whether layers are gated and of two stacks, which have no blind spot.
         num_layers: number of residual blocks, or gated layers, after the first layer.
         features: number of features per layer, a multiple of twice the colours.
+        dilations: distances of the pixels that the kernels of one layer after the other look at, in
+            turn; those of the papers look at neighbours, and see ``3 + num_layers`` pixels far.
         components: number of logistic distributions that are mixed, for ``"logistic"``.
         condition_size, num_labels: for a model conditional on vectors or on labels.
         seed: of the initial weights.
@@ -49,7 +52,7 @@ def build_pixelcnn(
     arguments = dict(locals())
     network = GatedPixelCNN if gated else PixelCNN
     return build_image_model(
-        "build_pixelcnn", arguments, network, options=("num_layers", "features")
+        "build_pixelcnn", arguments, network, options=("num_layers", "features", "dilations")
     )
 
 

@@ -137,14 +137,22 @@ class MaskedConvolution(tf.Module):
         rng: of the initial kernel, normal with the variance 2 / unmasked inputs (He et al. 2015)
             times ``gain`` squared.
         gain: factor of the initial kernel.
+        dilation: distance in rows and columns of the pixels that the kernel looks at, 1 for
+            neighbours (Yu and Koltun 2016, arXiv 1511.07122). They stay earlier ones.
     """
 
     def __init__(
-        self, mask: np.ndarray, *, rng: np.random.Generator, dtype: str, gain: float = 1.0
+        self,
+        mask: np.ndarray,
+        *,
+        rng: np.random.Generator,
+        dtype: str,
+        gain: float = 1.0,
+        dilation: int = 1,
     ):
         super().__init__()
         self.mask = mask
-        self.offsets = offsets_of(mask)
+        self.offsets = tuple((dilation * i, dilation * j) for i, j in offsets_of(mask))
         fan_in = np.maximum(mask.sum(axis=(0, 1, 2)), 1)
         initial = gain * np.sqrt(2 / fan_in) * mask * rng.standard_normal(mask.shape)
         self.kernel = tf.Variable(tf.constant(initial, dtype), name="kernel")

@@ -4,10 +4,15 @@
   figure 5 and table 1);
 * :class:`GatedPixelCNN`: gated layers of a vertical and a horizontal stack, conditional on a label
   or vector (van den Oord et al. 2016b, arXiv 1606.05328, figure 2 and equation 4).
+
+Unlike there, the first layer has a bias for each pixel, which tells where it is, and kernels may be
+dilated: six layers of neighbours see nine pixels far and, in the middle of a digit, not the border.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +41,7 @@ class PixelNetwork(ImageNetwork):
         pixels: as of :class:`ImageNetwork`.
         num_layers: number of residual blocks, or gated layers, after the first.
         features: number of features of each layer.
+        dilations: distances of the pixels that the layers' kernels look at, in turn.
         condition_size: K, 0 for none.
         rng: of the initial kernels.
     """
@@ -47,12 +53,14 @@ class PixelNetwork(ImageNetwork):
         *,
         num_layers: int,
         features: int,
+        dilations: Sequence[int],
         condition_size: int,
         rng: np.random.Generator,
         dtype: str,
     ):
         super().__init__(Sites(image_shape), pixels, condition_size=condition_size)
-        self.num_layers, self.features = num_layers, features
+        self.features = features
+        self.dilations = tuple(islice(cycle(dilations), num_layers))
         # Where colours depend on each other in the distribution, no feature sees its own pixel.
         self.colours = pixels.channels if pixels.colours_masked else 1
         if features % (2 * self.colours):
@@ -71,9 +79,14 @@ class PixelNetwork(ImageNetwork):
         *,
         mask_type: ConvolutionMaskType = "B",
         gain: float = 1.0,
+        dilation: int = 1,
     ) -> MaskedConvolution:
         mask = convolution_mask(size, n_in, n_out, mask_type=mask_type, channels=self.colours)
-        return MaskedConvolution(mask, gain=gain, **self._options)  # type: ignore[arg-type]
+        return MaskedConvolution(mask, gain=gain, dilation=dilation, **self._options)  # type: ignore[arg-type]
+
+    def _place(self, n: int) -> tf.Variable:
+        """Return a bias of n features for each pixel, ``[height, width, n]``."""
+        return tf.Variable(tf.zeros([*self.sites.grid, n], self._options["dtype"]), name="place")
 
     def _head(self) -> list[MaskedConvolution]:
         """Return the two layers of 1 x 1 kernels that end the network."""
@@ -94,16 +107,17 @@ class PixelCNN(PixelNetwork):
         features, half = self.features, self.features // 2
         first = (FIRST_KERNEL, FIRST_KERNEL)
         self.first = self._convolution(first, self.sites.channels, features, mask_type="A")
+        self.place = self._place(features)
         self.blocks = [
             [
                 self._convolution((1, 1), features, half),
-                self._convolution((KERNEL, KERNEL), half, half),
+                self._convolution((KERNEL, KERNEL), half, half, dilation=dilation),
                 self._convolution((1, 1), half, features, gain=0.5),
             ]
-            for _ in range(self.num_layers)
+            for dilation in self.dilations
         ]
         self.head = self._head()
-        units = [features] + [half] * self.num_layers
+        units = [features] + [half] * len(self.blocks)
         self.of_condition = condition_biases(self.condition_size, units, **self._options)  # type: ignore[arg-type]
 
     def context(self, view: View, above: list[tf.Tensor], condition: tf.Tensor | None) -> tf.Tensor:
@@ -112,7 +126,7 @@ class PixelCNN(PixelNetwork):
         def given(i: int) -> tf.Tensor | float:
             return 0.0 if condition is None else self.of_condition[i](condition, view)
 
-        h = self.first.of_image(view) + given(0)
+        h = self.first.of_image(view) + view.at_place(self.place) + given(0)
         for i, (narrow, look, widen) in enumerate(self.blocks):
             inner = look(tf.nn.relu(narrow(tf.nn.relu(h), view)), view) + given(i + 1)
             h += widen(tf.nn.relu(inner), view)
@@ -131,13 +145,15 @@ class GatedPixelCNN(PixelNetwork):
     def __init__(self, *arguments: object, **options: object):
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
         n, channels = self.features, self.sites.channels
-        layers = [(FIRST_KERNEL, channels, "A")] + [(KERNEL, n, "B")] * self.num_layers
+        layers: list[tuple[int, int, ConvolutionMaskType, int]] = [(FIRST_KERNEL, channels, "A", 1)]
+        layers += [(KERNEL, n, "B", dilation) for dilation in self.dilations]
         self.vertical, self.horizontal, self.down, self.residual = [], [], [], []
-        for size, n_in, mask_type in layers:
-            mask = vertical_mask((size, size), n_in, 2 * n, mask_type=mask_type)  # type: ignore[arg-type]
-            self.vertical.append(MaskedConvolution(mask, **self._options))  # type: ignore[arg-type]
+        self.vertical_place, self.horizontal_place = self._place(2 * n), self._place(2 * n)
+        for size, n_in, mask_type, dilation in layers:
+            mask = vertical_mask((size, size), n_in, 2 * n, mask_type=mask_type)
+            self.vertical.append(MaskedConvolution(mask, dilation=dilation, **self._options))  # type: ignore[arg-type]
             self.horizontal.append(
-                self._convolution((1, size), n_in, 2 * n, mask_type=mask_type)  # type: ignore[arg-type]
+                self._convolution((1, size), n_in, 2 * n, mask_type=mask_type, dilation=dilation)
             )
             # All that the vertical stack sees is earlier: its features have no colours.
             mask = np.ones([1, 1, 2 * n, 2 * n], np.float32)
@@ -151,7 +167,10 @@ class GatedPixelCNN(PixelNetwork):
         """Return each layer's features of the vertical stack, before its gates."""
         features: list[tf.Tensor] = []
         for i, layer in enumerate(self.vertical):
-            v = layer.of_image(view) if i == 0 else layer(gated(features[-1]), view)
+            if i == 0:
+                v = layer.of_image(view) + view.at_place(self.vertical_place)
+            else:
+                v = layer(gated(features[-1]), view)
             if condition is not None:
                 v += self.of_condition[2 * i](condition, view)
             features.append(v)
@@ -161,7 +180,10 @@ class GatedPixelCNN(PixelNetwork):
         """See :class:`ImageNetwork`."""
         h: tf.Tensor | None = None
         for i, layer in enumerate(self.horizontal):
-            left = layer.of_image(view) if h is None else layer(h, view)
+            if h is None:
+                left = layer.of_image(view) + view.at_place(self.horizontal_place)
+            else:
+                left = layer(h, view)
             left += self.down[i](above[i], view)
             if condition is not None:
                 left += self.of_condition[2 * i + 1](condition, view)
