@@ -35,7 +35,7 @@ def _differing(stored: dict[str, Any], settings: dict[str, Any]) -> str | None:
     for name, value in settings.items():
         other = stored.get(name)
         if isinstance(value, dict) and isinstance(other, dict):
-            parts = dict.fromkeys([*value, *other])
+            parts = dict.fromkeys([*value, *other], "not given")  # other than None
             if part := _differing(parts | other, parts | value):
                 return f"{name}: {part}"
         elif value != other:
