@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfp_maf.data_prep import pickles, text_files
+from tfp_maf.data_prep import image_batches, text_files
 from tfp_maf.data_prep.images import ImageSpace
 from tfp_maf.data_prep.levels import LevelSpace, image_splits
 from tfp_maf.data_prep.splits import Labels, Scaler, Splits
@@ -99,31 +99,15 @@ def _batch(folder: Path, name: str) -> Path:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a batch's levels, 0 to 255, ``[N, 3072]`` and labels ``[N]``."""
     text_files.require_file(path)
-    if path.suffix == ".bin":
-        data = np.fromfile(path, np.uint8)
-        if len(data) % (PIXELS + 1):
-            raise ValueError(
-                f"{path} ends in the middle of an image (truncated); download it again"
-            )
-        rows = data.reshape(-1, PIXELS + 1)
-        images, labels = rows[:, 1:], rows[:, 0]
-    else:
-        with path.open("rb") as file:
-            batch = pickles.load(file, path)
-        try:
-            images, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
-        except (KeyError, TypeError):
-            raise ValueError(f"{path} is not a CIFAR-10 batch: it lacks data or labels") from None
-    if images.ndim != 2 or images.shape[1] != PIXELS or images.dtype != np.uint8:
-        raise ValueError(
-            f"{path} should hold images of shape [N, {PIXELS}] in bytes, but has {images.dtype} "
-            f"{list(images.shape)}"
-        )
-    if labels.shape != images.shape[:1] or not (
-        labels.min(initial=0) >= 0 and labels.max(initial=0) < NUM_LABELS
-    ):
-        raise ValueError(
-            f"{path} should hold a label from 0 to {NUM_LABELS - 1} for each of its {len(images)} "
-            f"images"
-        )
-    return images, labels.astype(np.int64)
+    batch = _binary(path) if path.suffix == ".bin" else image_batches.read_pickle(path)
+    return image_batches.checked_batch(
+        batch, path, shape=SPACE.shape, first_label=0, num_labels=NUM_LABELS
+    )
+
+
+def _binary(path: Path) -> dict[str, np.ndarray]:
+    data = np.fromfile(path, np.uint8)
+    if len(data) % (PIXELS + 1):
+        raise ValueError(f"{path} ends in the middle of an image (truncated); download it again")
+    rows = data.reshape(-1, PIXELS + 1)
+    return {"data": rows[:, 1:], "labels": rows[:, 0]}

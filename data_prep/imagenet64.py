@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from tfp_maf.data_prep import pickles, text_files
+from tfp_maf.data_prep import image_batches, text_files
 from tfp_maf.data_prep.images import ImageSpace
 from tfp_maf.data_prep.levels import LevelSpace, image_splits
 from tfp_maf.data_prep.splits import Labels, Splits
@@ -117,29 +116,10 @@ def _path(folders: list[Path], name: str) -> Path | None:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a batch's levels, 0 to 255, ``[N, 12288]`` and labels, from 0, ``[N]``."""
     text_files.require_file(path)
-    batch = _archive(path) if path.suffix == ".npz" else _pickle(path)
-    try:
-        with text_files.named(path):  # lists of unequal lengths are no arrays
-            images, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
-    except (KeyError, TypeError, IndexError):
-        raise ValueError(f"{path} is no batch of ImageNet: it lacks data or labels") from None
-    if images.ndim != 2 or images.shape[1] != PIXELS or images.dtype != np.uint8:
-        raise ValueError(
-            f"{path} should hold images of shape [N, {PIXELS}] in bytes, 64 x 64 pixels, but has "
-            f"{images.dtype} {list(images.shape)}"
-        )
-    if not len(images):
-        raise ValueError(f"{path} has no images")
-    if (
-        labels.shape != images.shape[:1]
-        or labels.dtype.kind not in "iu"
-        or not (labels.min() >= 1 and labels.max() <= NUM_LABELS)
-    ):
-        raise ValueError(
-            f"{path} should hold a label from 1 to {NUM_LABELS} for each of its {len(images)} "
-            f"images"
-        )
-    return images, labels.astype(np.int64) - 1
+    batch = _archive(path) if path.suffix == ".npz" else image_batches.read_pickle(path)
+    return image_batches.checked_batch(
+        batch, path, shape=SPACE.shape, first_label=1, num_labels=NUM_LABELS
+    )
 
 
 def _archive(path: Path) -> dict[str, np.ndarray]:
@@ -148,8 +128,3 @@ def _archive(path: Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in ("data", "labels") if name in archive}
     except Exception as error:  # a damaged archive may raise anything
         raise ValueError(f"{path} is damaged, or not of arrays; unpack it again: {error}") from None
-
-
-def _pickle(path: Path) -> Any:
-    with path.open("rb") as file:
-        return pickles.load(file, path)

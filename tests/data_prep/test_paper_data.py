@@ -297,6 +297,29 @@ def test_cifar10_takes_less_than_twice_its_float32_size(tmp_path):
     assert peak < 2 * size
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda batch: batch.pop("labels"), "test_batch is not a batch of images: it lacks data"),
+        (lambda batch: batch.update(data=[[1], [2, 3]]), "test_batch: .*inhomogeneous"),
+        (lambda batch: batch.update(data=batch["data"][:, 1:]), r"32 x 32 .* uint8 \[10, 3071\]"),
+        (lambda batch: batch.update(data=batch["data"] / 1), "in bytes, .*float64"),
+        (lambda batch: batch.update(data=batch["data"][:0], labels=[]), "test_batch has no images"),
+        (lambda batch: batch.update(labels=[0] * 9), "a label from 0 to 9 for each of its 10"),
+        (lambda batch: batch.update(labels=[10] * 10), "a label from 0 to 9"),
+        (lambda batch: batch.update(labels=[0.5] * 10), "a label from 0 to 9"),
+    ],
+)
+def test_cifar10_bad_batch(tmp_path, change, message):
+    for name, images, labels in batches():
+        batch = {"data": images, "labels": labels.tolist()}
+        if name == cifar10.TEST:
+            change(batch)
+        (tmp_path / name).write_bytes(pickle.dumps(batch, protocol=4))
+    with pytest.raises(ValueError, match=message):
+        cifar10.load(tmp_path)
+
+
 class Evil:
     def __reduce__(self):
         return print, ("executed",)
