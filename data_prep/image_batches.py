@@ -17,7 +17,7 @@ def read_pickle(path: Path) -> Any:
 
 
 def checked_batch(
-    batch: Any, path: Path, *, shape: tuple[int, int, int], first_label: int, num_labels: int
+    batch: Any, path: Path, *, shape: tuple[int, ...], first_label: int, num_labels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a batch's levels, 0 to 255, ``[N, D]``, and labels ``[N]``, counted from 0.
 

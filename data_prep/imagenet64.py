@@ -126,5 +126,7 @@ def _archive(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in ("data", "labels") if name in archive}
+    except MemoryError as error:
+        raise ValueError(f"{path} does not fit into memory; use fewer batches: {error}") from None
     except Exception as error:  # a damaged archive may raise anything
         raise ValueError(f"{path} is damaged, or not of arrays; unpack it again: {error}") from None

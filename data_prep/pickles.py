@@ -62,11 +62,13 @@ def load(file: Any, path: Path) -> Any:
         Numbers, text, lists, dicts, arrays and :class:`Recorded` objects.
 
     Raises:
-        ValueError: If the file is truncated, is not a pickle, or asks for anything else; the
-            message names ``path``.
+        ValueError: If the file is truncated, is not a pickle, asks for anything else or does not
+            fit into memory; the message names ``path``.
     """
     try:
         return _resolved(_Recorder(file, encoding="latin1").load())
+    except MemoryError as error:
+        raise ValueError(f"{path} does not fit into memory: {error}") from None
     except Exception as error:  # a damaged pickle may raise anything
         raise ValueError(f"{path} is damaged, or not a pickle of arrays: {error}") from None
 

@@ -58,7 +58,11 @@ def test_logits_lie_within_the_levels(folder):
     np.testing.assert_array_equal(splits.train, imagenet64.load(folder, seed=5).train)
 
 
-def test_bad_batches(folder):
+def too_large(*arguments, **options):
+    raise MemoryError("Unable to allocate 70.3 MiB")
+
+
+def test_bad_batches(folder, monkeypatch):
     path = folder / "train_data_batch_1.npz"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -81,6 +85,11 @@ def test_bad_batches(folder):
     ):
         np.savez(path, **content)
         with pytest.raises(ValueError, match=message):
+            imagenet64.load_levels(folder)
+    path.write_bytes(whole)
+    with monkeypatch.context() as changed:
+        changed.setattr(np, "load", too_large)
+        with pytest.raises(ValueError, match=r"batch_1\.npz does not fit into memory; use fewer"):
             imagenet64.load_levels(folder)
     path.unlink()
     (folder / "Imagenet64_train_part2_npz" / "train_data_batch_7.npz").unlink()

@@ -83,6 +83,8 @@ def test_labels_are_dropped():
     is_any = dropped == 10
     assert 900 < is_any.sum() < 1100
     np.testing.assert_array_equal(dropped[~is_any], labels[~is_any])
+    bytes_ = np.arange(256, dtype=np.uint8)  # which can't hold the label
+    assert set(drop_labels(bytes_, label=256, share=1.0, seed=0)) == {256}
 
 
 def test_invalid_arguments_are_refused():
@@ -99,6 +101,9 @@ def test_invalid_arguments_are_refused():
         denoised(flow, np.zeros([1, 8]), -0.1, condition=[0])
     with pytest.raises(ValueError, match="condition must give one for each sample, got 1"):
         guided_sample(flow, 1, against=1, weight=1.0, seed=0)
+    of_vectors = build_tarflow((2, 2), patch=1, width=4, condition_size=3)
+    with pytest.raises(ValueError, match="condition must give one for each sample"):
+        guided_sample(of_vectors, [0.1, 0.2, 0.3], against=[0, 0, 0], weight=1.0, seed=0)
     for labels in ([0, 2], [-1, 0]):
         with pytest.raises(ValueError, match="labels must be at least 0 and below 2"):
             drop_labels(np.array(labels), label=2, share=0.1, seed=0)

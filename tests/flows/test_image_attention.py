@@ -73,6 +73,7 @@ def test_pixelsnail_sees_all_pixels_before_in_one_layer():
         (build_image_transformer, {"patch": 3}, "patch=3 does not divide"),
         (build_image_transformer, {"block": (1, 1), "heads": 5}, "heads=5 does not divide"),
         (build_pixelsnail, {"heads": 5}, "heads=5 does not divide features=32"),
+        (build_pixelsnail, {"features": 1, "heads": 1}, "features must be at least 2"),
         (build_pixelsnail, {"hidden_units": ()}, "hidden_units must be one size"),
     ],
 )

@@ -239,6 +239,26 @@ def test_given_a_label_it_is_a_distribution():
     np.testing.assert_allclose(many.log_prob(drawn), model.log_prob(drawn, [0, 2]), atol=1e-9)
 
 
+def test_kernels_that_reach_beyond_the_image_take_no_memory():
+    near, far = (
+        build_pixelcnn((4, 4), levels=2, gated=True, num_layers=1, features=4, dilations=[dilation])
+        for dilation in (4, 100_000)
+    )
+    shake(near)
+    for one, other in zip(near.trainable_variables, far.trainable_variables, strict=True):
+        other.assign(one)
+    x = some(near, 5)
+    np.testing.assert_array_equal(far.log_prob(x), near.log_prob(x))
+    np.testing.assert_array_equal(far.sample(5, seed=1), near.sample(5, seed=1))
+
+
+def test_noise_is_computed_for_few_images_at_a_time():
+    model = shaken("pixelcnn", (2, 2), kind="categorical", dtype="float32")
+    x = some(model, 250)
+    np.testing.assert_allclose(model.noise(x), model._graph_noise(np.float32(x)), atol=1e-5)
+    assert {shape[0] for shape in model._noises._by_shape} <= {10, 100}
+
+
 def test_bits_per_dimension():
     model = build_pixelcnn((4, 4), levels=2, num_layers=1, features=4)
     for variable in model.trainable_variables:
@@ -318,17 +338,23 @@ def test_a_pixelcnn_pp_is_trained_with_dropout():
     assert history.best_validation > history.untrained + 0.5
 
 
-def test_in_training_features_are_dropped_as_a_function_of_the_image():
+def test_in_training_features_are_dropped_as_a_function_of_images_and_step():
     model = build_patch_made(
         (4, 4), levels=2, patch=2, num_layers=2, features=16, hidden_units=(8,), dropout=0.5
     )
     shake(model)
     rows = tf.constant(some(model, 4), tf.float32)
-    training = model.tfp_log_prob(rows, training=True)
-    assert (np.abs(training - model.tfp_log_prob(rows)) > 1e-4).any()
-    np.testing.assert_array_equal(training, model.tfp_log_prob(rows, training=True))
+
+    def dropped(images, step):
+        return model.tfp_log_prob(images, training=True, step=step).numpy()
+
+    assert (np.abs(dropped(rows, 5) - model.tfp_log_prob(rows)) > 1e-4).any()
+    np.testing.assert_array_equal(dropped(rows, 5), dropped(rows, 5))
     other = tf.concat([1 - rows[:1], rows[1:]], axis=0)
-    assert (model.tfp_log_prob(other, training=True)[1:] != training[1:]).numpy().any()
+    assert (dropped(other, 5)[1:] != dropped(rows, 5)[1:]).any()
+    # Where a gradient takes one image at a time, that has lost the same features in each epoch.
+    alone = np.concatenate([dropped(rows[:1], step) for step in range(5)])
+    assert len(np.unique(alone)) > 1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -380,6 +406,20 @@ def test_a_pixelcnn_knows_where_a_pixel_is(gated):
         if variable.name.startswith("place"):
             variable[10].assign(variable[10] + 3)
     assert abs(difference()) > 1e-2
+
+
+def test_each_step_drops_other_features():
+    """By the same images twice, and a rate of learning that changes no weight."""
+    model = build_patch_made(
+        (4, 4), levels=2, patch=2, num_layers=1, features=16, hidden_units=(8,), dropout=0.5
+    )
+    model.gradient_rows = 1
+    adam = tf_keras.optimizers.Adam(0.0, jit_compile=False)
+    settings = StepSettings(1, 0.0, jit_compile=False)
+    steps = make_steps(model, adam, settings, workers=Workers())
+    image = tf.constant(some(model, 1), tf.float32)
+    totals = [float(steps.run(image, 1)[0]) for _ in range(3)]
+    assert len(set(totals)) > 1
 
 
 @pytest.mark.slow
@@ -438,6 +478,9 @@ def test_what_is_not_an_image_is_refused():
         model.to_rows(np.zeros([5, 3, 2]))
     with pytest.raises(ValueError, match=r"rows must have shape \[\.\.\., 4\], got \[2, 3\]"):
         model.to_images(np.zeros([2, 3]))
+    none = np.zeros([0, 4])
+    assert model.to_images(none).shape == (0, 2, 2)
+    assert model.to_rows(model.to_images(none)).shape == model.noise(none).shape == (0, 4)
     grey = np.arange(4).reshape(1, 2, 2, 1) % 3
     np.testing.assert_array_equal(model.to_rows(grey), grey.reshape(1, 4))
     with_axes = np.zeros([2, 2, 4])

@@ -25,17 +25,17 @@ class ImageDistribution(Autoregressive):
 
     Args:
         network: gives the parameters of the pixels' distributions.
-        training: whether the network drops features.
+        step: number of the training step whose features the network drops; None to drop none.
     """
 
-    def __init__(self, network: ImageNetwork, *, dtype: str, training: bool = False):
+    def __init__(self, network: ImageNetwork, *, dtype: str, step: tf.Tensor | int | None = None):
         self.network, self.pixels, self.sites = network, network.pixels, network.sites
-        self.training = training
+        self.step = step
         super().__init__(int(np.prod(self.sites.image_shape)), dtype=dtype, name="images")
 
-    def in_training(self) -> ImageDistribution:
-        """Return the same distribution as it is trained, with dropout."""
-        return ImageDistribution(self.network, dtype=self.dtype.name, training=True)
+    def in_training(self, step: tf.Tensor | int) -> ImageDistribution:
+        """Return the same distribution as a step of training has it, with dropout."""
+        return ImageDistribution(self.network, dtype=self.dtype.name, step=step)
 
     def _sites(self, x: tf.Tensor, condition: tf.Tensor | None) -> tuple[tf.Tensor, Any]:
         """Return sites ``[N, h, w, S C]`` and condition ``[N, K]`` of a batch of rows.
@@ -63,7 +63,7 @@ class ImageDistribution(Autoregressive):
     def conditionals(self, x: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Return ``log P(x_i | x_1..x_{i-1})``, ``[..., D]``."""
         sites, given = self._sites(x, condition)
-        outputs = self.network(sites, given, training=self.training)
+        outputs = self.network(sites, given, step=self.step)
         found = self._rows(self.pixels.conditionals(outputs, self._by_pixel(sites)), x)
         return tf.where(self._are_levels(x), found, tf.constant(-np.inf, x.dtype))
 

@@ -23,7 +23,6 @@ from tfp_maf.bijectors.standardise import Standardise
 from tfp_maf.bijectors.support import Support
 from tfp_maf.data_prep.splits import Scaler
 from tfp_maf.distributions.autoregressive import Autoregressive
-from tfp_maf.distributions.images import ImageDistribution
 from tfp_maf.flows import contexts
 from tfp_maf.flows.catalogue import builder_of
 from tfp_maf.flows.conditioning import Conditioning
@@ -103,18 +102,14 @@ class Flow(tf.Module):
         self.rows = StandardRows(event_size, self.conditioning, support=support, dtype=dtype)
         if base is None:
             base = tfd.MultivariateNormalDiag(loc=tf.zeros([event_size], dtype))
-        views = [
-            (base, list(bijectors)),
-            (_training_view(base), [_training_view(bijector) for bijector in bijectors]),
-        ]
+        views = [list(bijectors), [_training_view(bijector) for bijector in bijectors]]
         front = self.rows.bijectors
         self.distribution, self.training_distribution = (
-            tfd.TransformedDistribution(noise, tfb.Chain([*front, *layers]))
-            for noise, layers in views
+            tfd.TransformedDistribution(base, tfb.Chain([*front, *layers])) for layers in views
         )
         # The same of standardised rows.
         self._inner, self._inner_training = (
-            tfd.TransformedDistribution(noise, tfb.Chain(layers)) for noise, layers in views
+            tfd.TransformedDistribution(base, tfb.Chain(layers)) for layers in views
         )
         # Of TFP's bijectors, for any number of rows. A row is an event and its condition.
         rows = tf.TensorSpec([None, event_size + self.conditioning.size], dtype)
@@ -185,9 +180,10 @@ class Flow(tf.Module):
         """
         if self._wants_tensors(x, condition):
             rows, batch, _ = self.rows.tensors(x, condition)
+            noise = self._graph_noise(rows)
         else:
             rows, batch, _ = self.rows.arrays(x, condition)
-        noise = self._graph_noise(rows)
+            noise = self._rows_noise(rows)
         batch = tf.convert_to_tensor(batch, tf.int32)
         return tf.reshape(noise, tf.concat([batch, [self.event_size]], axis=0))
 
@@ -364,13 +360,26 @@ class Flow(tf.Module):
         base = given if isinstance(self.base, Autoregressive) else {}
         return {"bijector_kwargs": bijectors, "distribution_kwargs": base}
 
-    def tfp_log_prob(self, rows: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Return log-likelihoods ``[N]`` of joined rows ``[N, D + C]``, by TFP's bijectors."""
+    def tfp_log_prob(
+        self, rows: tf.Tensor, *, training: bool = False, step: tf.Tensor | int = 0
+    ) -> tf.Tensor:
+        """Return log-likelihoods ``[N]`` of joined rows ``[N, D + C]``, by TFP's bijectors.
+
+        Args:
+            rows: standardised.
+            training: whether batch normalisation uses the rows' statistics, and networks of images
+                drop features.
+            step: number of the training step, on which it depends what is dropped.
+        """
         z, condition = self.split(rows)
         distribution = self._inner_training if training else self._inner
         if any(isinstance(bijector, AttentionLayer) for bijector in self.bijectors):
             return one_pass_log_prob(distribution, z, **self._keywords(condition))
         return distribution.log_prob(z, **self._keywords(condition))
+
+    def _rows_noise(self, rows: np.ndarray) -> tf.Tensor:
+        """Return the noise ``[N, D]`` of joined rows ``[N, D + C]``."""
+        return self._graph_noise(rows)
 
     def _tfp_noise(self, rows: tf.Tensor) -> tf.Tensor:
         u, condition = self.split(rows)
@@ -538,4 +547,4 @@ def _is_conditional(bijector: Any) -> bool:
 def _training_view(part: Any) -> Any:
     if isinstance(part, BatchNormalization):
         return BatchNormalization(part.batchnorm, training=True)
-    return part.in_training() if isinstance(part, ImageDistribution) else part
+    return part

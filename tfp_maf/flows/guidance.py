@@ -73,7 +73,7 @@ def guided_sample(
         raise ValueError(f"guidance is for flows from build_tarflow, not {flow.builder}")
     if not flow.conditioning.size:
         raise ValueError("guidance needs a conditional flow: build it with num_labels")
-    if not np.ndim(condition):
+    if np.ndim(condition) != (1 if flow.conditioning.num_labels else 2):
         raise ValueError(f"condition must give one for each sample, got {condition!r}")
     shape = (len(condition),)
     given, other = (
@@ -114,4 +114,4 @@ def drop_labels(labels: np.ndarray, *, label: int, share: float, seed: int) -> n
         bad = labels.max() if labels.max() >= label else labels.min()
         raise ValueError(f"labels must be at least 0 and below {label}, which means any: got {bad}")
     dropped = np.random.default_rng(seed).random(labels.shape) < share
-    return np.where(dropped, label, labels)
+    return np.where(dropped, label, labels.astype(np.int64))  # a small type may not hold it

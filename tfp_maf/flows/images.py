@@ -66,9 +66,10 @@ class ImageModel(Flow):
         )
         self.network = network
         self.gradient_rows = max(1, SITES_AT_ONCE // int(np.prod(network.sites.grid)))
-        self._draws = self._graph_data
+        self._noises, self._draws = self._graph_noise, self._graph_data
         if RowChunks is not None:
             self._row_chunks = RowChunks(self.tfp_log_prob, sizes=CHUNKS)
+            self._noises = RowChunks(self._tfp_noise, sizes=CHUNKS)
             self._draws = RowChunks(self._tfp_data, sizes=CHUNKS)
 
     @property
@@ -119,7 +120,8 @@ class ImageModel(Flow):
             expected = ", ".join(map(str, shape))
             raise ValueError(f"images must have shape [..., {expected}], got {list(images.shape)}")
         batch = images.shape[: -len(shape)]
-        return (images if len(shape) == 2 else np.moveaxis(images, -1, -3)).reshape(*batch, -1)
+        planes = images if len(shape) == 2 else np.moveaxis(images, -1, -3)
+        return planes.reshape(*batch, self.event_size)
 
     def log_prob(self, x: Any, condition: Any = None, *, first_row: int = 0) -> tf.Tensor:
         """Return ``log P(x)``, or ``log P(x | c)``, in nats; see :meth:`Flow.log_prob`.
@@ -191,6 +193,18 @@ class ImageModel(Flow):
         if self.rows.condition_standardisation is None:
             raise ValueError("a model of images takes levels as they are: don't standardise it")
         self.rows.standardise_condition(condition, weights=weights)
+
+    def tfp_log_prob(
+        self, rows: tf.Tensor, *, training: bool = False, step: tf.Tensor | int = 0
+    ) -> tf.Tensor:
+        """See :meth:`Flow.tfp_log_prob`."""
+        x, condition = self.split(rows)
+        base = self.base.in_training(step) if training else self.base
+        return base.log_prob(x, condition=condition)
+
+    def _rows_noise(self, rows: np.ndarray) -> tf.Tensor:
+        in_chunks = len(rows) and not contexts.checks_numerics()
+        return self._noises(rows) if in_chunks else self._graph_noise(rows)
 
     def _sample_rows(self, n: int, seed: Any, conditions: np.ndarray) -> tf.Tensor:
         noise = self._noise(n, seed)
@@ -268,6 +282,8 @@ def image_arguments(
         raise ValueError("levels must be at least 2: one level alone has no distribution")
     if "heads" in plain:
         check_positive_integer("heads", plain["heads"])
+        if plain["features"] < 2:
+            raise ValueError("features must be at least 2: one alone, normalised, is always 0")
         if plain["features"] % plain["heads"]:
             raise ValueError(f"heads={plain['heads']} does not divide features={plain['features']}")
     if "hidden_units" in plain:

@@ -127,11 +127,21 @@ class ImageNetwork(tf.Module):
         return context[..., None, :]
 
     def __call__(
-        self, sites: tf.Tensor, condition: tf.Tensor | None = None, *, training: bool = False
+        self,
+        sites: tf.Tensor,
+        condition: tf.Tensor | None = None,
+        *,
+        step: tf.Tensor | int | None = None,
     ) -> tf.Tensor:
-        """Return parameters ``[N, h, w, S, outputs]`` for levels ``[N, h, w, S C]``."""
+        """Return parameters ``[N, h, w, S, outputs]`` for levels ``[N, h, w, S C]``.
+
+        Args:
+            sites: levels.
+            condition: ``[N, K]``, or None.
+            step: number of the training step whose features are dropped; None to drop none.
+        """
         image = self.pixels.scaled(sites)
-        view = WholeImage(image, training=training)
+        view = WholeImage(image, step=step)
         context = self.context(view, self.above(view, condition), condition)
         return self.outputs(context, image)
 

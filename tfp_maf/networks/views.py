@@ -86,12 +86,13 @@ class WholeImage:
 
     Args:
         image: scaled pixels.
-        training: whether features are dropped. Which ones is a function of the image, so that a
-            training run that resumes drops the same.
+        step: number of the training step; None drops no features. Which ones are dropped is a
+            function of the step and of the images, so that a training run that resumes drops the
+            same, and an image others each time.
     """
 
-    def __init__(self, image: tf.Tensor, *, training: bool = False):
-        self.image, self.training = image, training
+    def __init__(self, image: tf.Tensor, *, step: tf.Tensor | int | None = None):
+        self.image, self.step = image, step
         self.looks: list[Look] = []
         self.image_offsets: set[tuple[int, int]] = set()
         self._drops = 0
@@ -145,10 +146,11 @@ class WholeImage:
 
     def dropped(self, x: tf.Tensor, rate: float) -> tf.Tensor:
         """See :class:`View`."""
-        if not self.training or not rate:
+        if self.step is None or not rate:
             return x
         self._drops += 1
-        kept = scattered(digest(self.image) + self._drops, tf.shape(x)) >= rate
+        seed = digest(self.image) + tf.cast(self.step, tf.int32) * 1_000_003 + self._drops
+        kept = scattered(seed, tf.shape(x)) >= rate
         return tf.where(kept, x / (1 - rate), 0)
 
 
@@ -177,10 +179,16 @@ def scattered(seed: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.cast(bits, tf.float32) / 2**32 + 0.5, shape)
 
 
+def up_to_border(offsets: Offsets, *, height: int, width: int) -> Offsets:
+    """Return offsets, those that reach beyond any border just beyond it: all is zero there."""
+    return tuple((max(i, -height), min(max(j, -width), width)) for i, j in offsets)
+
+
 def shifted(x: tf.Tensor, offsets: Offsets) -> tf.Tensor:
     """Return ``x[n, i + di, j + dj]`` for all offsets ``(di, dj)``, side by side, zero outside."""
-    up, left, right = margins(offsets)
     height, width = x.shape[1:3]
+    offsets = up_to_border(offsets, height=height, width=width)
+    up, left, right = margins(offsets)
     padded = tf.pad(x, [[0, 0], [up, 0], [left, right], [0, 0]])
     return tf.concat(
         [padded[:, up + i : up + i + height, left + j : left + j + width] for i, j in offsets],
@@ -208,8 +216,9 @@ class Cache:
 
     def __init__(self, look: Look, *, height: int, width: int):
         self.look, self.features = look, look.features
-        self.up, self.left, right = margins(look.offsets)
         height, width = height // look.scale, width // look.scale
+        self.grid = {"height": height, "width": width}
+        self.up, self.left, right = margins(up_to_border(look.offsets, **self.grid))
         # What looks along its own row only needs no other row.
         self.keeps_rows = self.up > 0 or look.stride > 1
         self.height = height + self.up if self.keeps_rows else 1
@@ -232,7 +241,12 @@ class Cache:
         """Return where the site ``(row, column)`` looks, along a new last axis."""
         scale, stride = self.look.scale, self.look.stride
         row, column = row // (scale * stride) * stride, column // (scale * stride) * stride
-        return tf.stack([self.index(row + i, column + j) for i, j in self.look.offsets], axis=-1)
+        return self.at(row, column, self.look.offsets)
+
+    def at(self, row: Any, column: Any, offsets: Offsets) -> tf.Tensor:
+        """Return where the sites at offsets from ``(row, column)`` are, along a new last axis."""
+        reached = up_to_border(offsets, **self.grid)
+        return tf.stack([self.index(row + i, column + j) for i, j in reached], axis=-1)
 
 
 class OneRow:
@@ -261,8 +275,8 @@ class OneRow:
     def of_image(self, offsets: Offsets) -> tf.Tensor:
         """See :class:`View`."""
         shape, cache = self.image
-        places = [shape.index(self.row + i, tf.range(self.width) + j) for i, j in offsets]
-        return self._side_by_side(tf.gather(cache, tf.stack(places, axis=-1)))
+        places = shape.at(self.row, tf.range(self.width), offsets)
+        return self._side_by_side(tf.gather(cache, places))
 
     def neighbours(
         self, x: tf.Tensor, offsets: Offsets, *, scale: int = 1, stride: int = 1
@@ -338,8 +352,7 @@ class OneSite:
     def of_image(self, offsets: Offsets) -> tf.Tensor:
         """See :class:`View`."""
         shape, cache = self.image
-        places = [shape.index(self.row + i, self.column + j) for i, j in offsets]
-        return self._side_by_side(tf.gather(cache, tf.stack(places)))
+        return self._side_by_side(tf.gather(cache, shape.at(self.row, self.column, offsets)))
 
     def neighbours(
         self, x: tf.Tensor, offsets: Offsets, *, scale: int = 1, stride: int = 1

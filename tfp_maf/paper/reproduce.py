@@ -92,7 +92,7 @@ def reproduce(
                 model, splits, folder / model, networks=own | networks, seed=seed, options=options
             )
         except Interrupted:
-            say("interrupted: repeat the command to resume; at most ten seconds are lost")
+            say("interrupted: repeat the command to resume")
             return 130
         test = metrics["test"]
         say(

@@ -82,7 +82,9 @@ class WindowDensity(tf.Module):
         found = np.where(weights > 0, self.step_log_prob(x), 0.0)
         return tf.constant((weights * found).sum(axis=1))
 
-    def tfp_log_prob(self, rows: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+    def tfp_log_prob(
+        self, rows: tf.Tensor, *, training: bool = False, step: tf.Tensor | int = 0
+    ) -> tf.Tensor:
         """Return the weighted sums ``[N]`` by TFP's bijectors, without what is added for units."""
         return self.program.log_prob(rows)
 

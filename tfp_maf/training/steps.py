@@ -119,7 +119,8 @@ class PlainSteps:
         def gradients_of(rows: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
             rows, weights = split_weights(rows, is_weighted=settings.is_weighted)
             with tf.GradientTape() as tape:
-                log_prob = mean(flow.tfp_log_prob(rows, training=True), weights)
+                of_rows = flow.tfp_log_prob(rows, training=True, step=optimizer.iterations)
+                log_prob = mean(of_rows, weights)
                 loss = -log_prob
             return log_prob, tape.gradient(loss, variables)
 
