@@ -47,8 +47,9 @@ def load(
 
     Args:
         path: Table in text (``.csv``, ``.tsv``, ``.txt``, ``.data``), ``.json``, ``.jsonl``,
-            ``.parquet``, ``.feather``, ``.xlsx``, ``.npy`` or ``.npz``, possibly compressed as
-            ``.gz``, ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
+            ``.parquet``, ``.feather``, ``.xlsx``, ``.xls``, ``.ods``, ``.dta``, ``.sas7bdat``,
+            ``.xpt``, ``.sav``, ``.arff``, ``.npy`` or ``.npz``, possibly compressed as ``.gz``,
+            ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
         drop: Names of columns to leave out.
         weight: Name of the column that holds each row's weight in training.
         given: Names of the columns that the density is conditional on.

@@ -96,13 +96,21 @@ def parse(column: pd.Series, *, decimal: str | None = None, na: Sequence[str] = 
     if column.dtype.kind == "c":
         return Cells(nan, none, "text", unreadable=True)
     if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy(np.float64, na_value=np.nan)
+        values = _float64(column)
         return Cells(values, np.isnan(values) | np.isin(values, _numbers(na)))
     try:
         cells = column.astype(object).to_numpy(object, na_value=np.nan)
     except Exception:  # pyarrow's, for text that is not UTF-8
         return Cells(nan, none, "text", unreadable=True)
     return _parsed(cells, decimal, na)
+
+
+def _float64(column: pd.Series) -> np.ndarray:
+    """Return numbers as float64; of float32, 0.1 stays 0.1 and is not 0.10000000149."""
+    if column.dtype.kind == "f" and column.dtype.itemsize < 8:
+        short = np.float16 if column.dtype.itemsize == 2 else np.float32
+        return column.to_numpy(short, na_value=np.nan).astype(str).astype(np.float64)
+    return column.to_numpy(np.float64, na_value=np.nan)
 
 
 def _parsed(cells: np.ndarray, decimal: str | None, na: Sequence[str]) -> Cells:

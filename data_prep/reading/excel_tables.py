@@ -1,4 +1,4 @@
-"""Tables in Excel's workbooks: the sheet, the lines before the header, and the header."""
+"""Tables in workbooks of Excel and LibreOffice: the sheet, what is above the header, the header."""
 
 from __future__ import annotations
 
@@ -12,15 +12,25 @@ import pandas as pd
 from tfp_maf.data_prep.reading import text_layout
 from tfp_maf.data_prep.reading.reading import Reading
 
+# What reads each kind of workbook, and its package.
+ENGINES = {
+    ".xlsx": ("openpyxl", "openpyxl"),
+    ".xlsm": ("openpyxl", "openpyxl"),
+    ".xls": ("calamine", "python-calamine"),
+    ".xlsb": ("calamine", "python-calamine"),
+    ".ods": ("calamine", "python-calamine"),
+}
+
 
 def read(
-    data: bytes, path: Path, reading: Reading, expected: Sequence[str]
+    data: bytes, path: Path, suffix: str, reading: Reading, expected: Sequence[str]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Read the first sheet of a workbook that holds a table.
+    """Read the first sheet of a workbook that holds a table, of several columns if one does.
 
     Args:
         data: Content of the file.
         path: Path of the file for error messages.
+        suffix: Kind of workbook, one of ``ENGINES``.
         reading: What the user says about the file.
         expected: Names of columns that it should have.
 
@@ -30,29 +40,36 @@ def read(
     Raises:
         ValueError: If the file is not a workbook, or holds no table.
     """
+    engine, package = ENGINES[suffix]
     try:
-        with pd.ExcelFile(io.BytesIO(data), engine="openpyxl") as book:
+        with pd.ExcelFile(io.BytesIO(data), engine=engine) as book:
             names = list(book.sheet_names)
-            sheets = (
+            sheets = [
                 pd.read_excel(book, sheet_name=place, header=None, dtype=object)
                 for place in range(len(names))
-            )
-            place, cells = next(
-                ((n, s) for n, s in enumerate(sheets) if s.notna().any(axis=1).sum() > 1),
-                (0, pd.DataFrame()),
-            )
+            ]
     except ImportError:
         raise ValueError(
-            f"reading {path} needs openpyxl: pip install 'tfp_maf[excel]', or save it as .csv"
+            f"reading {path} needs {package}: pip install 'tfp_maf[excel]', or save it as .csv"
         ) from None
     except Exception as error:  # of several types, by what is damaged
-        raise ValueError(f"{path} is not a valid .xlsx file: {error}") from None
-    if cells.empty:
+        raise ValueError(f"{path} is not a valid {suffix} file: {error}") from None
+    place = _of_table(sheets)
+    if place is None:
         raise ValueError(f"{path} has no sheet of a header and rows")
-    frame, notes = _below_header(cells, reading, expected)
+    frame, notes = _below_header(sheets[place], reading, expected)
     if len(names) > 1:
         notes.insert(0, f"of {len(names)} sheets, {names[place]!r} is read")
     return frame, notes
+
+
+def _of_table(sheets: Sequence[pd.DataFrame]) -> int | None:
+    """Return the place of the first sheet with rows of several cells, or of one; None without."""
+    for fewest in (2, 1):
+        for place, cells in enumerate(sheets):
+            if (cells.notna().sum(axis=1) >= fewest).sum() > 1:
+                return place
+    return None
 
 
 def _below_header(

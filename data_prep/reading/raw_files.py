@@ -19,6 +19,7 @@ from tfp_maf.data_prep.archives import ALWAYS_FINE, MOST_TIMES
 
 STDIN = "-"
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+EXCEL_97 = b"\xd0\xcf\x11\xe0"
 MAGIC = {b"PAR1": ".parquet", b"\x93NUMPY": ".npy", b"ARROW1": ".feather", b"FEA1": ".feather"}
 PACKED = {
     b"\x1f\x8b": ".gz",
@@ -26,7 +27,7 @@ PACKED = {
     b"PK\x03\x04": ".zip",
     **{b"BZh%d1AY&SY" % size: ".bz2" for size in range(1, 10)},
 }
-ZIP_INSIDE = (".xlsx", ".npz")
+ZIP_INSIDE = (".xlsx", ".xlsm", ".xlsb", ".ods", ".npz")
 # Byte order marks, the longest first, because that of UTF-16 begins the one of UTF-32.
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -62,7 +63,10 @@ def contents(path: Path) -> tuple[bytes, str]:
         if packed or suffix in COMPRESSED:
             data, inner = _unpacked(data, packed or suffix, path)
             name = inner.lower() or name
-    return data, _kind_of(data, MAGIC) or Path(name).suffix
+    suffix = Path(name).suffix
+    if suffix == ".xls" and not data.startswith(EXCEL_97):  # text, as many programs call it
+        suffix = ""
+    return data, _kind_of(data, MAGIC) or suffix
 
 
 def _kind_of(data: bytes, magic: Mapping[bytes, str]) -> str:
@@ -82,6 +86,8 @@ def _unpacked(data: bytes, kind: str, path: Path) -> tuple[bytes, str]:
                     return data, "x.npz"
                 if any(m.filename == "[Content_Types].xml" for m in members):
                     return data, "x.xlsx"
+                if any(m.filename == "content.xml" for m in members):
+                    return data, "x.ods"
                 if len(members) != 1:
                     names = ", ".join(m.filename for m in members[:5]) or "none"
                     raise ValueError(

@@ -13,12 +13,17 @@ from tfp_maf.data_prep.reading import (
     excel_tables,
     json_tables,
     raw_files,
+    statistics_tables,
     text_tables,
 )
 from tfp_maf.data_prep.reading.reading import Reading
 
 LONGEST_NAME = 200
-FORMATS = ".csv, .tsv, .txt, .data, .json, .jsonl, .parquet, .feather, .xlsx, .npy or .npz"
+FORMATS = (
+    ".csv, .tsv, .txt, .data, .json, .jsonl, .parquet, .feather, .xlsx, .xls, .ods, .dta, "
+    ".sas7bdat, .xpt, .sav, .arff, .npy or .npz"
+)
+READERS = binary_tables.READERS | statistics_tables.READERS
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,11 @@ def read(path: Path, reading: Reading, *, expected: Sequence[str] = ()) -> RawTa
     elif suffix in json_tables.ENDINGS:
         frame, notes = json_tables.read(data, path, reading)
         table = RawTable(frame, reading.decimal, tuple(notes))
-    elif suffix == ".xlsx":
-        frame, notes = excel_tables.read(data, path, reading, expected)
+    elif suffix in excel_tables.ENGINES:
+        frame, notes = excel_tables.read(data, path, suffix, reading, expected)
         table = RawTable(frame, reading.decimal, tuple(notes))
-    elif suffix in binary_tables.READERS:
-        frame = binary_tables.READERS[suffix](data, path)
+    elif suffix in READERS:
+        frame = READERS[suffix](data, path)
         table = RawTable(frame, reading.decimal, (), named)
     else:
         raise ValueError(

@@ -52,6 +52,49 @@ def npz(**arrays):
     return binary(lambda stream: np.savez(stream, **arrays))
 
 
+def arff(rows=None):
+    """A table of Weka's, with its ways of quoting and of missing values."""
+    lines = ["% by hand", "@relation sizes", "@attribute a numeric", "@attribute 'b' real"]
+    lines += ["@attribute 'kind of' {'not one', 'two'}", "@data"]
+    kinds = ["'not one'", "'two'", "?"]
+    rows = X if rows is None else rows
+    return "\n".join([*lines, *(f"{a},{b},{kinds[n % 3]}" for n, (a, b) in enumerate(rows))])
+
+
+MANIFEST = (
+    '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+)
+
+
+def ods():
+    """A workbook of LibreOffice: a sheet of words, and the table."""
+    cell = '<table:table-cell office:value-type="{}"{}><text:p>{}</text:p></table:table-cell>'
+    words = [cell.format("string", "", name) for name in ("About", "a", "b")]
+    numbers = [[cell.format("float", f' office:value="{v}"', v) for v in row] for row in X]
+    sheets = {"about": [words[:1], words[:1]], "data": [words[1:], *numbers]}
+    tables = "".join(
+        f'<table:table table:name="{name}">'
+        + "".join(f"<table:table-row>{''.join(row)}</table:table-row>" for row in rows)
+        + "</table:table>"
+        for name, rows in sheets.items()
+    )
+    kinds = ("office", "table", "text")
+    spaces = " ".join(
+        f'xmlns:{kind}="urn:oasis:names:tc:opendocument:xmlns:{kind}:1.0"' for kind in kinds
+    )
+    content = (
+        f'<?xml version="1.0"?><office:document-content {spaces} office:version="1.2">'
+        f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body>"
+        f"</office:document-content>"
+    )
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", MANIFEST)
+        archive.writestr("content.xml", content)
+    return stream.getvalue()
+
+
 def european(value):
     whole, part = f"{value:,.3f}".split(".")
     return whole.replace(",", ".") + "," + part
@@ -227,6 +270,16 @@ KINDS = {
         "t.parquet", binary(FRAME.assign(c=[[1, 2]] * N).to_parquet), "ab", N, ["'c' left out"]),
     "Parquet with categories": (
         "t.parquet", binary(FRAME.assign(c=pd.Categorical(ROW % 3)).to_parquet), "ab", N, []),
+    "Parquet of float32": (
+        "t.parquet", binary(FRAME.astype("float32").to_parquet), "ab", N, []),
+    "Stata": ("t.dta", binary(lambda stream: FRAME.to_stata(stream, write_index=False)),
+              "ab", N, []),
+    "Stata, compressed": (
+        "t.dta.gz", gzip.compress(binary(lambda stream: FRAME.astype("float32").to_stata(
+            stream, write_index=False))), "ab", N, []),
+    "Weka": ("t.arff", arff(), "ab", N, ["26 of 80 rows have missing values"]),
+    "LibreOffice": ("t.ods", ods(), "ab", N, ["of 2 sheets, 'data' is read"]),
+    "text that is called Excel": ("t.xls", text(sep="\t"), "ab", N, ["the separator is '\\t'"]),
     "npy": ("t.npy", binary(np.save, X), ["x1", "x2"], N, []),
     "npz with a table": ("t.npz", npz(rows=X), ["x1", "x2"], N, []),
     "npz with columns": ("t.npz", npz(a=X[:, 0], b=X[:, 1]), "ab", N, []),
@@ -270,6 +323,11 @@ BAD = {
     "a picture": ("t.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "not a text file"),
     "not JSON": ("t.json", b"{]", "is not a table in JSON"),
     "broken Feather": ("t.feather", b"x", "is not a valid Feather file"),
+    "broken Stata": ("t.dta", b"x", "is not a valid Stata file"),
+    "broken SAS": ("t.sas7bdat", b"x", "is not a valid SAS file"),
+    "broken SPSS": ("t.sav", b"x", "is not a valid SPSS file"),
+    "an old broken workbook": ("t.xls", raw_files.EXCEL_97 + b"x", "is not a valid .xls file"),
+    "broken ARFF": ("t.arff", arff(rows=[("a", 1.0)]).encode(), "is not a valid ARFF file"),
     "nothing but text": ("t.csv", b"a\nx\ny\n", "2 rows are too few to split"),
     "too few whole rows": (
         "t.csv", b"a,b\n" + b"1,2\nNA,NA\n5,3\n" * 5, "10 rows are too few to split"),
@@ -309,6 +367,49 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"1,2\n" * 100_000))
     with pytest.raises(ValueError, match="unpacks to more than"):
         table.load(tmp_path / "t.csv.gz")
+
+
+def test_wekas_quotes_and_question_marks(tmp_path):
+    (tmp_path / "t.arff").write_text(arff())
+    *_, kind = table.load(tmp_path / "t.arff").schema.columns
+    assert (kind.name, kind.has_missing) == ("kind of", True)
+    assert set(kind.categories) == {"not one", "two"}
+    (tmp_path / "t.arff").write_text("@relation r\n@attribute name string\n@data\nx\n")
+    with pytest.raises(ValueError, match="String attributes not supported"):
+        table.load(tmp_path / "t.arff")
+
+
+def test_statas_labels_are_categories(tmp_path):
+    frame = FRAME.assign(sex=pd.Categorical.from_codes(ROW % 3 % 2, ["male", "female"]))
+    frame.to_stata(tmp_path / "t.dta", write_index=False)
+    *_, sex = table.load(tmp_path / "t.dta").schema.columns
+    assert (sex.name, sex.kind, set(sex.categories)) == ("sex", "category", {"male", "female"})
+    labels = {"code": {0: "both", 1: "both"}}  # two values that would be one
+    codes = FRAME.assign(code=ROW % 3 % 2)
+    codes.to_stata(tmp_path / "t.dta", write_index=False, value_labels=labels)
+    *_, code = table.load(tmp_path / "t.dta").schema.columns
+    assert (code.name, code.kind, set(code.categories)) == ("code", "category", {0, 1})
+
+
+def test_spss_and_sas_transport_files(tmp_path, monkeypatch):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    frame = FRAME.assign(sex=ROW % 3 % 2 * 1.0)
+    labels = {"sex": {0.0: "male", 1.0: "female"}}
+    pyreadstat.write_sav(frame, str(tmp_path / "t.sav"), variable_value_labels=labels)
+    splits = table.load(tmp_path / "t.sav")
+    assert splits.scaler.columns == ("a", "b")
+    assert set(splits.schema.columns[-1].categories) == {"male", "female"}
+    pyreadstat.write_xport(FRAME, str(tmp_path / "t.xpt"), file_format_version=5)
+    assert table.load(tmp_path / "t.xpt").scaler.columns == ("a", "b")
+    monkeypatch.setitem(sys.modules, "pyreadstat", None)
+    with pytest.raises(ValueError, match=r"t\.sav needs pyreadstat: pip install 'tfp_maf\[spss\]'"):
+        table.load(tmp_path / "t.sav")
+
+
+def test_numbers_of_float32_keep_their_decimals(tmp_path):
+    FRAME.astype("float32").to_parquet(tmp_path / "t.parquet")
+    splits = table.load(tmp_path / "t.parquet")
+    assert [column.decimals for column in splits.schema.columns] == [3, 3]
 
 
 def test_excel_without_openpyxl_says_what_to_install(tmp_path, monkeypatch):

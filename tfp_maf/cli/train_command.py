@@ -188,8 +188,8 @@ def train(
 ) -> int:
     """Train a model on TARGET: gas, power, or the path of a table.
 
-    Tables are .csv, .tsv, .txt, .json, .jsonl, .parquet, .feather, .xlsx, .npy and .npz files, also
-    compressed; - is standard input. What is left out of a table is printed.
+    Tables are .csv, .tsv, .txt, .json, .jsonl, .parquet, .feather, .xlsx, .dta, .npy and .npz files
+    and some others, also compressed; - is standard input. What is left out of a table is printed.
 
     With --time, rows are modelled in time order, each given those before it; see forecast.
 
