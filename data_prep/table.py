@@ -48,7 +48,7 @@ def load(
     Args:
         path: Table in text (``.csv``, ``.tsv``, ``.txt``, ``.data``), ``.json``, ``.jsonl``,
             ``.parquet``, ``.feather``, ``.xlsx``, ``.xls``, ``.ods``, ``.dta``, ``.sas7bdat``,
-            ``.xpt``, ``.sav``, ``.arff``, ``.npy`` or ``.npz``, possibly compressed as ``.gz``,
+            ``.xpt``, ``.arff``, ``.npy`` or ``.npz``, possibly compressed as ``.gz``,
             ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
         drop: Names of columns to leave out.
         weight: Name of the column that holds each row's weight in training.

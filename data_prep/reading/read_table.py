@@ -21,7 +21,7 @@ from tfp_maf.data_prep.reading.reading import Reading
 LONGEST_NAME = 200
 FORMATS = (
     ".csv, .tsv, .txt, .data, .json, .jsonl, .parquet, .feather, .xlsx, .xls, .ods, .dta, "
-    ".sas7bdat, .xpt, .sav, .arff, .npy or .npz"
+    ".sas7bdat, .xpt, .arff, .npy or .npz"
 )
 READERS = binary_tables.READERS | statistics_tables.READERS
 

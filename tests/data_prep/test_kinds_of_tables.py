@@ -325,7 +325,8 @@ BAD = {
     "broken Feather": ("t.feather", b"x", "is not a valid Feather file"),
     "broken Stata": ("t.dta", b"x", "is not a valid Stata file"),
     "broken SAS": ("t.sas7bdat", b"x", "is not a valid SAS file"),
-    "broken SPSS": ("t.sav", b"x", "is not a valid SPSS file"),
+    "broken SAS transport": ("t.xpt", b"x", "is not a valid SAS transport file"),
+    "SPSS, which is not read": ("t.sav", b"x", r"can't read \.sav; use \.csv"),
     "an old broken workbook": ("t.xls", raw_files.EXCEL_97 + b"x", "is not a valid .xls file"),
     "broken ARFF": ("t.arff", arff(rows=[("a", 1.0)]).encode(), "is not a valid ARFF file"),
     "nothing but text": ("t.csv", b"a\nx\ny\n", "2 rows are too few to split"),
@@ -389,21 +390,6 @@ def test_statas_labels_are_categories(tmp_path):
     codes.to_stata(tmp_path / "t.dta", write_index=False, value_labels=labels)
     *_, code = table.load(tmp_path / "t.dta").schema.columns
     assert (code.name, code.kind, set(code.categories)) == ("code", "category", {0, 1})
-
-
-def test_spss_and_sas_transport_files(tmp_path, monkeypatch):
-    pyreadstat = pytest.importorskip("pyreadstat")
-    frame = FRAME.assign(sex=ROW % 3 % 2 * 1.0)
-    labels = {"sex": {0.0: "male", 1.0: "female"}}
-    pyreadstat.write_sav(frame, str(tmp_path / "t.sav"), variable_value_labels=labels)
-    splits = table.load(tmp_path / "t.sav")
-    assert splits.scaler.columns == ("a", "b")
-    assert set(splits.schema.columns[-1].categories) == {"male", "female"}
-    pyreadstat.write_xport(FRAME, str(tmp_path / "t.xpt"), file_format_version=5)
-    assert table.load(tmp_path / "t.xpt").scaler.columns == ("a", "b")
-    monkeypatch.setitem(sys.modules, "pyreadstat", None)
-    with pytest.raises(ValueError, match=r"t\.sav needs pyreadstat: pip install 'tfp_maf\[spss\]'"):
-        table.load(tmp_path / "t.sav")
 
 
 def test_numbers_of_float32_keep_their_decimals(tmp_path):

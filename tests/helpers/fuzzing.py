@@ -196,6 +196,11 @@ def _csv() -> bytes:
     return pd.DataFrame(ROWS, columns=["a", "b", "c"]).to_csv(index=False).encode()
 
 
+def _arff() -> bytes:
+    names = "".join(f"@attribute {name} numeric\n" for name in "abc")
+    return f"@relation rows\n{names}@data\n".encode() + _csv().split(b"\n", 1)[1]
+
+
 def _model() -> bytes:
     """``flow.json`` of a saved flow."""
     folder = Path(tempfile.mkdtemp())
@@ -241,6 +246,12 @@ READERS = {
     "npz": Reader(
         "rows.npz", (_bytes_of(lambda path: np.savez(path, x=ROWS), "x.npz"),), _parts(table.load)
     ),
+    "Stata": Reader(
+        "rows.dta",
+        (_bytes_of(lambda path: FRAME.to_stata(path, write_index=False), "x.dta"),),
+        _parts(table.load),
+    ),
+    "ARFF": Reader("rows.arff", (_arff(),), _parts(table.load)),
     "TSV": Reader("rows.tsv", (_csv().replace(b",", b"\t"),), _parts(table.load)),
     "Parquet": Reader(
         "rows.parquet", (_bytes_of(FRAME.to_parquet, "x.parquet"),), _parts(table.load)
