@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ BEFORE = 100  # maximum number of lines before the header
 FOLLOWING = 10  # lines after the header that have as many fields as the table, mostly
 EVEN = 0.8
 FEWEST_EVEN = 0.5  # of the rows, where white space separates the fields
+BLANKS = re.compile(r"\s{2,}")
 MOST_NUMBERS = 0.3  # of the fields before the header
 
 
@@ -86,6 +88,24 @@ def find(text: str, reading: Reading, suffix: str, expected: Sequence[str] = ())
     columns = [[f[place] for f in body if place < len(f)] for place in range(width)]
     padded = tuple(n for n, c in zip(names, columns, strict=True) if spelling.width_of(c))
     return Layout(separator, decimal, tuple(names), start, padded, (*notes, *more))
+
+
+def with_tabs(text: str) -> str | None:
+    """Return a text with tabs where its lines have several blanks in a row, if only those fit.
+
+    So are columns below each other whose cells hold single blanks, as in 12-15 years. None is
+    returned where a usual separator fits all lines, or such blanks do not fit the first ones.
+    """
+    sample = text[:SAMPLE]
+    whole = len(text) < SAMPLE
+    if "\t" in sample or any(_is_even(records(sample, s, whole=whole)) for s in ",;| "):
+        return None
+
+    def changed(lines: str) -> str:
+        return "\n".join(BLANKS.sub("\t", line.strip()) for line in lines.split("\n"))
+
+    fits = _is_even(records(changed(sample), "\t", whole=whole))
+    return changed(text) if fits else None
 
 
 def names_and_start(

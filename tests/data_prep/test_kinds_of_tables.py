@@ -52,6 +52,13 @@ def npz(**arrays):
     return binary(lambda stream: np.savez(stream, **arrays))
 
 
+def aligned():
+    """Columns of fixed width, with a blank in a cell now and then."""
+    lines = [f"{'a':>10}{'b':>14}{'schooling':>16}"]
+    lines += [f"{a:>10}{b:>14}{('12-15 years', 'none')[n % 2]:>16}" for n, (a, b) in enumerate(X)]
+    return "\n".join(lines) + "\n"
+
+
 def arff(rows=None):
     """A table of Weka's, with its ways of quoting and of missing values."""
     lines = ["% by hand", "@relation sizes", "@attribute a numeric", "@attribute 'b' real"]
@@ -277,6 +284,8 @@ KINDS = {
     "Stata, compressed": (
         "t.dta.gz", gzip.compress(binary(lambda stream: FRAME.astype("float32").to_stata(
             stream, write_index=False))), "ab", N, []),
+    "columns below each other": ("t.dat", aligned(), "ab", N, [
+        "the separator is two or more blanks"]),
     "Weka": ("t.arff", arff(), "ab", N, ["26 of 80 rows have missing values"]),
     "LibreOffice": ("t.ods", ods(), "ab", N, ["of 2 sheets, 'data' is read"]),
     "text that is called Excel": ("t.xls", text(sep="\t"), "ab", N, ["the separator is '\\t'"]),
