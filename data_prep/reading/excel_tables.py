@@ -44,32 +44,33 @@ def read(
     try:
         with pd.ExcelFile(io.BytesIO(data), engine=engine) as book:
             names = list(book.sheet_names)
-            sheets = [
-                pd.read_excel(book, sheet_name=place, header=None, dtype=object)
-                for place in range(len(names))
-            ]
+            found = _of_table(book)
     except ImportError:
         raise ValueError(
             f"reading {path} needs {package}: pip install 'tfp_maf[excel]', or save it as .csv"
         ) from None
     except Exception as error:  # of several types, by what is damaged
         raise ValueError(f"{path} is not a valid {suffix} file: {error}") from None
-    place = _of_table(sheets)
-    if place is None:
+    if found is None:
         raise ValueError(f"{path} has no sheet of a header and rows")
-    frame, notes = _below_header(sheets[place], reading, expected)
+    place, cells = found
+    frame, notes = _below_header(cells, reading, expected)
     if len(names) > 1:
         notes.insert(0, f"of {len(names)} sheets, {names[place]!r} is read")
     return frame, notes
 
 
-def _of_table(sheets: Sequence[pd.DataFrame]) -> int | None:
-    """Return the place of the first sheet with rows of several cells, or of one; None without."""
-    for fewest in (2, 1):
-        for place, cells in enumerate(sheets):
-            if (cells.notna().sum(axis=1) >= fewest).sum() > 1:
-                return place
-    return None
+def _of_table(book: pd.ExcelFile) -> tuple[int, pd.DataFrame] | None:
+    """Return the place and cells of the first sheet with rows of several cells, or of one."""
+    of_one = None
+    for place in range(len(book.sheet_names)):
+        cells = pd.read_excel(book, sheet_name=place, header=None, dtype=object)
+        filled = cells.notna().sum(axis=1)
+        if (filled > 1).sum() > 1:
+            return place, cells
+        if of_one is None and (filled > 0).sum() > 1:
+            of_one = place, cells
+    return of_one
 
 
 def _below_header(

@@ -23,7 +23,6 @@ FORMATS = (
     ".csv, .tsv, .txt, .data, .json, .jsonl, .parquet, .feather, .xlsx, .xls, .ods, .dta, "
     ".sas7bdat, .xpt, .arff, .npy or .npz"
 )
-READERS = binary_tables.READERS | statistics_tables.READERS
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,11 @@ def read(path: Path, reading: Reading, *, expected: Sequence[str] = ()) -> RawTa
     elif suffix in excel_tables.ENGINES:
         frame, notes = excel_tables.read(data, path, suffix, reading, expected)
         table = RawTable(frame, reading.decimal, tuple(notes))
-    elif suffix in READERS:
-        frame = READERS[suffix](data, path)
+    elif suffix in statistics_tables.READERS:
+        frame, notes = statistics_tables.read(data, path, suffix)
+        table = RawTable(frame, reading.decimal, tuple(notes))
+    elif suffix in binary_tables.READERS:
+        frame = binary_tables.READERS[suffix](data, path)
         table = RawTable(frame, reading.decimal, (), named)
     else:
         raise ValueError(

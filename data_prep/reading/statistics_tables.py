@@ -6,33 +6,55 @@ SPSS's files are left out: pyreadstat, which pandas reads them by, crashes Pytho
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pandas as pd
 
 from tfp_maf.data_prep.reading import raw_files
 
+Found: TypeAlias = tuple[pd.DataFrame, list[str]]
 
-def _stata(data: bytes, path: Path) -> pd.DataFrame:
+
+def read(data: bytes, path: Path, suffix: str) -> Found:
+    """Read a table, and return what is worth telling the user.
+
+    Args:
+        data: Content of the file.
+        path: Path of the file for error messages.
+        suffix: Kind of file, one of ``READERS``.
+
+    Raises:
+        ValueError: If the file is damaged, or of another kind.
+    """
+    kind, reader = READERS[suffix]
+    try:
+        frame, notes = reader(data, path)
+    except Exception as error:  # of several types, by what is damaged
+        raise ValueError(f"{path} is not a valid {kind} file: {error}") from None
+    return frame.reset_index(drop=True), notes
+
+
+def _stata(data: bytes, path: Path) -> Found:
     """Read Stata's values by their labels, or as they are where two have the same label."""
     try:
-        return pd.read_stata(io.BytesIO(data))
+        return pd.read_stata(io.BytesIO(data)), []
     except ValueError as error:
         if "labels" not in str(error):
             raise
-        return pd.read_stata(io.BytesIO(data), convert_categoricals=False)
+        frame = pd.read_stata(io.BytesIO(data), convert_categoricals=False)
+        return frame, ["values are read without their labels, some of which are equal"]
 
 
-def _sas(data: bytes, path: Path) -> pd.DataFrame:
-    return pd.read_sas(io.BytesIO(data), format="sas7bdat", encoding="infer")
+def _sas(data: bytes, path: Path) -> Found:
+    return pd.read_sas(io.BytesIO(data), format="sas7bdat", encoding="infer"), []
 
 
-def _sas_transport(data: bytes, path: Path) -> pd.DataFrame:
-    return pd.read_sas(io.BytesIO(data), format="xport", encoding="latin-1")
+def _sas_transport(data: bytes, path: Path) -> Found:
+    return pd.read_sas(io.BytesIO(data), format="xport", encoding="latin-1"), []
 
 
-def _arff(data: bytes, path: Path) -> pd.DataFrame:
+def _arff(data: bytes, path: Path) -> Found:
     from scipy.io import arff
 
     text, _ = raw_files.decoded(data, path, None)
@@ -42,7 +64,7 @@ def _arff(data: bytes, path: Path) -> pd.DataFrame:
         if kind == "nominal":
             texts = frame[name].str.decode("utf-8")
             frame[name] = texts.map(_unquoted).where(texts != "?")
-    return frame.rename(columns=_unquoted)
+    return frame.rename(columns=_unquoted), []
 
 
 def _unquoted(text: str) -> str:
@@ -51,23 +73,9 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if is_quoted else text
 
 
-def _valid(
-    reader: Callable[[bytes, Path], pd.DataFrame], kind: str
-) -> Callable[[bytes, Path], pd.DataFrame]:
-    """Return a reader whose errors name the file."""
-
-    def read(data: bytes, path: Path) -> pd.DataFrame:
-        try:
-            return reader(data, path).reset_index(drop=True)
-        except Exception as error:  # of several types, by what is damaged
-            raise ValueError(f"{path} is not a valid {kind} file: {error}") from None
-
-    return read
-
-
 READERS = {
-    ".dta": _valid(_stata, "Stata"),
-    ".sas7bdat": _valid(_sas, "SAS"),
-    ".xpt": _valid(_sas_transport, "SAS transport"),
-    ".arff": _valid(_arff, "ARFF"),
+    ".dta": ("Stata", _stata),
+    ".sas7bdat": ("SAS", _sas),
+    ".xpt": ("SAS transport", _sas_transport),
+    ".arff": ("ARFF", _arff),
 }
