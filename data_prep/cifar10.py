@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfp_maf.data_prep import image_batches, text_files
+from tfp_maf.data_prep import image_batches, pickles, text_files
 from tfp_maf.data_prep.images import ImageSpace
 from tfp_maf.data_prep.levels import LevelSpace, image_splits
 from tfp_maf.data_prep.splits import Labels, Scaler, Splits
@@ -99,7 +99,7 @@ def _batch(folder: Path, name: str) -> Path:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a batch's levels, 0 to 255, ``[N, 3072]`` and labels ``[N]``."""
     text_files.require_file(path)
-    batch = _binary(path) if path.suffix == ".bin" else image_batches.read_pickle(path)
+    batch = _binary(path) if path.suffix == ".bin" else pickles.read(path)
     return image_batches.checked_batch(
         batch, path, shape=SPACE.shape, first_label=0, num_labels=NUM_LABELS
     )

@@ -7,13 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfp_maf.data_prep import pickles, text_files
-
-
-def read_pickle(path: Path) -> Any:
-    """Read a pickled batch, without executing anything in it; see :func:`pickles.load`."""
-    with path.open("rb") as file:
-        return pickles.load(file, path)
+from tfp_maf.data_prep import text_files
 
 
 def checked_batch(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfp_maf.data_prep import image_batches, text_files
+from tfp_maf.data_prep import image_batches, pickles, text_files
 from tfp_maf.data_prep.images import ImageSpace
 from tfp_maf.data_prep.levels import LevelSpace, image_splits
 from tfp_maf.data_prep.splits import Labels, Splits
@@ -116,7 +116,7 @@ def _path(folders: list[Path], name: str) -> Path | None:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a batch's levels, 0 to 255, ``[N, 12288]`` and labels, from 0, ``[N]``."""
     text_files.require_file(path)
-    batch = _archive(path) if path.suffix == ".npz" else image_batches.read_pickle(path)
+    batch = _archive(path) if path.suffix == ".npz" else pickles.read(path)
     return image_batches.checked_batch(
         batch, path, shape=SPACE.shape, first_label=1, num_labels=NUM_LABELS
     )

@@ -113,6 +113,12 @@ def _bytes(content: Any) -> bytes:
     return content.encode("latin1") if isinstance(content, str) else bytes(content)
 
 
+def read(path: Path) -> Any:
+    """Load the object in a pickled file; see :func:`load`."""
+    with path.open("rb") as file:
+        return load(file, path)
+
+
 def load_frame(path: Path) -> tuple[list[str], np.ndarray]:
     """Read the columns and float64 values ``[N, columns]`` of a DataFrame pickled by pandas 0.x.
 
@@ -121,8 +127,7 @@ def load_frame(path: Path) -> tuple[list[str], np.ndarray]:
         ValueError: If the file does not hold such a DataFrame.
     """
     text_files.require_file(path)
-    with path.open("rb") as file:
-        found = list(_managers(load(file, path)))
+    found = list(_managers(read(path)))
     try:
         (manager,) = found
         columns = [str(name) for name in _index_values(manager["axes"][0])]

@@ -12,14 +12,10 @@ import pandas as pd
 from tfp_maf.data_prep.reading import text_layout
 from tfp_maf.data_prep.reading.reading import Reading
 
-# What reads each kind of workbook, and its package.
-ENGINES = {
-    ".xlsx": ("openpyxl", "openpyxl"),
-    ".xlsm": ("openpyxl", "openpyxl"),
-    ".xls": ("calamine", "python-calamine"),
-    ".xlsb": ("calamine", "python-calamine"),
-    ".ods": ("calamine", "python-calamine"),
-}
+# What reads each kind of workbook, and the packages that pandas needs for it.
+ENGINES = dict.fromkeys([".xlsx", ".xlsm"], "openpyxl")
+ENGINES |= dict.fromkeys([".xls", ".xlsb", ".ods"], "calamine")
+PACKAGES = {"openpyxl": "openpyxl", "calamine": "python-calamine"}
 
 
 def read(
@@ -40,14 +36,15 @@ def read(
     Raises:
         ValueError: If the file is not a workbook, or holds no table.
     """
-    engine, package = ENGINES[suffix]
+    engine = ENGINES[suffix]
     try:
         with pd.ExcelFile(io.BytesIO(data), engine=engine) as book:
             names = list(book.sheet_names)
             found = _of_table(book)
     except ImportError:
         raise ValueError(
-            f"reading {path} needs {package}: pip install 'tfp_maf[excel]', or save it as .csv"
+            f"reading {path} needs {PACKAGES[engine]}: pip install 'tfp_maf[excel]', or save it as "
+            f".csv"
         ) from None
     except Exception as error:  # of several types, by what is damaged
         raise ValueError(f"{path} is not a valid {suffix} file: {error}") from None

@@ -70,7 +70,7 @@ def read(
     text, encoding = raw_files.decoded(data, path, reading.encoding)
     aligned = None if reading.separator else text_layout.with_tabs(text)
     if aligned is not None:
-        text, data, suffix = aligned, aligned.encode("utf-8", "replace"), ".tsv"
+        text, suffix = aligned, ".tsv"
     with text_files.named(path):
         layout = text_layout.find(text, reading, suffix, expected)
     notes = list(layout.notes)
@@ -79,7 +79,8 @@ def read(
     if encoding not in ("utf-8", reading.encoding):
         notes.insert(0, f"the text is encoded in {encoding}")
     # UTF-8 is parsed as it is in the file, so that memory holds few copies of a large one.
-    raw = data if encoding == "utf-8" or aligned is not None else text.encode("utf-8", "replace")
+    as_it_is = encoding == "utf-8" and aligned is None
+    raw = data if as_it_is else text.encode("utf-8", "replace")
     start = len(text[: layout.start].encode("utf-8", "replace"))
     start += len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0
     whole = text.endswith(("\n", "\r"))
